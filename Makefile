@@ -1,0 +1,36 @@
+# `make run` runs the experiment quickstart, `make test` the tests; both set up .venv first.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SNAKEMAKE := $(BIN)/snakemake --workflow-profile workflow/profiles/default
+EXPERIMENT ?= quickstart
+
+.PHONY: run test lint check-python clean
+
+run: $(VENV)/.installed
+	$(SNAKEMAKE) --config experiment=$(EXPERIMENT)
+	@echo "Tables: results/tables/$(notdir $(basename $(EXPERIMENT)))*.csv   Figures: results/figures/$(notdir $(basename $(EXPERIMENT)))-*.png"
+
+test: $(VENV)/.installed lint
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/mypy
+	PYTHONPATH=workflow $(BIN)/lint-imports
+
+# The stamp is written last: an installation that was cut off is done again.
+$(VENV)/.installed: pyproject.toml constraints.txt | check-python
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off -c constraints.txt -e '.[workflow,dev]'
+	touch $@
+
+check-python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed, not $$($(PYTHON) --version); name one: make run PYTHON=python3.12" >&2; exit 1; }
+
+clean:
+	rm -rf $(VENV)

@@ -1,0 +1,28 @@
+"""To what degree does one neural network share another's invariances?
+
+    dataset -> checkpoint -> iri -> representation -> score -> table -> figure
+
+One rule a stage. Run `snakemake --cores all` for the experiment quickstart, and
+`snakemake --cores all --config experiment=NAME` (or a path) for another.
+"""
+
+
+include: "workflow/rules/common.smk"
+
+
+rule all:
+    """Tables and figures of the experiment, and all that they are made from."""
+    input:
+        PLAN.closure("table"),
+        PLAN.closure("figure"),
+
+
+include: "workflow/rules/targets.smk"
+include: "workflow/rules/dataset.smk"
+include: "workflow/rules/checkpoint.smk"
+include: "workflow/rules/evaluation.smk"
+include: "workflow/rules/iri.smk"
+include: "workflow/rules/representation.smk"
+include: "workflow/rules/score.smk"
+include: "workflow/rules/table.smk"
+include: "workflow/rules/figure.smk"

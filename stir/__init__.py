@@ -1,0 +1,9 @@
+"""Measure to what degree one neural network shares another's invariances.
+
+The public names are in ``__init__.pyi``; each is imported when it is first used,
+so that ``import stir.identity`` costs no ``import torch``.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,5 @@
+"""``python -m stir``."""
+
+from stir.cli import main
+
+main()

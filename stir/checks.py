@@ -1,0 +1,143 @@
+"""Preconditions of images, representations and settings, said once, at the boundary."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from stir.errors import ConstantFeaturesError, InvalidInputError
+
+PixelBounds = tuple[float, float] | None
+
+
+def check_pixel_bounds(pixel_bounds: PixelBounds) -> PixelBounds:
+    """Refuse bounds that are not two rising numbers.
+
+    Raises
+    ------
+    InvalidInputError
+        If ``pixel_bounds`` is neither None nor (low, high) with low < high.
+    """
+    if pixel_bounds is None:
+        return None
+    if len(pixel_bounds) != 2 or not pixel_bounds[0] < pixel_bounds[1]:
+        raise InvalidInputError(
+            f"Expected pixel_bounds (low, high) with low < high, or None; got {pixel_bounds!r}. Images in [0, 1] take (0, 1)."
+        )
+    return float(pixel_bounds[0]), float(pixel_bounds[1])
+
+
+def check_images(images: Tensor, argument: str = "images", *, pixel_bounds: PixelBounds = None) -> None:
+    """Refuse what is not a batch of finite floating-point images within the bounds.
+
+    Raises
+    ------
+    InvalidInputError
+        Naming the argument, what came, and the remedy.
+    """
+    if not isinstance(images, Tensor):
+        raise InvalidInputError(
+            f"Expected {argument} as a torch.Tensor; got {type(images).__name__}. Convert with torch.as_tensor."
+        )
+    if not images.is_floating_point():
+        raise InvalidInputError(
+            f"Expected {argument} of a floating-point type in [0, 1]; got {images.dtype}. "
+            f"Divide 8-bit images by 255: {argument}.float() / 255."
+        )
+    if images.ndim < 2 or len(images) == 0:
+        raise InvalidInputError(
+            f"Expected {argument} of shape (n, channels, height, width) with n >= 1; got {tuple(images.shape)}. "
+            f"Add the batch dimension to a single image: {argument}[None]."
+        )
+    if not torch.isfinite(images).all():
+        raise InvalidInputError(
+            f"Expected finite {argument}; got NaN or infinity in image {_first_bad(images)}. Leave such images out."
+        )
+    if pixel_bounds is not None:
+        _check_range(images, argument, pixel_bounds)
+
+
+def _check_range(images: Tensor, argument: str, pixel_bounds: tuple[float, float]) -> None:
+    low, high = images.min().item(), images.max().item()
+    if low < pixel_bounds[0] or high > pixel_bounds[1]:
+        raise InvalidInputError(
+            f"Expected {argument} within pixel_bounds {pixel_bounds}; got values from {low:.4g} to {high:.4g}. "
+            "Scale the images (normalisation belongs in the model), or pass other pixel_bounds, or None."
+        )
+
+
+def _first_bad(images: Tensor) -> int:
+    return int((~torch.isfinite(images)).flatten(1).any(dim=1).nonzero()[0])
+
+
+def check_model(model: nn.Module, argument: str = "model") -> None:
+    """Refuse what is not a `torch.nn.Module` in a floating-point type.
+
+    Raises
+    ------
+    InvalidInputError
+        Naming the argument and what came.
+    """
+    if not isinstance(model, nn.Module):
+        raise InvalidInputError(
+            f"Expected {argument} as a torch.nn.Module; got {type(model).__name__}. Wrap a function in a Module."
+        )
+
+
+def check_representation(x: Float[Tensor, "n d"], argument: str, *, least_n: int) -> None:
+    """Refuse what no similarity can be computed from.
+
+    Parameters
+    ----------
+    x : Float[Tensor, "n d"]
+        A representation, one image a row.
+    argument : str
+        Its name, for the message.
+    least_n : int
+        The fewest images that the estimator takes.
+
+    Raises
+    ------
+    ConstantFeaturesError
+        If every image has the same representation, up to rounding.
+    InvalidInputError
+        If it is not a finite floating-point matrix of at least ``least_n`` rows.
+    """
+    if not isinstance(x, Tensor) or not x.is_floating_point():
+        came = x.dtype if isinstance(x, Tensor) else type(x).__name__
+        raise InvalidInputError(
+            f"Expected {argument} as a floating-point tensor (n, d); got {came}. Convert it, e.g. with .float()."
+        )
+    if x.ndim != 2 or x.shape[1] == 0:
+        raise InvalidInputError(
+            f"Expected {argument} of shape (n, d); got {tuple(x.shape)}. Flatten activations: {argument}.flatten(1)."
+        )
+    if len(x) < least_n:
+        raise InvalidInputError(
+            f"Expected {argument} with at least {least_n} images for this estimator; got {len(x)}. Use more images."
+        )
+    if not torch.isfinite(x).all():
+        raise InvalidInputError(
+            f"Expected finite {argument}; got NaN or infinity for image {_first_bad(x)}. "
+            "Look for an overflow in the model, or leave the image out."
+        )
+    spread, size = (x - x[:1]).abs().max().item(), x.abs().max().item()
+    if spread <= 4 * torch.finfo(x.dtype).eps * size:
+        raise ConstantFeaturesError(
+            f"Expected features that differ between images in {argument}; all {len(x)} images are represented alike "
+            f"(spread {spread:.2g}). A dead layer, or one image repeated: choose another layer or other images."
+        )
+
+
+def check_paired(x: Tensor, y: Tensor, arguments: tuple[str, str] = ("x", "y")) -> None:
+    """Refuse two representations of different numbers of images.
+
+    Raises
+    ------
+    InvalidInputError
+        Naming both shapes.
+    """
+    if len(x) != len(y):
+        raise InvalidInputError(
+            f"Expected both representations (n, d) with equal n; got {arguments[0]} {tuple(x.shape)} and "
+            f"{arguments[1]} {tuple(y.shape)}. Extract both from the same images."
+        )

@@ -1,0 +1,61 @@
+"""What can go wrong, one class a kind.
+
+Every message says what was expected, what came, and what to do about it.
+"""
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class StirError(Exception):
+    """Base of every error that this package raises on purpose."""
+
+
+class InvalidInputError(StirError, ValueError):
+    """An argument that no result can be computed from."""
+
+
+class ConstantFeaturesError(InvalidInputError):
+    """A representation in which every image looks the same."""
+
+
+class LayerError(InvalidInputError):
+    """A layer that the model does not have, or that has no single output."""
+
+
+class InversionError(StirError, ValueError):
+    """An inversion that cannot work: no gradient, or nothing to match."""
+
+
+class CheckpointError(StirError, ValueError):
+    """A checkpoint that is not what was asked for, or that would run code."""
+
+
+class ArtifactError(StirError):
+    """A cached artifact that is absent, altered, or not what its name says."""
+
+
+class ConvergenceError(StirError):
+    """Too few images converged for a score that could be trusted."""
+
+
+class ConvergenceWarning(UserWarning):
+    """Some images did not converge; they are returned, marked so."""
+
+
+def near_matches(word: str, known: "Iterable[str]") -> str:
+    """Say which known words are near ``word``, else which there are.
+
+    Returns
+    -------
+    str
+        ``"Did you mean 'resnet8'?"`` or ``"Known: 'a', 'b'."``.
+    """
+    known = sorted(known)
+    near = get_close_matches(str(word), known, n=3, cutoff=0.5)
+    if near:
+        return f"Did you mean {' or '.join(map(repr, near))}?"
+    return f"Known: {', '.join(map(repr, known))}."

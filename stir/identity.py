@@ -1,0 +1,50 @@
+"""Recipe -> key: an artifact's name is a digest of everything that determines it.
+
+Pure and without heavy imports: the Snakefile and the jobs both use it, so both
+arrive at the same names.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+KEY_DIGITS = 10
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that determines the content of one artifact.
+
+    Parameters
+    ----------
+    stage : str
+        Name of the stage that makes it, for example ``"iri"``.
+    version : int
+        Version of that stage's output; raised when the same settings give
+        another result.
+    settings : mapping
+        The stage's own settings. What cannot change the result stays out.
+    inputs : mapping
+        Role -> key (or list of keys) of what the artifact is made from.
+    """
+
+    stage: str
+    version: int
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    inputs: Mapping[str, str | list[str]] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """The first hexadecimal digits of the SHA-256 of the canonical recipe."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()[:KEY_DIGITS]
+
+    def to_json(self) -> str:
+        """Write the recipe as canonical JSON: sorted keys, no spaces, no NaN."""
+        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Recipe":
+        """Read a recipe that `to_json` wrote."""
+        return cls(**json.loads(text))

@@ -1,0 +1,1 @@
+"""Table -> figure; nothing is recomputed."""

@@ -1,0 +1,52 @@
+"""Who shares whose invariances: STIR and plain similarity side by side, in the poster's form."""
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+
+LIMITS = (0.0, 1.0)
+DARK_BELOW = 0.6
+INCHES_PER_CELL = 0.62
+
+
+def draw_heatmaps(scores: pd.DataFrame) -> Figure:
+    """Draw two matrices on one colour scale, reference in rows and target in columns.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        Rows of a score table for one layer and one measure; averaged over inversion seeds.
+    """
+    first = scores.iloc[0]
+    models = list(scores["reference_model"].unique())
+    side = 2.2 + INCHES_PER_CELL * len(models)
+    figure = Figure(figsize=(2 * side + 0.8, side + 0.9), layout="constrained")
+    left, right = figure.subplots(1, 2, sharey=True)
+    seeds = scores["random_seed"].nunique()
+    _draw(left, scores, "stir", models, f"STIR (mean of {seeds} inversion seeds)")
+    image = _draw(right, scores, "similarity", models, f"plain {first['similarity_measure']}")
+    left.set_ylabel("reference model")
+    figure.colorbar(image, ax=[left, right], shrink=0.8, label=first["similarity_measure"])
+    figure.suptitle(
+        f"layer {first['reference_layer']}, n = {first['n_images']} images, {first['inversion_method']}, "
+        f"inversion error (median) {scores['inversion_error_median'].median():.3f}, "
+        f"converged at least {scores['converged_fraction'].min():.0%}"
+    )
+    return figure
+
+
+def _draw(axes: Axes, scores: pd.DataFrame, column: str, models: list[str], title: str) -> AxesImage:
+    matrix = scores.pivot_table(index="reference_model", columns="target_model", values=column, aggfunc="mean")
+    values = matrix.loc[models, models].to_numpy()
+    image = axes.imshow(values, vmin=LIMITS[0], vmax=LIMITS[1], cmap="viridis")
+    for row in range(len(models)):
+        for column_number in range(len(models)):
+            value = values[row, column_number]
+            colour = "white" if value < DARK_BELOW else "black"
+            axes.text(column_number, row, f"{value:.2f}", ha="center", va="center", color=colour)
+    axes.set_xticks(range(len(models)), models, rotation=45, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(len(models)), models)
+    axes.set_xlabel("target model")
+    axes.set_title(title)
+    return image

@@ -1,0 +1,48 @@
+"""Reference images, seed images and the IRIs that models cannot tell from the reference images."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+INCHES_PER_IMAGE = 0.8
+INCHES_FOR_LABELS = 2.9
+GAP = 0.25
+"""Between rows, as a fraction of an image's height; the errors stand there."""
+
+
+@dataclass(frozen=True)
+class ImageRow:
+    """Pictures to show beside each other."""
+
+    label: str
+    images: np.ndarray
+    """(n, channels, height, width) in [0, 1]."""
+    errors: np.ndarray | None = None
+    """Inversion error of each, written above it."""
+
+
+def draw_pictures(rows: Sequence[ImageRow]) -> Figure:
+    """Draw rows of pictures; the same column shows the same reference image."""
+    count, height = len(rows[0].images), (1 + GAP) * len(rows)
+    size = (INCHES_FOR_LABELS + INCHES_PER_IMAGE * count, INCHES_PER_IMAGE * (height + GAP))
+    figure = Figure(figsize=size)
+    left = INCHES_FOR_LABELS / size[0]
+    axes = figure.add_axes((left, 0.005, 0.995 - left, 0.99))
+    for number, row in enumerate(rows):
+        _draw_row(axes, row, top=number * (1 + GAP) + GAP)
+    axes.set(xlim=(0, count), ylim=(height + GAP / 2, 0), aspect="equal")
+    axes.set_axis_off()
+    return figure
+
+
+def _draw_row(axes: Axes, row: ImageRow, *, top: float) -> None:
+    axes.text(-0.15, top + 0.5, row.label, ha="right", va="center", fontsize=9)
+    for column, image in enumerate(row.images):
+        shown = image[0] if len(image) == 1 else np.moveaxis(image, 0, -1)
+        extent = (column + 0.04, column + 0.96, top + 0.98, top + 0.02)
+        axes.imshow(shown, vmin=0, vmax=1, cmap="gray", interpolation="nearest", extent=extent)
+        if row.errors is not None:
+            axes.text(column + 0.5, top - 0.02, f"{row.errors[column]:.3f}", ha="center", va="bottom", fontsize=7)

@@ -1,0 +1,33 @@
+"""Progress with an estimate of the time left, in a terminal and in a log file alike."""
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from tqdm.auto import tqdm as notebook_or_terminal
+from tqdm.std import tqdm
+
+SECONDS_BETWEEN_LINES = 10
+
+
+class _LineProgress(tqdm):
+    """A tqdm that writes a new line every ten seconds, for logs and parallel jobs."""
+
+    @staticmethod
+    def status_printer(file: Any) -> Callable[[str], None]:
+        """Write each status as a line of its own; tqdm clears with an empty one."""
+
+        def write(status: str) -> None:
+            if status.strip():
+                file.write(f"{status}\n")
+                file.flush()
+
+        return write
+
+
+def progress_bar(description: str, total: int, *, unit: str, show: bool = True) -> Any:
+    """Start a progress bar: a moving one in a terminal or notebook, else lines."""
+    settings: dict[str, Any] = {"desc": description, "total": total, "unit": unit, "disable": not show}
+    if sys.stderr.isatty() or "ipykernel" in sys.modules:
+        return notebook_or_terminal(**settings)
+    return _LineProgress(**settings, mininterval=SECONDS_BETWEEN_LINES, maxinterval=SECONDS_BETWEEN_LINES, ncols=100)

@@ -1,0 +1,224 @@
+"""Model, layer, images -> representation (n, d); the forward pass stops at the layer."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from stir.checks import check_images, check_model
+from stir.errors import InvalidInputError, LayerError, near_matches
+from stir.models.frozen import frozen
+
+PENULTIMATE = "penultimate"
+
+
+def _flatten(activations: Tensor) -> Tensor:
+    return activations.flatten(1)
+
+
+def _spatial_mean(activations: Tensor) -> Tensor:
+    return activations.flatten(2).mean(dim=2) if activations.ndim > 2 else activations
+
+
+POOLINGS: dict[str, Callable[[Tensor], Tensor]] = {"flatten": _flatten, "spatial_mean": _spatial_mean}
+
+
+class _LayerReached(Exception):
+    """Carries a layer's activations out of the forward pass, which ends there."""
+
+    def __init__(self, activations: Tensor) -> None:
+        self.activations = activations
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Where in a model a representation is read."""
+
+    name: str
+    """Dotted name in ``named_modules()``."""
+    side: str
+    """``"output"`` of that module, or its ``"input"`` (the penultimate layer)."""
+
+
+@torch.no_grad()
+def resolve_layer(model: nn.Module, layer: str | None, image: Float[Tensor, "1 ..."]) -> Layer:
+    """Find a layer by running one image through the whole model.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        A model in eval mode.
+    layer : str or None
+        A dotted name of ``named_modules()``; None (or ``"penultimate"``) is the
+        input of the linear layer that the forward pass calls last.
+    image : Float[Tensor, "1 ..."]
+        One image.
+
+    Raises
+    ------
+    LayerError
+        If there is no such layer, or it is not called exactly once, or its
+        output is not one tensor with a row an image.
+    """
+    modules = dict(model.named_modules())
+    watched = _watched(modules, layer)
+    calls: list[tuple[str, Any, Any]] = []
+    handles = [
+        modules[name].register_forward_hook(lambda _m, inputs, output, name=name: calls.append((name, inputs, output)))
+        for name in watched
+    ]
+    try:
+        model(image)
+    finally:
+        for handle in handles:
+            handle.remove()
+    if layer in (None, PENULTIMATE):
+        return _penultimate(calls)
+    if len(calls) != 1:
+        raise LayerError(
+            f"Expected layer {layer!r} to be called once in a forward pass; it was called {len(calls)} times. "
+            "Name a layer that is called once, such as its parent."
+        )
+    _check_activations(calls[0][2], str(layer))
+    return Layer(str(layer), "output")
+
+
+def _watched(modules: dict[str, nn.Module], layer: str | None) -> list[str]:
+    if layer in (None, PENULTIMATE):
+        linear = [name for name, module in modules.items() if isinstance(module, nn.Linear)]
+        if not linear:
+            raise LayerError("The model has no linear layer, so no penultimate layer: name one with layer=...")
+        return linear
+    if layer == "" or layer not in modules:
+        raise LayerError(f"The model has no layer {layer!r}. {near_matches(layer or '', filter(None, modules))}")
+    return [layer]
+
+
+def _penultimate(calls: list[tuple[str, Any, Any]]) -> Layer:
+    if not calls:
+        raise LayerError("The forward pass calls no linear layer, so there is no penultimate one: name a layer.")
+    name, inputs, _ = calls[-1]
+    if sum(call[0] == name for call in calls) != 1:
+        raise LayerError(f"The last linear layer {name!r} is called several times: name a layer that is called once.")
+    _check_activations(inputs[0], f"input of {name}")
+    return Layer(name, "input")
+
+
+def _check_activations(activations: object, layer: str) -> None:
+    if not isinstance(activations, Tensor) or activations.ndim < 2 or len(activations) != 1:
+        came = tuple(activations.shape) if isinstance(activations, Tensor) else type(activations).__name__
+        raise LayerError(
+            f"Expected layer {layer!r} to give one tensor (n, ...) for n images; got {came} for n=1. Name another layer."
+        )
+
+
+@contextmanager
+def representing(
+    model: nn.Module, layer: str | None, image: Float[Tensor, "1 ..."], *, pooling: str = "flatten"
+) -> Iterator[Callable[[Tensor], Tensor]]:
+    """Give the function images -> representation, with the model frozen meanwhile.
+
+    The function is differentiable in the images. The model is in eval mode
+    inside the block and as it was found after it.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        Any model.
+    layer : str or None
+        As in `resolve_layer`.
+    image : Float[Tensor, "1 ..."]
+        One image, to find the layer with.
+    pooling : str
+        ``"flatten"``, or ``"spatial_mean"`` over all but the first two dimensions.
+    """
+    check_model(model)
+    if pooling not in POOLINGS:
+        raise InvalidInputError(f"Unknown pooling {pooling!r}. {near_matches(pooling, POOLINGS)}")
+    place = next(model.parameters(), image)
+
+    def represent_batch(images: Tensor) -> Tensor:
+        try:
+            model(images.to(device=place.device, dtype=place.dtype))
+        except _LayerReached as reached:
+            return POOLINGS[pooling](reached.activations)
+        raise LayerError(f"The forward pass no longer reaches layer {layer!r}: the model's path depends on its input.")
+
+    with frozen(model):
+        found = resolve_layer(model, layer, image.to(device=place.device, dtype=place.dtype))
+        handle = _stop_at(dict(model.named_modules())[found.name], found.side)
+        try:
+            yield represent_batch
+        finally:
+            handle.remove()
+
+
+def _stop_at(module: nn.Module, side: str) -> Any:
+    """End the forward pass at a module; nothing after it can overwrite its activations."""
+
+    def at_input(_module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        raise _LayerReached(inputs[0])
+
+    def at_output(_module: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        raise _LayerReached(output)
+
+    if side == "input":
+        return module.register_forward_pre_hook(at_input)
+    return module.register_forward_hook(at_output)
+
+
+@torch.no_grad()
+def represent(
+    model: nn.Module,
+    images: Float[Tensor, "n ..."],
+    *,
+    layer: str | None = None,
+    pooling: str = "flatten",
+    batch_size: int = 256,
+) -> Float[Tensor, "n d"]:
+    """Return the representation of images at a layer of a model.
+
+    The forward pass runs in eval mode and stops at the layer. The model is left
+    as found: mode, buffers, gradients, ``requires_grad`` and hooks.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        Any model; it contains its own normalisation.
+    images : Float[Tensor, "n ..."]
+        Images as the model takes them, mostly (n, channels, height, width) in [0, 1].
+    layer : str, optional
+        Dotted name in ``named_modules()``; its output is read. By default the
+        input of the last linear layer (the penultimate layer).
+    pooling : str
+        What to do with spatial dimensions: ``"flatten"``, or ``"spatial_mean"``.
+    batch_size : int
+        Images in one forward pass.
+
+    Returns
+    -------
+    Float[Tensor, "n d"]
+        One row an image, on the device of ``images``.
+
+    Raises
+    ------
+    InvalidInputError
+        If the images cannot be represented.
+    LayerError
+        If the layer does not exist or is called more than once.
+
+    Examples
+    --------
+    >>> import torch, stir
+    >>> model = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.ReLU(), torch.nn.Linear(3, 2))
+    >>> stir.represent(model, torch.rand(5, 4)).shape
+    torch.Size([5, 3])
+    """
+    check_images(images)
+    with representing(model, layer, images[:1], pooling=pooling) as represent_batch:
+        parts = [represent_batch(batch).to(images.device) for batch in images.split(batch_size)]
+    return torch.cat(parts)

@@ -1,0 +1,137 @@
+"""The whole method in one call: invert m1, show the IRIs to m2, compare."""
+
+from dataclasses import dataclass
+
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from stir.checks import PixelBounds
+from stir.errors import InvalidInputError
+from stir.inversion import DEFAULT_TOLERANCE, invert
+from stir.representations import represent
+from stir.score import score
+from stir.similarity import get_similarity_measure
+
+
+@dataclass(frozen=True)
+class SharedInvariance:
+    """To what degree the target model shares the reference model's invariances."""
+
+    score: float
+    """STIR(m2 | m1, X)."""
+    similarity: float
+    """Plain S_rep(m1(X), m2(X))."""
+    inversion_error: Float[Tensor, " n"]
+    """‖m1(X')−m1(X)‖₂ / ‖m1(X)‖₂, per image."""
+    converged: Bool[Tensor, " n"]
+    """Whether each image reached the tolerance."""
+    iri_images: Float[Tensor, "n ..."]
+    """X'."""
+    seed_images: Float[Tensor, "n ..."]
+    """Where the inversion began."""
+    similarity_measure: str
+    """Name of S_rep."""
+
+
+def shared_invariance(
+    *,
+    reference_model: nn.Module,
+    target_model: nn.Module,
+    images: Float[Tensor, "n ..."],
+    layer: str | None = None,
+    reference_layer: str | None = None,
+    target_layer: str | None = None,
+    similarity_measure: str = "linear_cka",
+    random_seed: int = 0,
+    tolerance: float = DEFAULT_TOLERANCE,
+    method: str = "lbfgs",
+    pixel_bounds: PixelBounds = (0.0, 1.0),
+    seed_images: str = "normal_noise",
+    max_iterations: int | None = None,
+    pooling: str = "flatten",
+    batch_size: int = 256,
+    progress: bool = False,
+) -> SharedInvariance:
+    """Measure STIR(m2 | m1, X) = S_rep(m2(X), m2(X')), where m1(X') = m1(X).
+
+    Swapping the models changes the score.
+
+    Parameters
+    ----------
+    reference_model, target_model : torch.nn.Module
+        m1, whose invariances they are, and m2, which may share them. Both are left as found.
+    images : Float[Tensor, "n ..."]
+        X, within ``pixel_bounds``, as both models take them.
+    layer : str, optional
+        Dotted name of a module in both models; by default the input of the last linear layer.
+    reference_layer, target_layer : str, optional
+        The same where the models name their layers differently; instead of ``layer``.
+    similarity_measure : str
+        A name in `stir.similarity.SIMILARITY_MEASURES`.
+    random_seed, tolerance, method, pixel_bounds, seed_images, max_iterations, pooling, batch_size, progress
+        As in `stir.invert`.
+
+    Returns
+    -------
+    SharedInvariance
+        The score over all images, with what is needed to judge it.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If some images did not converge; the score is over all of them.
+
+    Raises
+    ------
+    InvalidInputError
+        If an argument cannot be used, or ``layer`` comes with another layer argument.
+
+    References
+    ----------
+    Nanda et al. 2022, arXiv:2206.11939, equation 2.
+    """
+    get_similarity_measure(similarity_measure)
+    reference_layer, target_layer = _layers(layer, reference_layer, target_layer)
+
+    def represented(model: nn.Module, model_layer: str | None, of: Tensor) -> Tensor:
+        return represent(model, of, layer=model_layer, pooling=pooling, batch_size=batch_size)
+
+    target_of_reference = represented(target_model, target_layer, images)
+    inversion = invert(
+        reference_model,
+        images,
+        layer=reference_layer,
+        random_seed=random_seed,
+        tolerance=tolerance,
+        method=method,
+        pixel_bounds=pixel_bounds,
+        seed_images=seed_images,
+        max_iterations=max_iterations,
+        pooling=pooling,
+        batch_size=batch_size,
+        progress=progress,
+    )
+    scored = score(
+        reference_of_reference=represented(reference_model, reference_layer, images),
+        target_of_reference=target_of_reference,
+        target_of_iri=represented(target_model, target_layer, inversion.iri_images),
+        similarity_measure=similarity_measure,
+    )
+    return SharedInvariance(
+        score=scored.stir,
+        similarity=scored.similarity,
+        inversion_error=inversion.inversion_error,
+        converged=inversion.converged,
+        iri_images=inversion.iri_images,
+        seed_images=inversion.seed_images,
+        similarity_measure=similarity_measure,
+    )
+
+
+def _layers(layer: str | None, reference_layer: str | None, target_layer: str | None) -> tuple[str | None, str | None]:
+    if layer is not None and (reference_layer is not None or target_layer is not None):
+        raise InvalidInputError(
+            f"Expected either layer={layer!r} for both models, or reference_layer and target_layer; got both kinds. "
+            "Drop one of them."
+        )
+    return (layer, layer) if layer is not None else (reference_layer, target_layer)

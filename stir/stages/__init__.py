@@ -1,0 +1,17 @@
+"""The stages of the workflow: unpack, call one function, save. One stage a file.
+
+A stage's ``VERSION`` is raised when the same recipe gives another output. The plan
+reads it, so these modules import what is heavy inside their functions.
+"""
+
+from importlib import import_module
+from types import ModuleType
+
+STAGES = ("dataset", "checkpoint", "evaluation", "iri", "representation", "score", "table", "figure")
+
+
+def stage_module(stage: str) -> ModuleType:
+    """Return the module of a stage, with ``VERSION`` and ``make``."""
+    if stage not in STAGES:
+        raise ValueError(f"Unknown stage {stage!r}; known: {', '.join(STAGES)}.")
+    return import_module(f"stir.stages.{stage}")

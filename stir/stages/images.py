@@ -1,0 +1,25 @@
+"""Read images and labels of a dataset artifact, in [0, 1]."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from stir.hdf5 import read_arrays
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def read_pixels(path: Path, split: str, *, first: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Return the (first) images of a split, (n, c, h, w) in [0, 1], and their class numbers."""
+    images, labels, white_level = read_arrays(path, f"{split}_images", f"{split}_labels", "white_level")
+    return images[:first].astype(np.float32) / np.float32(white_level), labels[:first]
+
+
+def read_images(path: Path, split: str, *, first: int | None = None) -> "tuple[Tensor, Tensor]":
+    """Return the same as tensors."""
+    import torch
+
+    images, labels = read_pixels(path, split, first=first)
+    return torch.from_numpy(images), torch.from_numpy(labels)

@@ -1,0 +1,54 @@
+"""Stage iri: identically represented inputs of one reference model, layer and random seed."""
+
+from typing import TYPE_CHECKING
+
+from stir.stages.job import Job
+
+if TYPE_CHECKING:
+    from stir.hdf5 import Labelled
+    from stir.inversion import Inversion
+
+VERSION = 1
+
+
+def make(job: Job) -> None:
+    """Invert the reference model for the first test images, and store every image with its errors."""
+    from stir.artifacts import checked, sealing
+    from stir.hdf5 import write_arrays
+    from stir.inversion import invert
+    from stir.models import read_model
+    from stir.stages.images import read_images
+
+    settings, device = job.settings, job.torch_device()
+    images, _ = read_images(job.one("dataset"), "test", first=settings["n_images"])
+    inversion = invert(
+        read_model(checked(job.one("checkpoint"))).to(device),
+        images,
+        layer=settings["layer"],
+        random_seed=settings["random_seed"],
+        tolerance=settings["tolerance"],
+        method=settings["method"],
+        pixel_bounds=(0.0, 1.0),
+        seed_images=settings["seed_images"],
+        max_iterations=settings["max_iterations"],
+        batch_size=settings["batch_size"],
+        progress=True,
+    )
+    with sealing(job.output, job.recipe, device=str(device)) as path:
+        write_arrays(path, _arrays(inversion), job.recipe, device=str(device))
+
+
+def _arrays(inversion: "Inversion") -> "dict[str, Labelled]":
+    from stir.hdf5 import IMAGE_DIMS, Labelled
+
+    relative = "‖m1(X')−m1(X)‖₂ / ‖m1(X)‖₂"
+    pairwise = "‖m1(X')−m1(X)‖₂ / median distance of image pairs"
+    return {
+        "iri_images": Labelled(inversion.iri_images.numpy(), IMAGE_DIMS, "pixel value in [0, 1]"),
+        "seed_images": Labelled(inversion.seed_images.numpy(), IMAGE_DIMS, "pixel value in [0, 1]"),
+        "seed_error": Labelled(inversion.seed_error.numpy(), ("image",), relative),
+        "inversion_error": Labelled(inversion.inversion_error.numpy(), ("image",), relative),
+        "pairwise_inversion_error": Labelled(inversion.pairwise_inversion_error.numpy(), ("image",), pairwise),
+        "converged": Labelled(inversion.converged.numpy(), ("image",), "whether inversion_error <= tolerance"),
+        "iterations": Labelled(inversion.iterations.numpy(), ("image",), "forward and backward passes"),
+    }

@@ -1,0 +1,7 @@
+"""Attacks, training recipes and accuracies; no paths."""
+
+from stir.training.attacks import NORMS, Attack, pgd
+from stir.training.evaluate import Accuracy, accuracy
+from stir.training.train import OBJECTIVES, TrainingRecipe, train
+
+__all__ = ["NORMS", "OBJECTIVES", "Accuracy", "Attack", "TrainingRecipe", "accuracy", "pgd", "train"]

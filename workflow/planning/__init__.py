@@ -1,0 +1,1 @@
+"""Experiment file -> plan: which artifacts, under which keys, made from which."""

@@ -1,0 +1,62 @@
+"""How far a run is, and how long it still takes, after every job."""
+
+import logging
+import sys
+import time
+from collections import defaultdict
+
+from snakemake_interface_logger_plugins.common import LogEvent
+from tqdm.std import tqdm
+
+SECONDS_BETWEEN_LINES = 5
+
+
+class RunProgress(logging.Handler):
+    """Estimate the time left from the mean duration of each rule's finished jobs.
+
+    Rules of which no job has finished yet count with the mean of the others, so the
+    estimate settles as the run goes through its stages.
+    """
+
+    def __init__(self, cores: int) -> None:
+        super().__init__()
+        self._cores = max(1, cores)
+        self._began = time.monotonic()
+        self._said = 0.0
+        self._planned: dict[str, int] = {}
+        self._running: dict[int, tuple[str, float]] = {}
+        self._durations: dict[str, list[float]] = defaultdict(list)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take note of Snakemake's events; say how far the run is."""
+        event = getattr(record, "event", None)
+        now = time.monotonic()
+        if event == LogEvent.RUN_INFO:
+            counts = record.stats  # type: ignore[attr-defined]
+            self._planned = {rule: int(count) for rule, count in counts.items() if rule != "total"}
+        elif event == LogEvent.JOB_INFO:
+            self._running[record.jobid] = (record.rule_name, now)  # type: ignore[attr-defined]
+        elif event == LogEvent.JOB_FINISHED:
+            rule, began = self._running.pop(record.job_id, ("?", now))  # type: ignore[attr-defined]
+            self._durations[rule].append(now - began)
+        elif event == LogEvent.PROGRESS:
+            self._say(record.done, record.total, now)  # type: ignore[attr-defined]
+
+    def _say(self, done: int, total: int, now: float) -> None:
+        if done < total and now - self._said < SECONDS_BETWEEN_LINES:
+            return
+        self._said = now
+        elapsed = tqdm.format_interval(now - self._began)
+        left = tqdm.format_interval(self.seconds_left())
+        print(f"[stir] {done} of {total} jobs done, {elapsed} so far, about {left} left", file=sys.stderr, flush=True)
+
+    def seconds_left(self) -> float:
+        """Return the expected wall time of the jobs that are still to be done."""
+        finished = [duration for durations in self._durations.values() for duration in durations]
+        overall = sum(finished) / len(finished) if finished else 0.0
+        work = 0.0
+        for rule, planned in self._planned.items():
+            durations = self._durations.get(rule, [])
+            mean = sum(durations) / len(durations) if durations else overall
+            work += max(0, planned - len(durations)) * mean
+        return work / self._cores

@@ -1,0 +1,23 @@
+"""Stage dataset: images and labels, split into training and test.
+
+Needs: nothing (the images ship with a package).
+Gives: data/NAME-KEY.h5: train and test images as integers, labels.
+"""
+
+DATASET = "data/{name}.h5"
+
+
+rule dataset:
+    """Images and labels, split into training and test."""
+    input:
+        made_from(DATASET),
+    output:
+        DATASET,
+    log:
+        "results/logs/dataset/{name}.log",
+    benchmark:
+        "results/benchmarks/dataset/{name}.tsv"
+    params:
+        arguments=arguments(DATASET),
+    shell:
+        "{MAKE} {params.arguments} 2>&1 | tee {log}"

@@ -1,0 +1,24 @@
+"""Stage evaluation: clean and robust accuracy of one model.
+
+Needs: its checkpoint, the dataset.
+Gives: results/evaluations/NAME-KEY.json.
+"""
+
+EVALUATION = "results/evaluations/{name}.json"
+
+
+rule evaluation:
+    """Clean and robust accuracy of one model."""
+    input:
+        made_from(EVALUATION),
+    output:
+        EVALUATION,
+    log:
+        "results/logs/evaluation/{name}.log",
+    benchmark:
+        "results/benchmarks/evaluation/{name}.tsv"
+    threads: PLAN.threads
+    params:
+        arguments=arguments(EVALUATION),
+    shell:
+        "{MAKE} {params.arguments} 2>&1 | tee {log}"

@@ -1,0 +1,24 @@
+"""Stage iri: identically represented inputs of one reference model, layer and random seed.
+
+Needs: the reference model's checkpoint, the dataset.
+Gives: results/iris/MODEL/LAYER.METHOD.SEEDIMAGES.RANDOMSEED-KEY.h5: X' with per-image errors.
+"""
+
+IRI = "results/iris/{name}.h5"
+
+
+rule iri:
+    """Identically represented inputs of one reference model, layer and random seed."""
+    input:
+        made_from(IRI),
+    output:
+        IRI,
+    log:
+        "results/logs/iri/{name}.log",
+    benchmark:
+        "results/benchmarks/iri/{name}.tsv"
+    threads: PLAN.threads
+    params:
+        arguments=arguments(IRI),
+    shell:
+        "{MAKE} {params.arguments} 2>&1 | tee {log}"

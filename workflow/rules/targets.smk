@@ -1,0 +1,41 @@
+"""Targets: everything up to a stage.
+
+Each lists all that its artifacts are made from, not only the artifacts: an input that
+is ancient() does not make Snakemake look behind a file that exists.
+"""
+
+
+rule tables:
+    """Tables of the experiment."""
+    input:
+        PLAN.closure("table"),
+
+
+rule scores:
+    """STIR and plain similarity of every pair of models."""
+    input:
+        PLAN.closure("score"),
+
+
+rule representations:
+    """Representations of X and X' under every pair of models."""
+    input:
+        PLAN.closure("representation"),
+
+
+rule iris:
+    """Identically represented inputs of every model, layer and random seed."""
+    input:
+        PLAN.closure("iri"),
+
+
+rule evaluations:
+    """Clean and robust accuracy of every model."""
+    input:
+        PLAN.closure("evaluation"),
+
+
+rule checkpoints:
+    """Weights of every model."""
+    input:
+        PLAN.closure("checkpoint"),
