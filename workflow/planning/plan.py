@@ -15,7 +15,7 @@ from stir.identity import Recipe
 from stir.stages import STAGES, stage_module
 
 FOLDERS = {
-    "dataset": "data",
+    "dataset": "data/datasets",
     "checkpoint": "results/checkpoints",
     "evaluation": "results/evaluations",
     "iri": "results/iris",

@@ -1,10 +1,10 @@
 """Stage dataset: images and labels, split into training and test.
 
 Needs: nothing (the images ship with a package).
-Gives: data/NAME-KEY.h5: train and test images as integers, labels.
+Gives: data/datasets/NAME-KEY.h5: train and test images as integers, labels.
 """
 
-DATASET = "data/{name}.h5"
+DATASET = "data/datasets/{name}.h5"
 
 
 rule dataset:

@@ -39,3 +39,9 @@ rule checkpoints:
     """Weights of every model."""
     input:
         PLAN.closure("checkpoint"),
+
+
+rule datasets:
+    """Images and labels."""
+    input:
+        PLAN.closure("dataset"),
