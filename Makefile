@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 SNAKEMAKE := $(BIN)/snakemake --workflow-profile workflow/profiles/default
 EXPERIMENT ?= quickstart
 
-.PHONY: run test lint check-python clean
+.PHONY: run test lint readme bench-quickstart check-python clean
 
 run: $(VENV)/.installed
 	$(SNAKEMAKE) --config experiment=$(EXPERIMENT)
@@ -21,6 +21,13 @@ lint: $(VENV)/.installed
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/mypy
 	PYTHONPATH=workflow $(BIN)/lint-imports
+
+# Render the numbers and figures of README.md from the last `make run`.
+readme: $(VENV)/.installed
+	$(BIN)/python docs/quickstart.py
+
+bench-quickstart: $(VENV)/.installed
+	$(BIN)/python benchmarks/quickstart.py
 
 # The stamp is written last: an installation that was cut off is done again.
 $(VENV)/.installed: pyproject.toml constraints.txt | check-python

@@ -2,6 +2,7 @@
 
 import contextlib
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import click
 
 from stir.errors import StirError
 from stir.identity import Recipe
+from stir.progress import progress_of
 from stir.stages import STAGES, stage_module
 from stir.stages.job import Job
 
@@ -31,7 +33,7 @@ def make(stage: str, recipe: str, output: Path, inputs: tuple[str, ...], source:
     for text in inputs:
         role, _, path = text.partition("=")
         by_role.setdefault(role, []).append(Path(path))
-    with _plain_errors():
+    with _plain_errors(), progress_of(f"{output.parent.name}/{output.stem}"):
         stage_module(stage).make(Job(Recipe.from_json(recipe), output, by_role, device, source))
 
 
@@ -52,7 +54,8 @@ def verify(paths: tuple[Path, ...]) -> None:
 
 @contextlib.contextmanager
 def _plain_errors() -> Iterator[None]:
-    """Print this package's errors as one message, without a traceback."""
+    """Print this package's warnings and errors as one message, without a traceback."""
+    warnings.formatwarning = lambda message, *_args, **_kwargs: f"warning: {message}\n"
     try:
         yield
     except StirError as error:

@@ -1,13 +1,19 @@
 """Progress with an estimate of the time left, in a terminal and in a log file alike."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from tqdm.auto import tqdm as notebook_or_terminal
 from tqdm.std import tqdm
 
 SECONDS_BETWEEN_LINES = 10
+_OF: ContextVar[str] = ContextVar("_OF", default="")
+
+
+LINE = "{desc}: {percentage:.0f}%, {n_fmt}/{total_fmt} {unit}s, {elapsed} so far, {remaining} left{postfix}"
 
 
 class _LineProgress(tqdm):
@@ -25,9 +31,19 @@ class _LineProgress(tqdm):
         return write
 
 
+@contextmanager
+def progress_of(name: str) -> Iterator[None]:
+    """Name what progress is shown of, so that lines of parallel jobs can be told apart."""
+    token = _OF.set(f" {name}")
+    try:
+        yield
+    finally:
+        _OF.reset(token)
+
+
 def progress_bar(description: str, total: int, *, unit: str, show: bool = True) -> Any:
     """Start a progress bar: a moving one in a terminal or notebook, else lines."""
-    settings: dict[str, Any] = {"desc": description, "total": total, "unit": unit, "disable": not show}
+    settings: dict[str, Any] = {"desc": description + _OF.get(), "total": total, "unit": unit, "disable": not show}
     if sys.stderr.isatty() or "ipykernel" in sys.modules:
         return notebook_or_terminal(**settings)
-    return _LineProgress(**settings, mininterval=SECONDS_BETWEEN_LINES, maxinterval=SECONDS_BETWEEN_LINES, ncols=100)
+    return _LineProgress(**settings, mininterval=SECONDS_BETWEEN_LINES, maxinterval=SECONDS_BETWEEN_LINES, bar_format=LINE)

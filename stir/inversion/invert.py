@@ -134,7 +134,7 @@ def invert(
         seed_images=seeds,
         seed_error=seed_error,
         inversion_error=error,
-        pairwise_inversion_error=error * problem.norms / median_pair_distance(targets),
+        pairwise_inversion_error=error * problem.norms.to(error) / median_pair_distance(targets),
         converged=converged,
         iterations=ended.iterations,
         method=method,

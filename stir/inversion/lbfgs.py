@@ -92,7 +92,8 @@ def lbfgs(
             state, position = state.rows(~ending), position[~ending]
             continue
         _iterate(state, evaluate, pixel_bounds, running=~ending)
-        report(len(index) - int((~ending).sum()), state.best_errors)
+        ended.errors[position] = state.best_errors
+        report(len(index) - int((~ending).sum()), ended.errors)
     return ended
 
 

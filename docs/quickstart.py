@@ -1,0 +1,99 @@
+"""Copy the quickstart's tables and figures into docs/, and its numbers into README.md.
+
+``make readme`` after ``make run``. The README's block is rendered from docs/quickstart/ alone,
+and a test renders it again.
+"""
+
+import json
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+ROOT = Path(__file__).resolve().parent.parent
+KEPT = ROOT / "docs" / "quickstart"
+README = ROOT / "README.md"
+BEGIN, END = "<!-- quickstart: rendered by docs/quickstart.py -->", "<!-- quickstart: end -->"
+TABLES = ("quickstart.csv", "quickstart-summary.csv", "quickstart-models.csv")
+FIGURES = ("quickstart-penultimate-linear_cka.png", "quickstart-penultimate-images.png")
+PAPER = {("vanilla", "similarity"): "0.967", ("at", "similarity"): "0.937"}
+PAPER |= {("vanilla", "stir"): "0.605, 0.562", ("at", "stir"): "0.934, 0.939"}
+NAMES = {"similarity": "plain linear CKA", "stir": "STIR"}
+
+
+def keep_results() -> None:
+    """Copy tables and figures, and what made them."""
+    KEPT.mkdir(exist_ok=True)
+    for name in TABLES:
+        shutil.copy(ROOT / "results" / "tables" / name, KEPT / name)
+    for name in FIGURES:
+        shutil.copy(ROOT / "results" / "figures" / name, KEPT / name)
+    seals = [json.loads(path.read_text()) for path in (ROOT / "results" / "iris").rglob("*.h5.json")]
+    made = {"device": sorted({seal["device"] for seal in seals}), "versions": seals[0]["versions"]}
+    (KEPT / "provenance.json").write_text(json.dumps(made, indent=1, sort_keys=True) + "\n")
+
+
+def render() -> str:
+    """Render the README's block: what the paper says, what the quickstart gives."""
+    summary = pd.read_csv(KEPT / "quickstart-summary.csv")
+    chosen = summary[
+        (summary["reference_group"] == summary["target_group"])
+        & (summary["similarity_measure"] == "linear_cka")
+        & (summary["reference_layer"] == "penultimate")
+    ].set_index("reference_group")
+    lines = [
+        "| networks that differ only in their initial weights | paper (ResNet18, CIFAR-10) | resnet8, digits | vgg6, digits |",
+        "|---|---|---|---|",
+    ]
+    for training in ("vanilla", "at"):
+        for score in ("similarity", "stir"):
+            cells = [_cell(chosen.loc[f"digits-{network}-{training}"], score) for network in ("resnet8", "vgg6")]
+            lines.append(f"| {NAMES[score]}, {training} | {PAPER[training, score]} | {' | '.join(cells)} |")
+    return "\n".join([*lines, "", _footnote(chosen), "", _accuracies()])
+
+
+def _cell(row: pd.Series, score: str) -> str:
+    if score == "similarity":
+        return f"{row['similarity_mean']:.3f}"
+    return f"{row['stir_mean']:.3f} ± {row['stir_sd_training_seeds']:.3f} ± {row['stir_sd_inversion_seeds']:.3f}"
+
+
+def _footnote(chosen: pd.DataFrame) -> str:
+    scores = pd.read_csv(KEPT / "quickstart.csv")
+    made = json.loads((KEPT / "provenance.json").read_text())
+    versions = ", ".join(f"{name} {version}" for name, version in made["versions"].items())
+    first = chosen.iloc[0]
+    return (
+        f"Ours: mean over n = {first['n_model_pairs']} ordered pairs of models, ± sd over those pairs, ± sd over "
+        f"{first['n_inversion_seeds']} inversion seeds; {scores['n_images'].iloc[0]} images, penultimate layer, "
+        f"`{first['inversion_method']}` to inversion error {scores['tolerance'].iloc[0]:g}, at least "
+        f"{chosen['converged_fraction_min'].min():.0%} of the images converged. "
+        f"Device: {', '.join(made['device'])}; {versions}. Paper: both directions of STIR."
+    )
+
+
+def _accuracies() -> str:
+    models = pd.read_csv(KEPT / "quickstart-models.csv")
+    by_objective = models.groupby("objective", sort=False)[["clean_accuracy", "robust_accuracy"]]
+    parts = [
+        f"{objective} {row['clean_accuracy']:.0%} clean, {row['robust_accuracy']:.0%} robust"
+        for objective, row in by_objective.mean().iterrows()
+    ]
+    return f"Mean accuracies (n = {len(models)} models, PGD in L2, eps {models['attack_eps'].iloc[0]:g}): {'; '.join(parts)}."
+
+
+def readme_with(block: str) -> str:
+    """Return the README with its block replaced."""
+    pattern = re.compile(f"{re.escape(BEGIN)}.*{re.escape(END)}", re.DOTALL)
+    text, count = pattern.subn(lambda _: f"{BEGIN}\n{block}\n{END}", README.read_text(encoding="utf-8"))
+    if count != 1:
+        sys.exit(f"Expected one block {BEGIN} ... {END} in {README}; got {count}.")
+    return text
+
+
+if __name__ == "__main__":
+    keep_results()
+    README.write_text(readme_with(render()), encoding="utf-8")
+    print(render())

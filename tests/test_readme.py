@@ -1,0 +1,32 @@
+"""The README says what the code does: its example and its numbers are made again."""
+
+import contextlib
+import io
+import re
+import runpy
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_example_prints_what_the_readme_says():
+    (example,) = re.findall(r"```python\n(.*?)```\n\n```\n(.*?)```", README, re.DOTALL)
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(example[0], {})
+    numbers = [[float(number) for number in re.findall(r"\d+\.?\d*", text)] for text in (printed.getvalue(), example[1])]
+    assert len(numbers[0]) == 3
+    for ours, printed_number in zip(*numbers, strict=True):
+        assert abs(ours - printed_number) <= max(0.02, 0.01 * printed_number), (printed.getvalue(), example[1])
+
+
+def test_the_numbers_are_those_of_the_kept_tables():
+    script = runpy.run_path(str(ROOT / "docs" / "quickstart.py"))
+    assert script["readme_with"](script["render"]()) == README
+
+
+def test_every_local_link_leads_somewhere():
+    links = [link for link in re.findall(r"\]\(([^)]+)\)", README) if "://" not in link]
+    assert len(links) > 5
+    assert [link for link in links if not (ROOT / link).exists()] == []
