@@ -29,8 +29,7 @@ class RunProgress(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Take note of Snakemake's events; say how far the run is."""
-        event = getattr(record, "event", None)
-        now = time.monotonic()
+        event, now = getattr(record, "event", None), time.monotonic()
         if event == LogEvent.RUN_INFO:
             counts = record.stats  # type: ignore[attr-defined]
             self._planned = {rule: int(count) for rule, count in counts.items() if rule != "total"}
@@ -39,10 +38,10 @@ class RunProgress(logging.Handler):
         elif event == LogEvent.JOB_FINISHED:
             rule, began = self._running.pop(record.job_id, ("?", now))  # type: ignore[attr-defined]
             self._durations[rule].append(now - began)
-        elif event == LogEvent.PROGRESS:
-            self._say(record.done, record.total, now)  # type: ignore[attr-defined]
+            self._say(now)
 
-    def _say(self, done: int, total: int, now: float) -> None:
+    def _say(self, now: float) -> None:
+        total, done = sum(self._planned.values()), sum(map(len, self._durations.values()))
         if done < total and now - self._said < SECONDS_BETWEEN_LINES:
             return
         self._said = now

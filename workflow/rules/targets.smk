@@ -1,7 +1,7 @@
 """Targets: everything up to a stage.
 
-Each lists all that its artifacts are made from, not only the artifacts: an input that
-is ancient() does not make Snakemake look behind a file that exists.
+Each lists all that its artifacts are made from, not only the artifacts: a file that exists
+does not make Snakemake look behind it.
 """
 
 
