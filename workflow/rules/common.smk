@@ -6,10 +6,10 @@ and neither time stamps nor the text of a rule make a job.
 """
 
 import logging
+import shlex
 import sys
 from pathlib import Path
 
-from snakemake.exceptions import WorkflowError
 from snakemake.settings.enums import RerunTrigger
 from snakemake.settings.types import ExecMode
 
@@ -24,22 +24,28 @@ MAIN_PROCESS = workflow.exec_mode == ExecMode.DEFAULT
 try:
     PLAN = start(config, main_process=MAIN_PROCESS)
 except StirError as error:
-    raise WorkflowError(str(error)) from None
+    sys.exit(f"error: {error}")
 
 if MAIN_PROCESS:
     logging.getLogger("snakemake.logging").addHandler(RunProgress(workflow.cores or 1))
 
-MAKE = f"{sys.executable} -m stir make --device {config.get('device', 'auto')}"
+MAKE = shlex.join(
+    [sys.executable, "-m", "stir", "make", "--device", config.get("device", "auto")]
+)
 
 
 def made_from(pattern):
     """Return the input function of a rule: what the plan says a missing output is made from."""
 
     def inputs(wildcards):
-        # Snakemake has no settings yet when this file is read, and has not yet used them here.
-        workflow.dag_settings.rerun_triggers = frozenset({RerunTrigger.MTIME})
+        settings = workflow.dag_settings
+        # There are no settings yet when this file is read, and they are not yet used here.
+        settings.rerun_triggers = frozenset({RerunTrigger.MTIME})
+        forced = settings.forceall or settings.forcetargets or settings.forcerun
         path = pattern.format(**wildcards)
-        return [] if Path(path).exists() else PLAN.by_path[path].input_paths()
+        if Path(path).exists() and not forced:
+            return []
+        return ancient(PLAN.by_path[path].input_paths())
 
     return inputs
 
