@@ -96,11 +96,12 @@ def read_seal(path: Path) -> dict[str, Any]:
     """
     try:
         seal = json.loads(seal_path(path).read_text(encoding="utf-8"))
-        if {"sha256", "size", "key", "recipe"} <= seal.keys():
+        Recipe.from_json(json.dumps(seal["recipe"]))
+        if {"sha256", "size", "key"} <= seal.keys():
             return seal
     except FileNotFoundError:
         raise ArtifactError(f"{path} has no seal {seal_path(path).name}; remake it.") from None
-    except (ValueError, AttributeError, OSError):
+    except (ValueError, TypeError, KeyError, AttributeError, OSError):
         pass
     raise ArtifactError(f"The seal {seal_path(path)} cannot be read; remake {path.name}.")
 
@@ -163,9 +164,12 @@ def verify(paths: Iterable[Path], *, memory: Path | None = None) -> dict[Path, s
 
 
 def sealed_files(paths: Iterable[Path]) -> list[Path]:
-    """Return the files that have a seal, among given files and in given folders; seals are ``.json``."""
-    files = [file for path in paths for file in ([path] if path.is_file() else sorted(path.rglob("*")))]
-    return [file for file in files if QUARANTINE not in file.parts and seal_path(file).is_file()]
+    """Return given files, and the files in given folders that have a seal and are not set aside."""
+    found: list[Path] = []
+    for path in paths:
+        inside = [path] if path.is_file() else [file for file in sorted(path.rglob("*")) if seal_path(file).is_file()]
+        found += [file for file in inside if QUARANTINE not in file.parts]
+    return found
 
 
 def _mark(path: Path) -> list[int]:

@@ -1,5 +1,7 @@
 """Preconditions of images, representations and settings, said once, at the boundary."""
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -19,7 +21,7 @@ def check_pixel_bounds(pixel_bounds: PixelBounds) -> PixelBounds:
     """
     if pixel_bounds is None:
         return None
-    if len(pixel_bounds) != 2 or not pixel_bounds[0] < pixel_bounds[1]:
+    if not isinstance(pixel_bounds, Sequence) or len(pixel_bounds) != 2 or not pixel_bounds[0] < pixel_bounds[1]:
         raise InvalidInputError(
             f"Expected pixel_bounds (low, high) with low < high, or None; got {pixel_bounds!r}. Images in [0, 1] take (0, 1)."
         )
@@ -120,11 +122,11 @@ def check_representation(x: Float[Tensor, "n d"], argument: str, *, least_n: int
             f"Expected finite {argument}; got NaN or infinity for image {_first_bad(x)}. "
             "Look for an overflow in the model, or leave the image out."
         )
-    spread, size = (x - x[:1]).abs().max().item(), x.abs().max().item()
-    if spread <= 4 * torch.finfo(x.dtype).eps * size:
+    spread = (x - x[:1]).abs().amax(dim=0)
+    if (spread <= 4 * torch.finfo(x.dtype).eps * x.abs().amax(dim=0)).all():
         raise ConstantFeaturesError(
             f"Expected features that differ between images in {argument}; all {len(x)} images are represented alike "
-            f"(spread {spread:.2g}). A dead layer, or one image repeated: choose another layer or other images."
+            f"(spread {spread.max().item():.2g}). A dead layer, or one image repeated: choose another layer or other images."
         )
 
 

@@ -34,11 +34,18 @@ def make(stage: str, recipe: str, output: Path, inputs: tuple[str, ...], source:
         role, _, path = text.partition("=")
         by_role.setdefault(role, []).append(Path(path))
     with _plain_errors(), progress_of(f"{output.parent.name}/{output.stem}"):
-        stage_module(stage).make(Job(Recipe.from_json(recipe), output, by_role, device, source))
+        stage_module(stage).make(Job(_recipe(recipe), output, by_role, device, source))
+
+
+def _recipe(text: str) -> Recipe:
+    try:
+        return Recipe.from_json(text)
+    except ValueError as error:
+        raise StirError(f"--recipe: {error}") from error
 
 
 @main.command()
-@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=Path))
 def verify(paths: tuple[Path, ...]) -> None:
     """Check artifacts (files, or folders of them) against their seals, reading every byte."""
     from stir.artifacts import sealed_files

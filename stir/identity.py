@@ -46,5 +46,14 @@ class Recipe:
 
     @classmethod
     def from_json(cls, text: str) -> "Recipe":
-        """Read a recipe that `to_json` wrote."""
-        return cls(**json.loads(text))
+        """Read a recipe that `to_json` wrote.
+
+        Raises
+        ------
+        ValueError
+            If the text is not JSON, or not that of a recipe.
+        """
+        try:
+            return cls(**json.loads(text))
+        except TypeError as error:
+            raise ValueError(f"Expected a recipe with stage, version, settings and inputs; got {text[:200]}") from error

@@ -68,7 +68,10 @@ def resolve_layer(model: nn.Module, layer: str | None, image: Float[Tensor, "1 .
     watched = _watched(modules, layer)
     calls: list[tuple[str, Any, Any]] = []
     handles = [
-        modules[name].register_forward_hook(lambda _m, inputs, output, name=name: calls.append((name, inputs, output)))
+        modules[name].register_forward_hook(
+            lambda _m, inputs, keywords, output, name=name: calls.append((name, _input(inputs, keywords), output)),
+            with_kwargs=True,
+        )
         for name in watched
     ]
     try:
@@ -98,13 +101,18 @@ def _watched(modules: dict[str, nn.Module], layer: str | None) -> list[str]:
     return [layer]
 
 
+def _input(inputs: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+    """Return what a module was called with, by place or by name."""
+    return next(iter((*inputs, *keywords.values())), None)
+
+
 def _penultimate(calls: list[tuple[str, Any, Any]]) -> Layer:
     if not calls:
         raise LayerError("The forward pass calls no linear layer, so there is no penultimate one: name a layer.")
     name, inputs, _ = calls[-1]
     if sum(call[0] == name for call in calls) != 1:
         raise LayerError(f"The last linear layer {name!r} is called several times: name a layer that is called once.")
-    _check_activations(inputs[0], f"input of {name}")
+    _check_activations(inputs, f"input of {name}")
     return Layer(name, "input")
 
 
@@ -160,14 +168,14 @@ def representing(
 def _stop_at(module: nn.Module, side: str) -> Any:
     """End the forward pass at a module; nothing after it can overwrite its activations."""
 
-    def at_input(_module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        raise _LayerReached(inputs[0])
+    def at_input(_module: nn.Module, inputs: tuple[Tensor, ...], keywords: dict[str, Tensor]) -> None:
+        raise _LayerReached(_input(inputs, keywords))
 
     def at_output(_module: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> None:
         raise _LayerReached(output)
 
     if side == "input":
-        return module.register_forward_pre_hook(at_input)
+        return module.register_forward_pre_hook(at_input, with_kwargs=True)
     return module.register_forward_hook(at_output)
 
 

@@ -53,7 +53,7 @@ MODEL_COLUMNS = [
 
 def read_table(path: Path) -> pd.DataFrame:
     """Read a CSV table."""
-    return pd.read_csv(path, float_precision="round_trip")
+    return pd.read_csv(path)
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:

@@ -25,9 +25,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from stir.checks import PixelBounds
-from stir.errors import InversionError
 from stir.inversion.descent import Descended, Stopping, clamp
-from stir.inversion.problem import InversionProblem
+from stir.inversion.problem import InversionProblem, check_first_gradients
 
 MEMORY = 8
 LONGEST_STEP_IN_POLYAK_STEPS = 10.0
@@ -99,13 +98,7 @@ def lbfgs(
 
 def _start(evaluate: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]], images: Tensor, index: Tensor) -> _State:
     errors, gradients = evaluate(images, index)
-    if not torch.isfinite(gradients).all():
-        raise InversionError("The gradient at the seed images has NaN or infinity. Look for a division by zero in the model.")
-    if (gradients == 0).all():
-        raise InversionError(
-            "The gradient is zero for all seed images: the layer does not see the pixels. "
-            "Choose another layer or another kind of seed image."
-        )
+    check_first_gradients(errors, gradients)
     return _State(
         index=index,
         images=images,

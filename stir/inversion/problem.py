@@ -63,15 +63,34 @@ class InversionProblem:
         """
         images = images.detach().requires_grad_(True)
         targets = self.targets[index]
-        residuals = (self.represent_batch(images) - targets) / targets.norm(dim=1, keepdim=True)
+        with torch.enable_grad():
+            residuals = (self.represent_batch(images) - targets) / targets.norm(dim=1, keepdim=True)
+            squares = residuals.square().sum(dim=1)
         if not residuals.requires_grad:
             raise InversionError(
                 "The representation does not depend on the images in a way that gradients follow "
                 "(a detach, a cast to integers or torch.no_grad in the model); inversion needs gradients."
             )
-        squares = residuals.square().sum(dim=1)
-        (gradients,) = torch.autograd.grad(squares.sum() / 2, images)
+        (gradients,) = torch.autograd.grad(squares, images, grad_outputs=squares.new_full(squares.shape, 0.5))
         return squares.detach().sqrt(), gradients
+
+
+def check_first_gradients(errors: Float[Tensor, " n"], gradients: Float[Tensor, "n ..."]) -> None:
+    """Refuse a layer whose gradient at the seed images shows no way.
+
+    Raises
+    ------
+    InversionError
+        If a gradient is not finite, or all are zero though nothing matches yet.
+    """
+    if not torch.isfinite(gradients).all():
+        raise InversionError("The gradient at the seed images has NaN or infinity. Look for a division by zero in the model.")
+    unmatched = errors > 0
+    if unmatched.any() and (gradients[unmatched] == 0).all():
+        raise InversionError(
+            "The gradient is zero for all seed images: the layer does not see the pixels. "
+            "Choose another layer or another kind of seed image."
+        )
 
 
 def _first(mask: Tensor) -> int:

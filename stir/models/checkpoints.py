@@ -18,6 +18,7 @@ from stir.errors import CheckpointError, near_matches
 from stir.models.registry import Architecture, build_model
 
 WRAPPERS = ("state_dict", "model_state_dict", "model", "net")
+NO_ARCHITECTURE = "does not say its architecture; make it with the workflow's checkpoint stage"
 PREFIXES = ("module.", "_orig_mod.")
 
 
@@ -65,18 +66,21 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     """
     try:
         return load_file(path)
-    except SafetensorError:
-        pass
+    except SafetensorError as error:
+        not_safetensors = error
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
+    except Exception as error:  # what a broken pickle raises is anyone's guess
         reason = str(error).split("\n")[0][:200]
+        if isinstance(error, pickle.UnpicklingError):
+            raise CheckpointError(
+                f"{path} is not a plain state dict: loading it would run code, so it is refused ({reason}). "
+                "Save model.state_dict() where the file comes from, best as safetensors."
+            ) from error
         raise CheckpointError(
-            f"{path} is not a plain state dict: loading it would run code, so it is refused ({reason}). "
-            "Save model.state_dict() where the file comes from, best as safetensors."
+            f"{path} is neither safetensors ({not_safetensors}) nor a torch state dict ({reason}): "
+            "cut, or something else. Get it anew, and compare its SHA-256."
         ) from error
-    except (RuntimeError, EOFError, ValueError, OSError) as error:
-        raise CheckpointError(f"{path} is neither safetensors nor a torch state dict: {error}") from error
     return _unwrapped(content, path)
 
 
@@ -89,13 +93,15 @@ def _unwrapped(content: Any, path: Path) -> dict[str, Tensor]:
         raise CheckpointError(
             f"Expected a state dict (name -> tensor) in {path}, or one under {', '.join(WRAPPERS)}; got {type(content).__name__}."
         )
-    return {_without_prefix(name): value for name, value in content.items()}
+    return dict(content)
 
 
-def _without_prefix(name: str) -> str:
+def _without_prefixes(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Drop what data-parallel and compiled models put before all names."""
     for prefix in PREFIXES:
-        name = name.removeprefix(prefix)
-    return name
+        if weights and all(name.startswith(prefix) for name in weights):
+            return _without_prefixes({name.removeprefix(prefix): value for name, value in weights.items()})
+    return weights
 
 
 def load_checkpoint(model: nn.Module, path_or_url: str | Path, *, sha256: str | None = None) -> nn.Module:
@@ -123,6 +129,8 @@ def load_checkpoint(model: nn.Module, path_or_url: str | Path, *, sha256: str | 
     """
     path = fetch_checkpoint(path_or_url, sha256=sha256)
     weights = read_weights(path)
+    if weights.keys() != model.state_dict().keys():
+        weights = _without_prefixes(weights)
     _check_fit(model, weights, path)
     model.load_state_dict(weights)
     return model
@@ -156,9 +164,18 @@ def save_model(path: Path, model: nn.Module, architecture: Architecture, metadat
 
 
 def read_metadata(path: Path) -> dict[str, Any]:
-    """Read the JSON values in a safetensors file's metadata."""
-    with safe_open(path, "pt") as file:
-        return {name: json.loads(text) for name, text in (file.metadata() or {}).items()}
+    """Read the JSON values in a safetensors file's metadata.
+
+    Raises
+    ------
+    CheckpointError
+        If the file is no safetensors file, or its metadata are not JSON.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            return {name: json.loads(text) for name, text in (file.metadata() or {}).items()}
+    except (SafetensorError, ValueError) as error:
+        raise CheckpointError(f"{path} {NO_ARCHITECTURE} ({error}).") from error
 
 
 def read_model(path: Path) -> nn.Module:
@@ -171,5 +188,5 @@ def read_model(path: Path) -> nn.Module:
     """
     metadata = read_metadata(path)
     if "architecture" not in metadata:
-        raise CheckpointError(f"{path} does not say its architecture; make it with the workflow's checkpoint stage.")
+        raise CheckpointError(f"{path} {NO_ARCHITECTURE}.")
     return load_checkpoint(build_model(Architecture(**metadata["architecture"])), path).eval()

@@ -17,7 +17,11 @@ def frozen(model: nn.Module) -> Iterator[nn.Module]:
     """
     modes = [(module, module.training) for module in model.modules()]
     wants = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
-    contents = [(buffer, buffer.detach().clone()) for buffer in model.buffers()]
+    buffers = [
+        (module, name, buffer, buffer.detach().clone())
+        for module in model.modules()
+        for name, buffer in module.named_buffers(recurse=False)
+    ]
     try:
         model.eval()
         for parameter, _ in wants:
@@ -29,5 +33,7 @@ def frozen(model: nn.Module) -> Iterator[nn.Module]:
         for parameter, want in wants:
             parameter.requires_grad_(want)
         with torch.no_grad():
-            for buffer, content in contents:
+            for module, name, buffer, content in buffers:
+                # A forward pass may write into a buffer, or put another tensor in its place.
+                setattr(module, name, buffer)
                 buffer.copy_(content)

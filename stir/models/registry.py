@@ -50,7 +50,7 @@ def build_model(architecture: Architecture, *, random_seed: int = 0) -> nn.Seque
     if architecture.name not in ARCHITECTURES:
         raise InvalidInputError(f"Unknown architecture {architecture.name!r}. {near_matches(architecture.name, ARCHITECTURES)}")
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(random_seed)
+        torch.default_generator.manual_seed(random_seed)
         return ARCHITECTURES[architecture.name](
             width=architecture.width, channels=architecture.channels, classes=architecture.classes
         )

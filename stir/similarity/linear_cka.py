@@ -7,6 +7,9 @@ from torch import Tensor
 from stir.checks import check_paired, check_representation
 from stir.errors import InvalidInputError
 
+ROUNDING = 1e-12
+"""An estimate smaller than this fraction of what it is the difference of is zero."""
+
 
 def linear_cka(x: Float[Tensor, "n d1"], y: Float[Tensor, "n d2"], *, debiased: bool = False) -> float:
     r"""Return linear CKA, HSIC(K, L) / √(HSIC(K, K) HSIC(L, L)), with K = XXᵀ and L = YYᵀ.
@@ -48,7 +51,7 @@ def linear_cka(x: Float[Tensor, "n d1"], y: Float[Tensor, "n d2"], *, debiased: 
     else:
         products = [_squared_product(*pair) for pair in ((x, y), (x, x), (y, y))]
     cross, of_x, of_y = products
-    if not (of_x > 0 and of_y > 0):
+    if not (of_x > ROUNDING * _squared_product(x, x) and of_y > ROUNDING * _squared_product(y, y)):
         raise InvalidInputError(
             f"The estimated HSIC of a representation with itself is not positive ({min(of_x, of_y):.3g}), "
             "so CKA is undefined: too few images for this estimator. Use more images."

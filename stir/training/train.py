@@ -76,7 +76,9 @@ def train(
         nesterov=recipe.momentum > 0,
     )
     batches_per_epoch = -(-len(images) // recipe.batch_size)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, recipe.learning_rate, total_steps=recipe.epochs * batches_per_epoch)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, recipe.learning_rate, total_steps=recipe.epochs * batches_per_epoch, cycle_momentum=False
+    )
     losses = []
     with progress_bar(f"training ({recipe.objective})", recipe.epochs, unit="epoch", show=progress) as bar:
         for epoch in range(recipe.epochs):

@@ -1,5 +1,6 @@
 """Experiment file -> settings, checked against the schema, with defaults filled in."""
 
+import math
 from collections.abc import Iterator
 from copy import deepcopy
 from pathlib import Path
@@ -59,6 +60,7 @@ def load_experiment(path: Path) -> Experiment:
     schema = _read_yaml(SCHEMA)
     errors = Draft202012Validator(schema).iter_errors(content)
     problems = [line for error in sorted(errors, key=_place) for line in _messages(error)]
+    problems += [f"{place}: expected a finite number; got {value}" for place, value in _not_finite(content, [])]
     if problems:
         raise ExperimentError("\n".join(f"{path}: {problem}" for problem in problems))
     return _with_defaults(content, schema, schema)
@@ -107,6 +109,15 @@ def _messages(error: ValidationError) -> Iterator[str]:
         yield f"{place}: {error.message}"
 
 
+def _not_finite(value: Any, parts: list[Any]) -> Iterator[tuple[str, float]]:
+    """Find NaN and infinity, which YAML can write and no setting can be."""
+    if isinstance(value, float) and not math.isfinite(value):
+        yield _dotted(parts), value
+    children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, child in children:
+        yield from _not_finite(child, [*parts, key])
+
+
 def _with_defaults(value: Any, schema: dict[str, Any], root: dict[str, Any]) -> Any:
     """Fill in the schema's defaults, and make every number that may have a fraction a float."""
     if "$ref" in schema:
@@ -122,4 +133,4 @@ def _with_defaults(value: Any, schema: dict[str, Any], root: dict[str, Any]) -> 
         return filled
     if kind == "array":
         return [_with_defaults(item, schema["items"], root) for item in value]
-    return float(value) if kind == "number" else value
+    return {"number": float, "integer": int}.get(kind or "", lambda same: same)(value)

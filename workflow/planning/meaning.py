@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from planning.loading import Experiment, ExperimentError
+from planning.plan import Plan
 from stir.data import DATASETS
 from stir.errors import StirError, near_matches
 
@@ -20,7 +21,7 @@ def check_meaning(experiment: Experiment, path: Path) -> None:
     """
     problems = [*_names(experiment), *_dataset(experiment), *_recipes(experiment), *_registries(experiment)]
     if not problems:
-        problems = [*_layers(experiment), *_checkpoints(experiment)]
+        problems = [*_layers(experiment), *_checkpoints(experiment), *_same_models(experiment)]
     if problems:
         raise ExperimentError("\n".join(f"{path}: {problem}" for problem in problems))
 
@@ -109,6 +110,14 @@ def _layers(experiment: Experiment) -> Iterator[str]:
         for layer in experiment["layers"]:
             if layer != "penultimate" and layer not in known:
                 yield f"layers: architecture {name!r} has no layer {layer!r}. {near_matches(layer, [*known, 'penultimate'])}"
+
+
+def _same_models(experiment: Experiment) -> Iterator[str]:
+    """Find models that are one model under two names: its scores would count twice."""
+    names: dict[str, str] = {}
+    for model in Plan("", experiment).models:
+        if (first := names.setdefault(model.checkpoint.key, model.name)) != model.name:
+            yield f"models: {first!r} and {model.name!r} have the same settings, so they are one model; leave one out"
 
 
 def _checkpoints(experiment: Experiment) -> Iterator[str]:
