@@ -28,6 +28,18 @@ def check_pixel_bounds(pixel_bounds: PixelBounds) -> PixelBounds:
     return float(pixel_bounds[0]), float(pixel_bounds[1])
 
 
+def check_batch_size(batch_size: int) -> None:
+    """Refuse a batch of no images.
+
+    Raises
+    ------
+    InvalidInputError
+        If ``batch_size`` is under 1.
+    """
+    if batch_size < 1:
+        raise InvalidInputError(f"Expected batch_size >= 1; got {batch_size}. It is the number of images at once.")
+
+
 def check_images(images: Tensor, argument: str = "images", *, pixel_bounds: PixelBounds = None) -> None:
     """Refuse what is not a batch of finite floating-point images within the bounds.
 

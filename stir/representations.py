@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from stir.checks import check_images, check_model
+from stir.checks import check_batch_size, check_images, check_model
 from stir.errors import InvalidInputError, LayerError, near_matches
 from stir.models.frozen import frozen
 
@@ -227,6 +227,7 @@ def represent(
     torch.Size([5, 3])
     """
     check_images(images)
+    check_batch_size(batch_size)
     with representing(model, layer, images[:1], pooling=pooling) as represent_batch:
         parts = [represent_batch(batch).to(images.device) for batch in images.split(batch_size)]
     return torch.cat(parts)

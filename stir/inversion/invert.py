@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from stir.checks import PixelBounds, check_images, check_pixel_bounds
+from stir.checks import PixelBounds, check_batch_size, check_images, check_pixel_bounds
 from stir.errors import ConvergenceWarning, InvalidInputError, near_matches
 from stir.inversion.descent import Descended, Descent, Stopping
 from stir.inversion.lbfgs import lbfgs
@@ -116,6 +116,7 @@ def invert(
     """
     pixel_bounds = check_pixel_bounds(pixel_bounds)
     check_images(reference_images, "reference_images", pixel_bounds=pixel_bounds)
+    check_batch_size(batch_size)
     stopping = _stopping(method, tolerance, max_iterations)
     generator = torch.Generator().manual_seed(random_seed)
     seeds = make_seed_images(seed_images, reference_images, pixel_bounds=pixel_bounds, generator=generator)

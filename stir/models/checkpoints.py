@@ -2,7 +2,7 @@
 
 import json
 import pickle
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
@@ -96,11 +96,11 @@ def _unwrapped(content: Any, path: Path) -> dict[str, Tensor]:
     return dict(content)
 
 
-def _without_prefixes(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Drop what data-parallel and compiled models put before all names."""
+def _without_prefixes(weights: dict[str, Tensor], names: Collection[str]) -> dict[str, Tensor]:
+    """Drop what data-parallel and compiled models put before all names, until they are ``names``."""
     for prefix in PREFIXES:
-        if weights and all(name.startswith(prefix) for name in weights):
-            return _without_prefixes({name.removeprefix(prefix): value for name, value in weights.items()})
+        if weights.keys() != set(names) and weights and all(name.startswith(prefix) for name in weights):
+            return _without_prefixes({name.removeprefix(prefix): value for name, value in weights.items()}, names)
     return weights
 
 
@@ -129,8 +129,7 @@ def load_checkpoint(model: nn.Module, path_or_url: str | Path, *, sha256: str | 
     """
     path = fetch_checkpoint(path_or_url, sha256=sha256)
     weights = read_weights(path)
-    if weights.keys() != model.state_dict().keys():
-        weights = _without_prefixes(weights)
+    weights = _without_prefixes(weights, model.state_dict())
     _check_fit(model, weights, path)
     model.load_state_dict(weights)
     return model

@@ -1,0 +1,26 @@
+"""Sealed artifacts for tests, and ways to harm them."""
+
+import json
+
+from stir.artifacts import seal_path, sealing
+from stir.identity import Recipe
+
+CONTENT = b"what an inversion found" * 40
+
+
+def seal_one(folder, layer="stage3", content=CONTENT):
+    recipe = Recipe("iri", 1, {"layer": layer})
+    path = folder / f"{layer}-{recipe.key}.h5"
+    with sealing(path, recipe, device="cuda") as temporary:
+        temporary.write_bytes(content)
+    return path
+
+
+def flip_a_bit(path):
+    content = bytearray(path.read_bytes())
+    content[100] ^= 1
+    path.write_bytes(content)
+
+
+def edit_seal(path, **changes):
+    seal_path(path).write_text(json.dumps(json.loads(seal_path(path).read_text()) | changes))

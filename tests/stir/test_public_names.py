@@ -1,0 +1,83 @@
+"""The public names: few, documented, and imported when first used."""
+
+import inspect
+import re
+import subprocess
+import sys
+
+import pytest
+
+import stir
+import stir.models
+import stir.similarity
+import stir.training
+
+FUNCTIONS = [getattr(stir, name) for name in stir.__all__ if inspect.isfunction(getattr(stir, name))]
+
+
+def _modules_after(statement):
+    code = f"{statement}; import sys; print(*sys.modules)"
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+
+
+@pytest.mark.parametrize("statement", ["import stir", "import stir.identity", "import stir.errors", "import stir.data"])
+def test_light_imports_bring_no_torch(statement):
+    modules = _modules_after(statement)
+    assert "stir" in modules
+    assert not {"torch", "numpy", "pandas", "matplotlib"} & set(modules)
+
+
+def test_a_public_name_brings_torch():
+    assert "torch" in _modules_after("import stir; stir.represent")
+
+
+def test_every_public_name_resolves():
+    assert set(stir.__all__) == {
+        "Inversion",
+        "SharedInvariance",
+        "errors",
+        "invert",
+        "load_checkpoint",
+        "represent",
+        "shared_invariance",
+        "similarity",
+    }
+    for name in stir.__all__:
+        assert getattr(stir, name).__name__.split(".")[-1] == name
+        assert name in dir(stir)
+
+
+def test_the_name_of_the_function_is_not_its_module():
+    assert callable(stir.shared_invariance)
+    assert "stir.shared_invariance" in sys.modules
+
+
+@pytest.mark.parametrize("package", [stir.similarity, stir.models, stir.training], ids=lambda package: package.__name__)
+def test_names_of_the_packages_resolve(package):
+    assert package.__all__ == sorted(package.__all__, key=_isort_order)
+    for name in package.__all__:
+        assert hasattr(package, name)
+
+
+def _isort_order(name):
+    """Constants, classes, functions."""
+    return (not name.isupper(), not name[0].isupper(), name)
+
+
+@pytest.mark.parametrize("function", [*FUNCTIONS, stir.similarity.linear_cka], ids=lambda function: function.__name__)
+def test_public_functions_document_every_parameter(function):
+    text = inspect.getdoc(function)
+    parameters = re.search(r"^Parameters\n-{10}\n(.*?)\n\n[A-Z]\w+\n---", text, re.DOTALL | re.MULTILINE).group(1)
+    documented = {
+        name for line in re.findall(r"^\S.*", parameters, re.MULTILINE) for name in re.findall(r"\w+", line.split(" : ")[0])
+    }
+    assert documented == set(inspect.signature(function).parameters)
+    assert re.search(r"^Returns\n-------\n\S", text, re.MULTILINE)
+    assert re.search(r"^Raises\n------\n\S", text, re.MULTILINE)
+
+
+def test_fields_of_public_results_are_documented():
+    for result in (stir.Inversion, stir.SharedInvariance):
+        source = inspect.getsource(result)
+        for field in result.__dataclass_fields__:
+            assert re.search(rf'^    {field}: .*\n    """\S', source, re.MULTILINE), field

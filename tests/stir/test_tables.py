@@ -1,0 +1,153 @@
+"""Tables have the order and the numbers that a hand computes."""
+
+import math
+
+import pandas as pd
+import pytest
+
+from stir.tables import MODEL_COLUMNS, SCORE_COLUMNS, model_table, read_table, score_table, summary_table, write_table
+
+MODELS = [
+    {"name": "zebra-0", "group": "zebra", "checkpoint": "c0", "architecture": "resnet8", "objective": "at", "training_seed": 0},
+    {"name": "zebra-1", "group": "zebra", "checkpoint": "c1", "architecture": "resnet8", "objective": "at", "training_seed": 1},
+    {"name": "ape", "group": "ape", "checkpoint": "c2", "architecture": "vgg6", "objective": None, "training_seed": None},
+]
+GROUPS = {model["name"]: model["group"] for model in MODELS}
+NAMES = {model["checkpoint"]: model["name"] for model in MODELS}
+STIR = {
+    # (reference, target): STIR at inversion seeds 0 and 1
+    ("c0", "c0"): (0.99, 0.97),
+    ("c0", "c1"): (0.60, 0.70),
+    ("c1", "c0"): (0.50, 0.40),
+    ("c1", "c1"): (0.98, 0.96),
+    ("c0", "c2"): (0.20, 0.30),
+    ("c1", "c2"): (0.40, 0.40),
+    ("c2", "c0"): (0.10, 0.30),
+    ("c2", "c1"): (0.15, 0.15),
+    ("c2", "c2"): (0.95, 0.93),
+}
+SIMILARITY = {("c0", "c2"): 0.8, ("c1", "c2"): 0.6}
+
+
+def scores_of(reference):
+    """Rows as stage score writes them: keys for names, here in an order of their own."""
+    rows = []
+    for (first, target), by_seed in reversed(STIR.items()):
+        for random_seed, value in enumerate(by_seed):
+            numbers = {
+                "stir": value,
+                "similarity": SIMILARITY.get((first, target), 0.5),
+                "converged_fraction": 0.9 + random_seed / 100,
+            }
+            row = {
+                "reference_checkpoint": first,
+                "target_checkpoint": target,
+                "reference_layer": "stage3",
+                "target_layer": "stage3",
+                "similarity_measure": "linear_cka",
+                "inversion_method": "lbfgs",
+                "seed_images": "normal_noise",
+                "random_seed": random_seed,
+            }
+            rows.append(dict.fromkeys(SCORE_COLUMNS[10:], 1) | row | numbers)
+    table = pd.DataFrame(rows)
+    return table[table["reference_checkpoint"] == reference]
+
+
+@pytest.fixture
+def scores():
+    return score_table([scores_of(reference) for reference in ("c2", "c0", "c1")], MODELS)
+
+
+def of_pair(summary, reference, target):
+    rows = summary[(summary["reference_group"] == reference) & (summary["target_group"] == target)]
+    assert len(rows) == 1
+    return rows.iloc[0]
+
+
+def test_scores_have_the_models_names_in_the_experiments_order(scores):
+    assert list(scores.columns) == SCORE_COLUMNS
+    pairs = list(dict.fromkeys(zip(scores["reference_model"], scores["target_model"], strict=True)))
+    names = [model["name"] for model in MODELS]
+    assert pairs == [(reference, target) for reference in names for target in names]
+
+
+def test_every_score_stays_with_its_pair(scores):
+    assert len(scores) == 18
+    for row in scores.to_dict("records"):
+        (pair,) = [pair for pair in STIR if (NAMES[pair[0]], NAMES[pair[1]]) == (row["reference_model"], row["target_model"])]
+        assert row["stir"] == STIR[pair][row["random_seed"]]
+
+
+def test_summary_averages_pairs_of_different_models(scores):
+    row = of_pair(summary_table(scores, GROUPS), "zebra", "zebra")
+    # pairs (c0, c1) and (c1, c0), each averaged over inversion seeds: .65 and .45; the diagonal is left out
+    assert row["stir_mean"] == pytest.approx((0.65 + 0.45) / 2)
+    assert row["stir_sd_training_seeds"] == pytest.approx(0.2 / math.sqrt(2))
+    # sd over inversion seeds: .1/sqrt(2) both
+    assert row["stir_sd_inversion_seeds"] == pytest.approx(0.1 / math.sqrt(2))
+    assert (row["n_model_pairs"], row["n_inversion_seeds"]) == (2, 2)
+    assert row["similarity_mean"] == pytest.approx(0.5)
+
+
+def test_summary_has_a_direction_and_root_mean_square_spread(scores):
+    summary = summary_table(scores, GROUPS)
+    there, back = of_pair(summary, "zebra", "ape"), of_pair(summary, "ape", "zebra")
+    assert there["stir_mean"] == pytest.approx((0.25 + 0.40) / 2)
+    assert back["stir_mean"] == pytest.approx((0.20 + 0.15) / 2)
+    # variances over inversion seeds (.1²/2, 0) and (.2²/2, 0): root of their mean
+    assert there["stir_sd_inversion_seeds"] == pytest.approx(math.sqrt((0.005 + 0) / 2))
+    assert back["stir_sd_inversion_seeds"] == pytest.approx(math.sqrt((0.02 + 0) / 2))
+    assert there["similarity_mean"] == pytest.approx(0.7)
+    assert there["similarity_sd_training_seeds"] == pytest.approx(0.2 / math.sqrt(2))
+    assert there["converged_fraction_min"] == pytest.approx(0.9)
+
+
+def test_summary_leaves_out_groups_of_one_model_with_itself(scores):
+    summary = summary_table(scores, GROUPS)
+    pairs = list(zip(summary["reference_group"], summary["target_group"], strict=True))
+    assert pairs == [("zebra", "zebra"), ("zebra", "ape"), ("ape", "zebra")]
+
+
+def test_summary_keeps_layers_and_measures_apart(scores):
+    other = scores.assign(similarity_measure="linear_cka_debiased", stir=0.0)
+    deep = scores.assign(reference_layer="penultimate", target_layer="penultimate", stir=1.0)
+    summary = summary_table(pd.concat([scores, other, deep]), GROUPS)
+    assert len(summary) == 9
+    first = of_pair(
+        summary[summary["reference_layer"].eq("stage3") & summary["similarity_measure"].eq("linear_cka")], "zebra", "zebra"
+    )
+    assert first["stir_mean"] == pytest.approx(0.55)
+    assert set(summary[summary["similarity_measure"] == "linear_cka_debiased"]["stir_mean"]) == {0.0}
+
+
+def test_one_inversion_seed_has_no_spread(scores):
+    row = of_pair(summary_table(scores[scores["random_seed"] == 0], GROUPS), "zebra", "zebra")
+    assert math.isnan(row["stir_sd_inversion_seeds"])
+    assert row["n_inversion_seeds"] == 1
+
+
+def test_models_are_listed_in_the_experiments_order_with_their_own_accuracies():
+    attack = {"attack_norm": "l2", "attack_eps": 1.0, "attack_steps": 20, "n_images": 400}
+    evaluations = [
+        {"checkpoint": f"c{number}", "clean_accuracy": 0.9 + number / 100, "robust_accuracy": number / 10} | attack
+        for number in (2, 0, 1)
+    ]
+    table = model_table(evaluations, MODELS)
+    assert list(table.columns) == MODEL_COLUMNS
+    assert list(table["model"]) == ["zebra-0", "zebra-1", "ape"]
+    assert list(table["clean_accuracy"]) == [0.9, 0.91, 0.92]
+    assert list(table["robust_accuracy"]) == [0.0, 0.1, 0.2]
+    assert table["objective"].isna().tolist() == [False, False, True]
+
+
+def test_a_model_without_an_evaluation_is_an_error():
+    with pytest.raises(KeyError):
+        model_table([], MODELS)
+
+
+def test_numbers_come_back_to_the_last_digit(tmp_path):
+    numbers = [0.1 + 0.2, 1 / 3, math.pi, 5e-324, 1.7976931348623157e308, 0.30000000000000004, 2.5, 0.8843805655226795]
+    write_table(tmp_path / "table.csv", pd.DataFrame({"stir": numbers}))
+    assert read_table(tmp_path / "table.csv")["stir"].tolist() == numbers
+    assert [file.name for file in tmp_path.iterdir()] == ["table.csv"]
