@@ -1,0 +1,100 @@
+"""Before a run, what is bad in the cache is moved aside and said; what is good is left alone."""
+
+import os
+
+import pytest
+
+from planning import cache
+from planning.cache import set_bad_aside
+from stir import artifacts
+from stir.artifacts import seal_path, sha256_of
+from stir.identity import Recipe
+from stir.publication import stamp
+from tests.stir.sealed import flip_a_bit, seal_one
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def paths(folder):
+    return [str(seal_one(folder / "results", layer).relative_to(folder)) for layer in ("stage1", "stage2", "stage3")]
+
+
+@pytest.fixture
+def stamped(folder):
+    recipe = Recipe("table", 1)
+    table = folder / "tables" / "tiny.csv"
+    table.parent.mkdir()
+    table.write_text("stir\n0.5\n")
+    path = table.with_name(f"tiny-{recipe.key}.stamp")
+    stamp(path, recipe, [table])
+    return path
+
+
+def test_nothing_is_said_or_moved_if_all_is_well(folder, paths, stamped):
+    before = sorted(folder.rglob("*"))
+    assert set_bad_aside([*paths, str(stamped), "results/not-made-yet.h5"]) == []
+    assert [path for path in sorted(folder.rglob("*")) if ".snakemake" not in path.parts] == before
+
+
+def test_a_bad_file_is_moved_and_named(folder, paths):
+    flip_a_bit(folder / paths[1])
+    (said,) = set_bad_aside(paths)
+    assert paths[1] in said
+    assert "SHA-256 differs" in said
+    assert not (folder / paths[1]).exists()
+    assert (folder / "results" / ".quarantine" / f"{os.path.basename(paths[1])}.0").is_file()  # noqa: PTH119
+    assert ".quarantine" in said
+    assert (folder / paths[0]).exists()
+    assert (folder / paths[2]).exists()
+    assert set_bad_aside(paths) == [], "said once"
+
+
+def test_an_unsealed_file_is_moved(folder, paths):
+    seal_path(folder / paths[0]).unlink()
+    (said,) = set_bad_aside(paths)
+    assert "has no seal" in said
+    assert not (folder / paths[0]).exists()
+
+
+def test_files_that_were_found_good_are_not_read_again(folder, paths, monkeypatch):
+    set_bad_aside(paths)
+    assert (folder / cache.MEMORY).is_file()
+    monkeypatch.setattr(artifacts, "sha256_of", lambda path: pytest.fail(f"{path} was read again"))
+    assert set_bad_aside(paths) == []
+
+
+def test_memory_is_no_trust_after_a_change(folder, paths):
+    set_bad_aside(paths)
+    flip_a_bit(folder / paths[2])
+    assert len(set_bad_aside(paths)) == 1
+
+
+@pytest.mark.parametrize("harm", ["altered", "absent"])
+def test_a_stamp_goes_if_its_table_is_not_the_one(stamped, harm):
+    table = stamped.with_name("tiny.csv")
+    set_bad_aside([str(stamped)])
+    table.write_text("stir\n0.9\n") if harm == "altered" else table.unlink()
+    (said,) = set_bad_aside([str(stamped)])
+    assert "tiny.csv is not the one" in said
+    assert not stamped.exists()
+    assert table.exists() == (harm == "altered"), "a table that was edited by hand is left to be looked at"
+
+
+def test_a_bad_stamp_is_moved_as_any_file(stamped):
+    stamped.write_text("{}")
+    (said,) = set_bad_aside([str(stamped)])
+    assert "its seal says" in said
+    assert not stamped.exists()
+    assert stamped.with_name("tiny.csv").exists()
+
+
+def test_other_files_are_not_looked_at(folder, paths):
+    flip_a_bit(folder / paths[0])
+    digest = sha256_of(folder / paths[0])
+    assert set_bad_aside(paths[1:]) == []
+    assert sha256_of(folder / paths[0]) == digest

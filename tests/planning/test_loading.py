@@ -1,0 +1,241 @@
+"""An experiment file says what it means or is refused, with file, place and near match."""
+
+import datetime
+import re
+
+import pytest
+
+from planning.loading import EXPERIMENTS, SCHEMA, ExperimentError, find_experiment, load_experiment
+from tests.experiment_files import QUICKSTART, edited, places_of_keys, read_yaml, without
+
+EVERY_PLACE = sorted(places_of_keys(read_yaml(QUICKSTART)))
+
+
+class TestFinding:
+    def test_by_name(self):
+        assert find_experiment("quickstart") == EXPERIMENTS / "quickstart.yaml"
+
+    def test_by_path(self, tmp_path):
+        path = tmp_path / "mine.yaml"
+        path.write_text("")
+        assert find_experiment(str(path)) == path
+
+    def test_a_misspelt_name_gets_its_near_match(self):
+        with pytest.raises(ExperimentError, match=r"Unknown experiment 'quikstart'\. Did you mean 'quickstart'\?"):
+            find_experiment("quikstart")
+
+    def test_a_name_near_to_none_gets_all_and_how_to_name_a_file(self):
+        with pytest.raises(ExperimentError, match=r"(?s)'quickstart'.*experiment=path/to/file\.yaml"):
+            find_experiment("zzz")
+
+    def test_an_absent_path_is_named(self, tmp_path):
+        with pytest.raises(ExperimentError, match=r"absent\.yaml; there is none"):
+            find_experiment(str(tmp_path / "absent.yaml"))
+
+
+@pytest.mark.parametrize("place", EVERY_PLACE)
+def test_every_key_misspelt_is_refused_with_its_place_and_near_match(quickstart, refusal, place):
+    parents, _, key = place.rpartition(".")
+    wrong = key[:-1] + "x" + key[-1]
+    value = quickstart
+    for part in place.split("."):
+        value = value[int(part)] if part.isdigit() else value[part]
+    content = edited(without(quickstart, place), {f"{parents}.{wrong}" if parents else wrong: value})
+    lines = refusal(content)
+    bracketed = re.sub(r"\.(\d+)", r"[\1]", parents) or "the file"
+    (line,) = [line for line in lines if "unknown key" in line]
+    assert line.startswith(f"{bracketed}: unknown key {wrong!r}.")
+    assert f"{key!r}" in line.partition("Did you mean")[2]
+
+
+def test_every_place_of_the_schema_was_misspelt():
+    keys = {key for key in re.findall(r"[a-z_0-9]+", " ".join(EVERY_PLACE)) if not key.isdigit()}
+    assert keys == {place.rpartition(".")[2] for place in schema_places()} - {"checkpoint", "sha256"}
+
+
+WRONG_TYPES = [
+    ("description", 3, "expected a text; got 3"),
+    ("description", "", "too short|non-empty"),
+    ("description", datetime.date(2026, 1, 1), "expected a text"),
+    ("dataset", "digits", "expected keys and values; got 'digits'"),
+    ("dataset", None, "expected keys and values; got None"),
+    ("dataset.n_test", "400", "expected a whole number; got '400'"),
+    ("dataset.n_test", 400.5, "expected a whole number; got 400.5"),
+    ("dataset.n_test", True, "expected a whole number; got True"),
+    ("dataset.n_test", 0, "0 is less than the minimum of 1"),
+    ("dataset.random_seed", -1, "-1 is less than the minimum of 0"),
+    ("images.n_images", None, "expected a whole number; got None"),
+    ("training", {"name": "at"}, "expected a list"),
+    ("training.0", "vanilla", "expected keys and values; got 'vanilla'"),
+    ("training.0.epochs", [20], r"expected a whole number; got \[20\]"),
+    ("training.0.learning_rate", "fast", "expected a number; got 'fast'"),
+    ("training.0.learning_rate", 0, "less than or equal to the minimum of 0"),
+    ("training.0.momentum", 1, "greater than or equal to the maximum of 1"),
+    ("training.0.weight_decay", -0.1, "less than the minimum"),
+    ("training.1.attack", None, "expected keys and values; got None"),
+    ("training.1.attack.eps", False, "expected a number; got False"),
+    ("training.1.attack.eps", 0, "less than or equal to the minimum"),
+    ("training.1.attack.steps", 7.5, "expected a whole number"),
+    ("models", [], "non-empty|too short"),
+    ("models.0.name", "two words", "does not match"),
+    ("models.0.name", "../up", "does not match"),
+    ("models.0.width", "8", "expected a whole number"),
+    ("models.0.training_seeds", 0, "expected a list; got 0"),
+    ("models.0.training_seeds", [], "non-empty|too short"),
+    ("models.0.training_seeds", [0, 0], "non-unique"),
+    ("models.0.training_seeds.1", "1", "expected a whole number"),
+    ("evaluation.norm", 2, "expected a text; got 2"),
+    ("layers", "stage3", "expected a list; got 'stage3'"),
+    ("layers", ["stage3", "stage3"], "non-unique"),
+    ("inversion.random_seeds", [0, -1], "less than the minimum"),
+    ("inversion.tolerance", "0.1", "expected a number; got '0.1'"),
+    ("inversion.minimum_converged_fraction", 80, "greater than the maximum of 1"),
+    ("similarity_measures", [], "non-empty|too short"),
+    ("compute.threads", 0, "less than the minimum of 1"),
+    ("compute", [1], "expected keys and values"),
+]
+
+
+@pytest.mark.parametrize(("place", "value", "message"), WRONG_TYPES, ids=[f"{place}={value}" for place, value, _ in WRONG_TYPES])
+def test_values_of_a_wrong_type_or_size_are_refused_with_their_place(quickstart, refusal, place, value, message):
+    lines = refusal(edited(quickstart, {place: value}))
+    bracketed = re.sub(r"\.(\d+)", r"[\1]", place)
+    assert any(line.startswith(bracketed) and re.search(message, line) for line in lines), lines
+
+
+@pytest.mark.parametrize("place", ["inversion.tolerance", "training.0.learning_rate", "evaluation.eps", "evaluation.step_size"])
+@pytest.mark.parametrize("text", [".nan", ".inf"])
+def test_numbers_that_are_none_are_refused(quickstart, refusal, place, text):
+    assert any(place.rpartition(".")[2] in line for line in refusal(edited(quickstart, {place: float(text[1:])})))
+
+
+REQUIRED = [
+    "description",
+    "dataset",
+    "dataset.n_test",
+    "images.n_images",
+    "training.0.epochs",
+    "models.0.width",
+    "evaluation.eps",
+]
+
+
+@pytest.mark.parametrize("place", [*REQUIRED, "layers", "inversion.random_seeds", "similarity_measures"])
+def test_a_missing_key_is_named(quickstart, refusal, place):
+    assert any(f"the key {place.rpartition('.')[2]!r} is missing" in line for line in refusal(without(quickstart, place)))
+
+
+def test_everything_wrong_is_said_at_once(quickstart, refusal):
+    content = edited(without(quickstart, "layers"), {"dataset.n_test": "x", "inversion.tolerence": 0.1})
+    assert len(refusal(content)) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("description: a\nlayers: []\ndescription: b\n", "line 3: .*duplicate key"),
+        ("dataset:\n  name: digits\n  name: digits\n", "line 3: .*duplicate key"),
+        ("a: [1\nb: 2\n", "line 2: "),
+        ("a:\n\tb: 1\n", "line 2: "),
+        ("a: 1\n---\nb: 2\n", "line"),
+        ("a: !!python/object/apply:os.system ['true']\n", "line 1: "),
+        ("", "expected keys and values; got None"),
+        ("- 1\n", r"expected keys and values; got \[1\]"),
+        ("1: 2\n", "unknown key 1"),
+    ],
+)
+def test_text_that_is_no_experiment_is_refused(refusal, text, message):
+    assert any(re.search(message, line) for line in refusal(text))
+
+
+def test_bytes_that_are_no_text_are_refused(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_bytes(b"description: \xff\xfe\n")
+    with pytest.raises(ExperimentError, match=r"mine\.yaml"):
+        load_experiment(path)
+
+
+class TestNumbers:
+    @pytest.mark.parametrize("text", ["1e-3", "1E-3", "0.001", "1.0e-3"])
+    def test_are_numbers_with_or_without_a_dot(self, load, text):
+        quickstart = QUICKSTART.read_text(encoding="utf-8").replace("tolerance: 0.1", f"tolerance: {text}")
+        assert load(quickstart)["inversion"]["tolerance"] == 0.001
+
+    def test_with_a_fraction_are_floats_however_written(self, quickstart, load):
+        loaded = load(edited(quickstart, {"evaluation.eps": 1, "training.0.weight_decay": 0}))
+        assert type(loaded["evaluation"]["eps"]) is float
+        assert type(loaded["training"][0]["weight_decay"]) is float
+
+    def test_without_a_fraction_are_whole_or_refused(self, quickstart, load):
+        """JSON Schema takes 20.0 for an integer; as a key, and as a count, it is another thing than 20."""
+        try:
+            loaded = load(edited(quickstart, {"training.0.epochs": 20.0, "models.0.training_seeds": [0.0]}))
+        except ExperimentError:
+            return
+        assert type(loaded["training"][0]["epochs"]) is int
+        assert type(loaded["models"][0]["training_seeds"][0]) is int
+
+
+def schema_places():
+    """Yield (dotted place -> description and default) of every property."""
+    schema = read_yaml(SCHEMA)
+
+    def walk(part, parents):
+        part = {**schema["$defs"][part["$ref"].rsplit("/", 1)[1]], **part} if "$ref" in part else part
+        for key, inner in part.get("properties", {}).items():
+            inner = {**schema["$defs"][inner["$ref"].rsplit("/", 1)[1]], **inner} if "$ref" in inner else inner
+            yield ".".join([*parents, key]), inner
+            yield from walk(inner, [*parents, key])
+        if "items" in part:
+            yield from walk(part["items"], parents)
+
+    return dict(walk(schema, []))
+
+
+def test_every_property_of_the_schema_has_a_description():
+    places = schema_places()
+    assert len(places) > 40
+    assert [place for place, part in places.items() if len(part.get("description", "")) < 4] == []
+
+
+def test_no_object_of_the_schema_takes_unknown_keys():
+    schema = read_yaml(SCHEMA)
+    objects = [schema, *schema_places().values(), *(part["items"] for part in schema_places().values() if "items" in part)]
+    objects = [part for part in objects if part.get("type") == "object"]
+    assert len(objects) >= 9
+    assert all(part.get("additionalProperties") is False for part in objects)
+
+
+def test_defaults_are_those_of_the_schema(quickstart, load):
+    """Leave out of the quickstart all that has a default; the first of several recipes stands for all."""
+    places = {
+        re.sub("^(training|models)", r"\1.0", place): part["default"]
+        for place, part in schema_places().items()
+        if "default" in part
+    }
+    assert len(places) >= 10
+    content = quickstart
+    for place in sorted(places, reverse=True):
+        content = without(content, place)
+    loaded = load(content)
+    del places["compute"]
+    for place, default in places.items():
+        value = loaded
+        for part in place.split("."):
+            value = value[int(part) if part.isdigit() else part]
+        assert value == default, place
+
+
+def test_filling_in_defaults_keeps_what_the_file_says(quickstart, load):
+    assert load(quickstart) == quickstart
+
+
+def test_every_key_of_the_quickstart_has_a_comment_above_its_first_occurrence():
+    lines = QUICKSTART.read_text(encoding="utf-8").splitlines()
+    seen = set()
+    for above, line in zip(["", *lines], lines, strict=False):
+        found = re.match(r"\s*(?:- )?([a-z_0-9]+):", line)
+        if found and found[1] not in seen:
+            seen.add(found[1])
+            assert re.match(r"\s*# \S", above), line
+    assert seen == {place.rpartition(".")[2] for place in EVERY_PLACE}

@@ -1,0 +1,130 @@
+"""Record what every stage gives for a fixed experiment: `python -m tests.regression.record`, from the project's root.
+
+Do it after you raised the VERSION of a stage whose output changed on purpose.
+"""
+
+import hashlib
+import json
+import re
+import sys
+import tempfile
+from contextlib import chdir
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[2]
+GOLDEN = Path(__file__).with_name("golden.json")
+EXPERIMENT = Path(__file__).with_name("golden.yaml")
+STAGES = ("dataset", "checkpoint", "evaluation", "iri", "representation", "score", "table")
+
+
+def measure(folder):
+    """Make every artifact of the experiment in a folder; return stage -> its version and numbers."""
+    from planning.loading import load_experiment
+    from planning.plan import Plan
+    from stir.stages import stage_module
+    from stir.stages.job import Job
+
+    plan = Plan("golden", load_experiment(EXPERIMENT))
+    found = {stage: {"version": stage_module(stage).VERSION, "numbers": {}} for stage in STAGES}
+    with chdir(folder):
+        for path, artifact in plan.by_path.items():
+            stage = artifact.recipe.stage
+            if stage in STAGES:
+                inputs = {role: [Path(name) for name in names] for role, names in artifact.inputs.items()}
+                stage_module(stage).make(Job(artifact.recipe, Path(path), inputs, "cpu"))
+                found[stage]["numbers"] |= NUMBERS[stage](Path(path))
+    return found
+
+
+def name_of(path):
+    """Return an artifact's name without its key: a key changes with every version."""
+    return f"{path.parent.name}/{path.stem.rpartition('-')[0]}"
+
+
+def of_dataset(path):
+    """Integers: their digest says it all."""
+    import h5py
+
+    with h5py.File(path) as file:
+        return {name: hashlib.sha256(values[()].tobytes()).hexdigest() for name, values in file.items()}
+
+
+def of_arrays(arrays, prefix):
+    """Mean, root mean square, and a projection that sees the order of the values."""
+    numbers = {}
+    for name, values in arrays:
+        flat = np.asarray(values, dtype=np.float64).ravel()
+        order = np.cos(np.arange(flat.size))
+        numbers[f"{prefix}/{name}"] = [flat.mean(), np.sqrt(np.square(flat).mean()), flat @ order / np.sqrt(flat.size)]
+    return numbers
+
+
+def of_hdf5(path):
+    import h5py
+
+    arrays = []
+    with h5py.File(path) as file:
+        file.visititems(lambda name, item: arrays.append((name, item[()])) if isinstance(item, h5py.Dataset) else None)
+    return of_arrays(arrays, name_of(path))
+
+
+def of_checkpoint(path):
+    from safetensors.numpy import load_file
+
+    from stir.models import read_metadata
+
+    losses = {f"{name_of(path)}/losses": read_metadata(path)["training_losses"]}
+    weights = [(name, values) for name, values in load_file(path).items() if "num_batches" not in name]
+    return losses | of_arrays(sorted(weights), name_of(path))
+
+
+def of_evaluation(path):
+    content = json.loads(path.read_text(encoding="utf-8"))
+    del content["checkpoint"]
+    return {f"{name_of(path)}/{name}": value for name, value in content.items()}
+
+
+def of_rows(path, prefix):
+    """Columns of numbers as lists, columns of text as text; keys are left out."""
+    from stir.tables import read_table
+
+    table = read_table(path).drop(columns=["reference_checkpoint", "target_checkpoint"], errors="ignore")
+    numbers = {f"{prefix}/rows": len(table), f"{prefix}/columns": ",".join(table.columns)}
+    for column in table.columns:
+        values = table[column].tolist()
+        text = any(isinstance(value, str) for value in values)
+        numbers[f"{prefix}/{column}"] = ",".join(map(str, values)) if text else [None if v != v else v for v in values]
+    return numbers
+
+
+def of_tables(stamp):
+    numbers = {}
+    for name in json.loads(stamp.read_text(encoding="utf-8")):
+        numbers |= of_rows(stamp.with_name(name), name)
+    return numbers
+
+
+def compact(text):
+    """Write each list of the JSON on one line, so that a change shows as one."""
+    return re.sub(r"\[[^\[\]{}]*\]", lambda found: re.sub(r"\s+", " ", found[0]), text)
+
+
+NUMBERS = {
+    "dataset": of_dataset,
+    "checkpoint": of_checkpoint,
+    "evaluation": of_evaluation,
+    "iri": of_hdf5,
+    "representation": of_hdf5,
+    "score": lambda path: of_rows(path, name_of(path)),
+    "table": of_tables,
+}
+
+
+if __name__ == "__main__":
+    sys.path[:0] = [str(ROOT), str(ROOT / "workflow")]
+    with tempfile.TemporaryDirectory() as folder:
+        measured = measure(folder)
+    GOLDEN.write_text(compact(json.dumps(measured, indent=1)) + "\n", encoding="utf-8")
+    print(f"{sum(len(part['numbers']) for part in measured.values())} entries recorded in {GOLDEN}")

@@ -1,0 +1,194 @@
+"""The pipeline, small: everything that was asked for is there, and once is enough."""
+
+import json
+import os
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from stir.artifacts import checked, sealed_files
+from tests.experiment_files import edited, write_yaml
+from tests.workflow.snakemake import PROFILE, contents, dry_run, planned, snakemake
+
+JOBS = {
+    "dataset": 1,
+    "checkpoint": 2,
+    "evaluation": 2,
+    "iri": 4,
+    "representation": 4,
+    "score": 2,
+    "table": 1,
+    "figure": 1,
+    "all": 1,
+}
+COLUMNS = [
+    "reference_model",
+    "target_model",
+    "reference_layer",
+    "target_layer",
+    "similarity_measure",
+    "random_seed",
+    "stir",
+    "similarity",
+    "n_images",
+    "tolerance",
+    "inversion_method",
+    "seed_images",
+    "inversion_error_median",
+    "inversion_error_p90",
+    "converged_fraction",
+]
+
+
+class TestOneRun:
+    def test_makes_every_artifact_and_seals_it(self, finished):
+        for path in planned(finished).paths():
+            assert checked(finished / path)
+        said = (finished / "said.txt").read_text(encoding="utf-8")
+        assert all(f"Rule: {rule})" in said for rule in JOBS)
+
+    def test_leaves_no_temporary_files(self, finished):
+        assert [file for file in finished.rglob("*") if ".tmp" in file.name] == []
+
+    def test_every_job_has_a_log_and_a_benchmark(self, finished):
+        for path, artifact in planned(finished).by_path.items():
+            stage = artifact.recipe.stage
+            name = path.rpartition(".")[0].split(f"{stage}s/", 1)[1]
+            assert (finished / "results" / "logs" / stage / f"{name}.log").is_file()
+            benchmark = pd.read_csv(finished / "results" / "benchmarks" / stage / f"{name}.tsv", sep="\t")
+            assert benchmark["s"][0] > 0
+
+    def test_says_how_far_it_is(self, finished):
+        said = (finished / "said.txt").read_text(encoding="utf-8")
+        assert "17 of 17 jobs done" in said or "18 of 18 jobs done" in said
+        assert "left" in said
+
+    def test_the_table_has_a_row_for_every_pair_seed_and_measure(self, finished):
+        table = pd.read_csv(finished / "results" / "tables" / "tiny.csv")
+        assert set(COLUMNS) <= set(table.columns)
+        assert len(table) == 2 * 2 * 2 * 2
+        assert not table.duplicated(COLUMNS[:6]).any()
+        assert set(table["reference_model"]) == set(table["target_model"]) == {"residual-0", "plain-0"}
+        assert set(table["n_images"]) == {16}
+        assert table["inversion_error_median"].between(0, 0.2).all()
+        assert table["converged_fraction"].between(0, 1).all()
+        assert np.isfinite(table[["stir", "similarity"]]).all(axis=None)
+
+    def test_a_model_shares_its_own_invariances_most(self, finished):
+        table = pd.read_csv(finished / "results" / "tables" / "tiny.csv").query("similarity_measure == 'linear_cka'")
+        own = table["reference_model"] == table["target_model"]
+        assert table[own]["stir"].min() > 0.8
+        assert table[own]["stir"].min() > table[~own]["stir"].max()
+        assert table[own]["similarity"].to_numpy() == pytest.approx(1)
+
+    def test_plain_similarity_has_no_direction_and_stir_has(self, finished):
+        table = pd.read_csv(finished / "results" / "tables" / "tiny.csv").query("similarity_measure == 'linear_cka'")
+        mean = table.groupby(["reference_model", "target_model"])[["stir", "similarity"]].mean()
+        there, back = mean.loc[("residual-0", "plain-0")], mean.loc[("plain-0", "residual-0")]
+        assert there["similarity"] == pytest.approx(back["similarity"])
+        assert there["stir"] != pytest.approx(back["stir"], abs=1e-3)
+
+    def test_models_and_summary_have_their_rows(self, finished):
+        models = pd.read_csv(finished / "results" / "tables" / "tiny-models.csv")
+        assert list(models["model"]) == ["residual-0", "plain-0"]
+        assert list(models["objective"]) == ["vanilla", "at"]
+        assert models["clean_accuracy"].between(0, 1).all()
+        assert (models["robust_accuracy"] <= models["clean_accuracy"]).all()
+        summary = pd.read_csv(finished / "results" / "tables" / "tiny-summary.csv")
+        assert list(zip(summary["reference_group"], summary["target_group"], strict=True)) == [
+            ("residual", "plain"),
+            ("residual", "plain"),
+            ("plain", "residual"),
+            ("plain", "residual"),
+        ]
+
+    def test_figures_are_there_and_stamped(self, finished):
+        folder = finished / "results" / "figures"
+        (stamp,) = folder.glob("*.stamp")
+        names = {f"tiny-penultimate-{what}" for what in ("linear_cka", "linear_cka_debiased", "images")}
+        assert set(json.loads(stamp.read_text())) == {f"{name}.{suffix}" for name in names for suffix in ("png", "svg")}
+        assert all((folder / name).stat().st_size > 1000 for name in json.loads(stamp.read_text()))
+
+    def test_seals_say_what_artifacts_were_made_by(self, finished):
+        for file in sealed_files([finished / "data", finished / "results"]):
+            seal = json.loads(file.with_name(f"{file.name}.json").read_text())
+            assert seal["device"] == "cpu"
+            assert "torch" in seal["versions"]
+
+
+class TestOnceIsEnough:
+    """Time stamps and Snakemake's own memory decide nothing."""
+
+    def test_after_everything_was_touched_newest_inputs_last(self, copied):
+        plan = planned(copied)
+        for number, path in enumerate(reversed(plan.paths())):
+            os.utime(copied / path, (2_000_000_000 + number, 2_000_000_000 + number))
+        ran = snakemake(copied, "tiny.yaml")
+        assert ran.code == 0, ran.text
+        assert ran.planned == ran.finished == {}
+        assert "Nothing to be done" in ran.text
+
+    def test_without_snakemakes_own_memory(self, copied, tiny):
+        shutil.rmtree(copied / ".snakemake")
+        for path in planned(copied).paths():
+            (copied / path).touch()
+        assert dry_run(copied, tiny) == {}
+
+
+def test_another_folder_and_the_profile_give_the_same_files_bit_for_bit(finished, tiny, tmp_path):
+    """One of the two models is enough: experiments share the names of what they have in common."""
+    write_yaml(tmp_path / "one.yaml", edited(tiny, {"models": tiny["models"][:1]}))
+    ran = snakemake(tmp_path, "one.yaml", "tables", "--workflow-profile", PROFILE)
+    assert ran.code == 0, ran.text
+    here, there = contents(finished), contents(tmp_path)
+    common = sorted(here.keys() & there.keys())
+    assert [name.split("/")[1] for name in common] == [
+        "datasets",
+        "checkpoints",
+        "evaluations",
+        "iris",
+        "iris",
+        "representations",
+    ]
+    assert [name for name in common if here[name] != there[name]] == []
+    all_rows, rows = (
+        pd.read_csv(folder / "results" / "tables" / f"{name}.csv", dtype=str)
+        for folder, name in ((finished, "tiny"), (tmp_path, "one"))
+    )
+    assert len(rows) == 4
+    pd.testing.assert_frame_equal(all_rows.merge(rows), rows)
+
+
+class TestAChange:
+    """Exactly what a change affects is made, and nothing after it is taken back."""
+
+    def test_of_one_models_training(self, copied, tiny):
+        # plain: its checkpoint, evaluation, IRIs; all pairs but residual with itself
+        affected = {
+            "checkpoint": 1,
+            "evaluation": 1,
+            "iri": 2,
+            "representation": 3,
+            "score": 2,
+            "table": 1,
+            "figure": 1,
+            "all": 1,
+        }
+        assert dry_run(copied, edited(tiny, {"training.1.epochs": 2})) == affected
+        assert dry_run(copied, tiny) == {}
+
+    def test_that_adds_a_model(self, copied, tiny):
+        more = [*tiny["models"], tiny["models"][0] | {"name": "wide", "width": 3}]
+        affected = {
+            "checkpoint": 1,
+            "evaluation": 1,
+            "iri": 2,
+            "representation": 5,
+            "score": 3,
+            "table": 1,
+            "figure": 1,
+            "all": 1,
+        }
+        assert dry_run(copied, edited(tiny, {"models": more})) == affected
