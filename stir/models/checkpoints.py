@@ -18,6 +18,7 @@ from stir.errors import CheckpointError, near_matches
 from stir.models.registry import Architecture, build_model
 
 WRAPPERS = ("state_dict", "model_state_dict", "model", "net")
+METADATA_KEY = "stir"
 NO_ARCHITECTURE = "does not say its architecture; make it with the workflow's checkpoint stage"
 PREFIXES = ("module.", "_orig_mod.")
 
@@ -157,9 +158,10 @@ def _check_fit(model: nn.Module, weights: Mapping[str, Tensor], path: Path) -> N
 
 def save_model(path: Path, model: nn.Module, architecture: Architecture, metadata: Mapping[str, Any]) -> None:
     """Write weights as safetensors, with the architecture and more JSON in the file's metadata."""
-    texts = {"architecture": json.dumps(architecture.to_dict())} | {k: json.dumps(v) for k, v in metadata.items()}
+    text = json.dumps({"architecture": architecture.to_dict(), **metadata}, sort_keys=True)
     weights = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
-    save_file(weights, path, metadata=texts)
+    # One entry: safetensors orders several at random, and the file would differ each time.
+    save_file(weights, path, metadata={METADATA_KEY: text})
 
 
 def read_metadata(path: Path) -> dict[str, Any]:
@@ -172,7 +174,7 @@ def read_metadata(path: Path) -> dict[str, Any]:
     """
     try:
         with safe_open(path, "pt") as file:
-            return {name: json.loads(text) for name, text in (file.metadata() or {}).items()}
+            return dict(json.loads((file.metadata() or {}).get(METADATA_KEY, "{}")))
     except (SafetensorError, ValueError) as error:
         raise CheckpointError(f"{path} {NO_ARCHITECTURE} ({error}).") from error
 

@@ -62,8 +62,9 @@ def test_an_experiment_that_cannot_run_starts_no_job(tmp_path, tiny, case):
     ran = snakemake(tmp_path, "wrong.yaml")
     assert ran.code != 0
     assert message in ran.text
-    assert "wrong.yaml: " in ran.text
+    assert "\nerror: wrong.yaml: " in f"\n{ran.text}"
     assert "Traceback" not in ran.text
+    assert ".smk" not in ran.text, "it is the experiment that is wrong, not the workflow"
     assert {file.name for file in tmp_path.iterdir()} <= {"wrong.yaml", ".snakemake"}
 
 
