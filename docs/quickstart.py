@@ -44,7 +44,7 @@ def render() -> str:
         & (summary["reference_layer"] == "penultimate")
     ].set_index("reference_group")
     lines = [
-        "| networks that differ only in their initial weights | paper (ResNet18, CIFAR-10) | resnet8, digits | vgg6, digits |",
+        "| networks that differ only in their training seed | paper (ResNet18, CIFAR-10) | resnet8, digits | vgg6, digits |",
         "|---|---|---|---|",
     ]
     for training in ("vanilla", "at"):
@@ -70,7 +70,8 @@ def _footnote(chosen: pd.DataFrame) -> str:
         f"{first['n_inversion_seeds']} inversion seeds; {scores['n_images'].iloc[0]} images, penultimate layer, "
         f"`{first['inversion_method']}` to inversion error {scores['tolerance'].iloc[0]:g}, at least "
         f"{chosen['converged_fraction_min'].min():.0%} of the images converged. "
-        f"Device: {', '.join(made['device'])}; {versions}. Paper: both directions of STIR."
+        f"Device: {', '.join(made['device'])}; {versions}. Paper: both directions of STIR; "
+        "its networks differ in their initial weights, ours also in the order of training images."
     )
 
 
