@@ -164,6 +164,8 @@ def _descend(
     progress: bool,
 ) -> Descended:
     """Run the descent batch by batch, and put the parts together."""
+    first = torch.arange(min(batch_size, len(seeds)), device=problem.targets.device)
+    problem.check_gradients(seeds[: len(first)].to(problem.targets), first)
     parts = []
     with progress_bar("inverting", len(seeds), unit="image", show=progress) as bar:
         for index in torch.arange(len(seeds), device=problem.targets.device).split(batch_size):

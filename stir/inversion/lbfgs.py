@@ -26,7 +26,7 @@ from torch import Tensor
 
 from stir.checks import PixelBounds
 from stir.inversion.descent import Descended, Stopping, clamp
-from stir.inversion.problem import InversionProblem, check_first_gradients
+from stir.inversion.problem import InversionProblem
 
 MEMORY = 8
 LONGEST_STEP_IN_POLYAK_STEPS = 10.0
@@ -98,7 +98,6 @@ def lbfgs(
 
 def _start(evaluate: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]], images: Tensor, index: Tensor) -> _State:
     errors, gradients = evaluate(images, index)
-    check_first_gradients(errors, gradients)
     return _State(
         index=index,
         images=images,

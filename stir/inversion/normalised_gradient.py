@@ -8,7 +8,7 @@ from torch import Tensor
 
 from stir.checks import PixelBounds
 from stir.inversion.descent import Descended, Stopping, clamp
-from stir.inversion.problem import InversionProblem, check_first_gradients
+from stir.inversion.problem import InversionProblem
 
 STEP_LENGTH = 0.5
 
@@ -35,8 +35,6 @@ def normalised_gradient(
     )
     for iteration in range(stopping.max_iterations + 1):
         errors, gradients = problem.errors_and_gradients(images, index)
-        if iteration == 0:
-            check_first_gradients(errors, gradients)
         better = errors < best.errors
         best.images[better] = images.flatten(1)[better]
         best.errors[better] = errors[better]

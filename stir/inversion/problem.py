@@ -74,23 +74,23 @@ class InversionProblem:
         (gradients,) = torch.autograd.grad(squares, images, grad_outputs=squares.new_full(squares.shape, 0.5))
         return squares.detach().sqrt(), gradients
 
+    def check_gradients(self, images: Float[Tensor, "n ..."], index: Int[Tensor, " n"]) -> None:
+        """Refuse a layer whose gradients at seed images show no way.
 
-def check_first_gradients(errors: Float[Tensor, " n"], gradients: Float[Tensor, "n ..."]) -> None:
-    """Refuse a layer whose gradient at the seed images shows no way.
-
-    Raises
-    ------
-    InversionError
-        If a gradient is not finite, or all are zero though nothing matches yet.
-    """
-    if not torch.isfinite(gradients).all():
-        raise InversionError("The gradient at the seed images has NaN or infinity. Look for a division by zero in the model.")
-    unmatched = errors > 0
-    if unmatched.any() and (gradients[unmatched] == 0).all():
-        raise InversionError(
-            "The gradient is zero for all seed images: the layer does not see the pixels. "
-            "Choose another layer or another kind of seed image."
-        )
+        Raises
+        ------
+        InversionError
+            If a gradient is not finite, or all are zero though nothing matches yet.
+        """
+        errors, gradients = self.errors_and_gradients(images, index)
+        if not torch.isfinite(gradients).all():
+            raise InversionError("The gradient at the seed images has NaN or infinity. Look for a division by zero in the model.")
+        unmatched = errors > 0
+        if unmatched.any() and (gradients[unmatched] == 0).all():
+            raise InversionError(
+                f"The gradient is zero for all seed images ({len(images)} tried): the layer does not see the pixels. "
+                "Choose another layer or another kind of seed image."
+            )
 
 
 def _first(mask: Tensor) -> int:

@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from stir.errors import InvalidInputError, InversionError
+from stir.errors import ConvergenceWarning, InvalidInputError, InversionError
 from stir.inversion import invert
+from stir.seed_images import SEED_IMAGES
 
 METHODS = ("lbfgs", "normalised_gradient")
 
@@ -94,3 +95,25 @@ def test_a_gradient_that_is_not_finite(images, method):
     model = _model(lambda x: 1 + (x - x).sqrt() + x)
     with pytest.raises(InversionError, match=r"gradient at the seed images has NaN or infinity"):
         invert(model, images, random_seed=0, method=method)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_one_dead_seed_image_in_a_batch_of_its_own_does_not_stop_the_others(images, method, monkeypatch):
+    def last_black(like, generator):
+        pixels = torch.rand(like.shape, generator=generator)
+        return torch.cat([pixels[:-1], torch.zeros_like(pixels[-1:])])
+
+    monkeypatch.setitem(SEED_IMAGES, "last_black", last_black)
+    weights = torch.rand(64, 64, generator=torch.Generator().manual_seed(0))
+    with pytest.warns(ConvergenceWarning, match="1 of 4"):
+        inversion = invert(
+            _model(lambda x: torch.relu(x @ weights)),
+            images[:4],
+            random_seed=0,
+            method=method,
+            seed_images="last_black",
+            batch_size=3,
+            tolerance=0.2,
+        )
+    assert inversion.converged.tolist() == [True, True, True, False]
+    assert inversion.inversion_error[-1] == 1
