@@ -27,6 +27,19 @@ def _spatial_mean(activations: Tensor) -> Tensor:
 POOLINGS: dict[str, Callable[[Tensor], Tensor]] = {"flatten": _flatten, "spatial_mean": _spatial_mean}
 
 
+def get_pooling(name: str) -> Callable[[Tensor], Tensor]:
+    """Return a pooling by its name.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is unknown; with near matches.
+    """
+    if name not in POOLINGS:
+        raise InvalidInputError(f"Unknown pooling {name!r}. {near_matches(name, POOLINGS)}")
+    return POOLINGS[name]
+
+
 class _LayerReached(Exception):
     """Carries a layer's activations out of the forward pass, which ends there."""
 
@@ -124,14 +137,52 @@ def _check_activations(activations: object, layer: str) -> None:
         )
 
 
+class Representing:
+    """Images -> representation, with the model frozen meanwhile; differentiable in the images."""
+
+    def __init__(self, model: nn.Module, layer: str | None, pooling: Callable[[Tensor], Tensor], place: Tensor) -> None:
+        self._model, self._layer, self._pooling, self._place = model, layer, pooling, place
+        self._stops = True
+        self._seen: Tensor | None = None
+
+    def __call__(self, images: Float[Tensor, "n ..."]) -> Float[Tensor, "n d"]:
+        """Return the representation; the forward pass stops at the layer."""
+        try:
+            self._forward(images)
+        except _LayerReached as reached:
+            return self._pooling(reached.activations)
+        raise LayerError(f"The forward pass no longer reaches layer {self._layer!r}: the model's path depends on its input.")
+
+    @torch.no_grad()
+    def with_output(self, images: Float[Tensor, "n ..."]) -> tuple[Float[Tensor, "n d"], Any]:
+        """Return the representation and what the whole model gives."""
+        self._stops, self._seen = False, None
+        try:
+            output = self._forward(images)
+        finally:
+            self._stops = True
+        if self._seen is None:
+            raise LayerError(f"The forward pass no longer reaches layer {self._layer!r}: the model's path depends on its input.")
+        return self._pooling(self._seen), output
+
+    def reach(self, activations: Tensor) -> None:
+        """Be told the layer's activations by a hook."""
+        if self._stops:
+            raise _LayerReached(activations)
+        # A copy: the rest of the forward pass may work in place.
+        self._seen = activations.clone()
+
+    def _forward(self, images: Tensor) -> Any:
+        return self._model(images.to(device=self._place.device, dtype=self._place.dtype))
+
+
 @contextmanager
 def representing(
     model: nn.Module, layer: str | None, image: Float[Tensor, "1 ..."], *, pooling: str = "flatten"
-) -> Iterator[Callable[[Tensor], Tensor]]:
+) -> Iterator[Representing]:
     """Give the function images -> representation, with the model frozen meanwhile.
 
-    The function is differentiable in the images. The model is in eval mode
-    inside the block and as it was found after it.
+    The model is in eval mode inside the block and as it was found after it.
 
     Parameters
     ----------
@@ -145,34 +196,26 @@ def representing(
         ``"flatten"``, or ``"spatial_mean"`` over all but the first two dimensions.
     """
     check_model(model)
-    if pooling not in POOLINGS:
-        raise InvalidInputError(f"Unknown pooling {pooling!r}. {near_matches(pooling, POOLINGS)}")
+    pool = get_pooling(pooling)
     place = next(model.parameters(), image)
-
-    def represent_batch(images: Tensor) -> Tensor:
-        try:
-            model(images.to(device=place.device, dtype=place.dtype))
-        except _LayerReached as reached:
-            return POOLINGS[pooling](reached.activations)
-        raise LayerError(f"The forward pass no longer reaches layer {layer!r}: the model's path depends on its input.")
-
     with frozen(model):
         found = resolve_layer(model, layer, image.to(device=place.device, dtype=place.dtype))
-        handle = _stop_at(dict(model.named_modules())[found.name], found.side)
+        represent_batch = Representing(model, layer, pool, place)
+        handle = _tell_at(dict(model.named_modules())[found.name], found.side, represent_batch)
         try:
             yield represent_batch
         finally:
             handle.remove()
 
 
-def _stop_at(module: nn.Module, side: str) -> Any:
-    """End the forward pass at a module; nothing after it can overwrite its activations."""
+def _tell_at(module: nn.Module, side: str, represent_batch: Representing) -> Any:
+    """Tell the layer's activations; nothing after it can overwrite them first."""
 
     def at_input(_module: nn.Module, inputs: tuple[Tensor, ...], keywords: dict[str, Tensor]) -> None:
-        raise _LayerReached(_input(inputs, keywords))
+        represent_batch.reach(_input(inputs, keywords))
 
     def at_output(_module: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        raise _LayerReached(output)
+        represent_batch.reach(output)
 
     if side == "input":
         return module.register_forward_pre_hook(at_input, with_kwargs=True)

@@ -18,6 +18,7 @@ SCORE_COLUMNS = [
     "seed_images",
     "random_seed",
     "stir",
+    "stir_converged",
     "similarity",
     "n_images",
     "tolerance",
@@ -25,6 +26,9 @@ SCORE_COLUMNS = [
     "inversion_error_median",
     "inversion_error_p90",
     "pairwise_inversion_error_median",
+    "correlation_median",
+    "null_correlation_p99",
+    "same_class_fraction",
     "seed_error_median",
     "iterations_median",
 ]
@@ -104,6 +108,7 @@ def summary_table(scores: pd.DataFrame, groups: Mapping[str, str]) -> pd.DataFra
     by_pair = rows.groupby(pair, sort=False).agg(
         stir=("stir", "mean"),
         stir_variance=("stir", "var"),
+        stir_converged=("stir_converged", "mean"),
         similarity=("similarity", "first"),
         seeds=("random_seed", "nunique"),
         converged_fraction=("converged_fraction", "min"),
@@ -112,6 +117,7 @@ def summary_table(scores: pd.DataFrame, groups: Mapping[str, str]) -> pd.DataFra
     summary = by_group.agg(
         stir_mean=("stir", "mean"),
         stir_sd_training_seeds=("stir", "std"),
+        stir_converged_mean=("stir_converged", "mean"),
         similarity_mean=("similarity", "mean"),
         similarity_sd_training_seeds=("similarity", "std"),
         n_model_pairs=("stir", "size"),

@@ -1,14 +1,13 @@
 """What every descent takes and gives; each descent has a file of its own."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, fields
+from typing import Protocol, Self, TypeVar
 
-from jaxtyping import Float, Int
+import torch
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from stir.checks import PixelBounds
-from stir.inversion.problem import InversionProblem
 
 
 @dataclass(frozen=True)
@@ -22,34 +21,106 @@ class Stopping:
 
 
 @dataclass
-class Descended:
-    """Where a descent ended, one row an image."""
+class Rows:
+    """The pictures under way, one row each; whatever a descent remembers of a picture is in its row.
 
-    images: Float[Tensor, "n p"]
-    """The best iterates, flat."""
-    errors: Float[Tensor, " n"]
-    """Their inversion errors as the descent saw them."""
-    iterations: Int[Tensor, " n"]
-    """Evaluations made for each."""
+    Rows do not know each other, so they can be taken out, put in and saved at any time.
+    """
+
+    index: Int[Tensor, " b"]
+    """Numbers of the reference images."""
+    targets: Float[Tensor, "b d"]
+    """m1(X)."""
+    images: Float[Tensor, "b p"]
+    """Where the descents are, flat."""
+    errors: Float[Tensor, " b"]
+    """Inversion errors there; infinite before the first evaluation."""
+    gradients: Float[Tensor, "b p"]
+    """Gradients of e²/2 there."""
+    best_images: Float[Tensor, "b p"]
+    best_errors: Float[Tensor, " b"]
+    iterations: Int[Tensor, " b"]
+    """Evaluations made."""
+    marked_errors: Float[Tensor, " b"]
+    """The best error when it last fell by much."""
+    evaluations_since: Int[Tensor, " b"]
+    """Evaluations since then."""
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def select(self, which: Tensor) -> Self:
+        """Return a copy of some rows."""
+        return type(self)(**{name: value[which] for name, value in self.tensors().items()})
+
+    def put(self, places: Int[Tensor, " k"], others: Self) -> None:
+        """Overwrite rows with the first of ``others``."""
+        theirs = others.tensors()
+        for name, value in self.tensors().items():
+            value[places] = theirs[name][: len(places)]
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return the fields by name."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    def count(self, errors: Tensor, running: Tensor) -> Bool[Tensor, " b"]:
+        """Count an evaluation; return where it is the best so far."""
+        better = running & (errors < self.best_errors)
+        fell = running & (errors < MUCH * self.marked_errors)
+        self.best_errors = torch.where(better, errors, self.best_errors)
+        self.marked_errors = torch.where(fell, errors, self.marked_errors)
+        self.evaluations_since = torch.where(fell, 0, self.evaluations_since + running)
+        self.iterations = self.iterations + running
+        return better
 
 
-class Descent(Protocol):
-    """Descend from flat seed images to pictures of the reference images ``index``."""
+MUCH = 0.98
+RowsOfDescent = TypeVar("RowsOfDescent", bound=Rows)
 
-    def __call__(
-        self,
-        problem: InversionProblem,
-        seed_images: Float[Tensor, "n ..."],
-        index: Int[Tensor, " n"],
-        *,
-        stopping: Stopping,
-        pixel_bounds: PixelBounds,
-        report: Callable[[int, Tensor], None],
-    ) -> Descended:
-        """Run it; ``report(finished, errors)`` is called after every iteration."""
+
+class Descent(Protocol[RowsOfDescent]):
+    """Propose pictures, be told their errors and gradients, and go on from there."""
+
+    ends_at_tolerance: bool
+    """Whether an image is done as soon as it has converged."""
+    closing_evaluations: int
+    """Evaluations after the last step."""
+
+    def start(self, index: Tensor, targets: Tensor, images: Float[Tensor, "b p"]) -> RowsOfDescent:
+        """Return rows that stand at given pictures, not yet evaluated."""
+        ...
+
+    def propose(self, rows: RowsOfDescent, pixel_bounds: PixelBounds) -> Float[Tensor, "b p"]:
+        """Return the pictures to evaluate next."""
+        ...
+
+    def accept(self, rows: RowsOfDescent, trial: Tensor, errors: Tensor, gradients: Tensor, running: Bool[Tensor, " b"]) -> None:
+        """Take in what an evaluation found; rows that are not running stay as they are."""
         ...
 
 
+def fresh(index: Tensor, targets: Tensor, images: Float[Tensor, "b p"]) -> dict[str, Tensor]:
+    """Return the fields of `Rows` for pictures that were not evaluated yet."""
+    unknown = targets.new_full((len(index),), torch.inf)
+    return {
+        "index": index,
+        "targets": targets,
+        "images": images.clone(),
+        "errors": unknown.clone(),
+        "gradients": torch.zeros_like(images),
+        "best_images": images.clone(),
+        "best_errors": unknown.clone(),
+        "iterations": torch.zeros_like(index),
+        "marked_errors": unknown,
+        "evaluations_since": torch.zeros_like(index),
+    }
+
+
+def replace(old: Tensor, new: Tensor, where: Bool[Tensor, " b"]) -> None:
+    """Overwrite the rows of ``old`` that a mask chooses."""
+    torch.where(where.view(-1, *[1] * (old.ndim - 1)), new, old, out=old)
+
+
 def clamp(images: Tensor, pixel_bounds: PixelBounds) -> Tensor:
-    """Project pictures onto the pixel bounds."""
-    return images if pixel_bounds is None else images.clamp(*pixel_bounds)
+    """Project pictures onto the pixel bounds, in place."""
+    return images if pixel_bounds is None else images.clamp_(*pixel_bounds)

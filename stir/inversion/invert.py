@@ -1,7 +1,9 @@
 """Find identically represented inputs (IRIs): batching, convergence, and the proof of the match."""
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -9,17 +11,26 @@ from torch import Tensor, nn
 
 from stir.checks import PixelBounds, check_batch_size, check_images, check_pixel_bounds
 from stir.errors import ConvergenceWarning, InvalidInputError, near_matches
-from stir.inversion.descent import Descended, Descent, Stopping
-from stir.inversion.lbfgs import lbfgs
-from stir.inversion.normalised_gradient import normalised_gradient
-from stir.inversion.problem import InversionProblem, median_pair_distance
+from stir.inversion.descent import Descent, Rows, Stopping
+from stir.inversion.layout import flat, pictures
+from stir.inversion.lbfgs import LBFGS
+from stir.inversion.match import NO_CLASS, POOL, Matches, draw_partners, match, median_pair_distance, predicted_classes
+from stir.inversion.normalised_gradient import NormalisedGradient
+from stir.inversion.problem import InversionProblem, check_targets, relative_errors
+from stir.inversion.run import run
+from stir.inversion.working import working_forwards
 from stir.progress import progress_bar
-from stir.representations import representing
+from stir.representations import Representing, representing
 from stir.seed_images import make_seed_images
 
 DEFAULT_TOLERANCE = 0.05
-METHODS: dict[str, Descent] = {"lbfgs": lbfgs, "normalised_gradient": normalised_gradient}
+METHODS: dict[str, Descent] = {"lbfgs": LBFGS(), "normalised_gradient": NormalisedGradient()}
 DEFAULT_MAX_ITERATIONS = {"lbfgs": 500, "normalised_gradient": 1000}
+ROUNDED_FLOOR = 0.07
+"""bfloat16 stalls below; float32 takes over there."""
+ROUNDED_PATIENCE = 10
+FEW = 32
+"""Images that the model is tried with before the work starts."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +49,12 @@ class Inversion:
     """‖m1(X')−m1(X)‖₂ over the median distance between representations of image pairs."""
     converged: Bool[Tensor, " n"]
     """Whether ``inversion_error`` is at or under the tolerance."""
+    correlation: Float[Tensor, " n"]
+    """Pearson correlation of m1(X') with m1(X)."""
+    null_correlation: Float[Tensor, " n"]
+    """Correlation of m1(X') with m1 of a random other reference image."""
+    same_class: Bool[Tensor, " n"] | None
+    """Whether m1 predicts the same class for X' and X; None if it predicts none."""
     iterations: Int[Tensor, " n"]
     """Forward and backward passes made for each image."""
     method: str
@@ -59,6 +76,9 @@ def invert(
     max_iterations: int | None = None,
     pooling: str = "flatten",
     batch_size: int = 256,
+    precision: str = "float32",
+    last_relu: str = "true",
+    labels: Int[Tensor, " n"] | None = None,
     progress: bool = False,
 ) -> Inversion:
     """Find X' with m1(X') = m1(X): descend from seed images on ‖m1(X')−m1(X)‖₂ / ‖m1(X)‖₂.
@@ -80,14 +100,23 @@ def invert(
     pixel_bounds : (float, float) or None
         Range of the pixels; None lifts it.
     seed_images : str
-        Kind of starting picture: ``"normal_noise"`` (published) or ``"uniform_noise"``.
+        Kind of starting picture: ``"normal_noise"`` (published), ``"uniform_noise"``, ``"shared_noise"``,
+        ``"white"``, ``"black"``, ``"other_image"`` or ``"other_class_image"``.
     max_iterations : int, optional
         Forward and backward passes an image; by default 500 for ``lbfgs``, 1,000 for
         ``normalised_gradient``, which makes them all.
     pooling : str
         As in `stir.represent`.
     batch_size : int
-        Images descended at once.
+        Images descended at once; ended ones make room for waiting ones.
+    precision : str
+        ``"float32"`` (the model's own type), or ``"bfloat16"`` as long as that helps; errors are
+        verified by the model as given either way.
+    last_relu : str
+        ``"true"``, or ``"fake"`` (published): gradients pass the last ReLU before the layer as if it
+        were the identity. For ``normalised_gradient``.
+    labels : Int[Tensor, "n"], optional
+        Classes of the images, for seed images ``"other_class_image"``.
     progress : bool
         Show images done, median error and time left.
 
@@ -117,78 +146,161 @@ def invert(
     pixel_bounds = check_pixel_bounds(pixel_bounds)
     check_images(reference_images, "reference_images", pixel_bounds=pixel_bounds)
     check_batch_size(batch_size)
-    stopping = _stopping(method, tolerance, max_iterations)
+    stopping = _stopping(method, tolerance, max_iterations, last_relu)
     generator = torch.Generator().manual_seed(random_seed)
-    seeds = make_seed_images(seed_images, reference_images, pixel_bounds=pixel_bounds, generator=generator)
-    with representing(reference_model, layer, reference_images[:1], pooling=pooling) as represent_batch:
-        with torch.no_grad():
-            targets = torch.cat([represent_batch(batch) for batch in reference_images.split(batch_size)])
-        problem = InversionProblem(represent_batch, targets)
-        ended = _descend(problem, seeds, METHODS[method], stopping, pixel_bounds, batch_size, progress)
-        images = ended.images.view_as(reference_images)
-        seed_error = _verified(problem, seeds, batch_size)
-        error = _verified(problem, images, batch_size)
-    converged = error <= tolerance
-    _warn(error, converged, tolerance)
-    return Inversion(
-        iri_images=images,
-        seed_images=seeds,
-        seed_error=seed_error,
-        inversion_error=error,
-        pairwise_inversion_error=error * problem.norms.to(error) / median_pair_distance(targets),
-        converged=converged,
-        iterations=ended.iterations,
-        method=method,
-        tolerance=tolerance,
-    )
+    seeds = make_seed_images(seed_images, reference_images, pixel_bounds=pixel_bounds, generator=generator, labels=labels)
+    partners = draw_partners(len(reference_images), generator)
+    few = reference_images[:4]
+    forwards = working_forwards(reference_model, layer, few, pooling=pooling, precision=precision, last_relu=last_relu)
+    with representing(reference_model, layer, few[:1], pooling=pooling) as represent_batch:
+        work = _Work(represent_batch, reference_images, seeds, partners, stopping, pixel_bounds, batch_size)
+        work.check(forwards["float32"])
+        for number, forward in enumerate(forwards.values()):
+            work.descend(METHODS[method], forward, last=number == len(forwards) - 1, progress=progress)
+    return work.result(method)
 
 
-def _stopping(method: str, tolerance: float, max_iterations: int | None) -> Stopping:
+class _Work:
+    """An inversion under way: what is known of every image."""
+
+    def __init__(
+        self,
+        represent_batch: Representing,
+        reference_images: Tensor,
+        seeds: Tensor,
+        partners: Tensor,
+        stopping: Stopping,
+        pixel_bounds: PixelBounds,
+        batch_size: int,
+    ) -> None:
+        self.represent_batch, self.partners, self.stopping = represent_batch, partners, stopping
+        self.reference_images, self.seeds = reference_images, seeds
+        self.pixel_bounds, self.batch_size = pixel_bounds, batch_size
+        self._look_at_references()
+        self.images = seeds.clone()
+        self.matches = Matches.unknown(len(seeds), self.targets)
+        self.seed_error = torch.full((len(seeds),), torch.nan, dtype=self.targets.dtype)
+        self.iterations = torch.zeros(len(seeds), dtype=torch.long)
+
+    def check(self, forward: Callable[[Tensor], Tensor] | None) -> None:
+        """Try the model with the first seed images."""
+        first = self.seeds[:FEW].to(self.targets)
+        InversionProblem(self.represent_batch).check_determinism(first)
+        InversionProblem(forward or self.represent_batch).check_gradients(first, self.targets[:FEW])
+
+    def _look_at_references(self) -> None:
+        """Represent X, and refuse what cannot be matched, before the work starts."""
+        targets: list[Tensor] = []
+        classes: list[Tensor] = []
+        for batch in self.reference_images.split(self.batch_size):
+            representations, output = self.represent_batch.with_output(batch)
+            check_targets(representations, first=sum(len(batch) for batch in targets))
+            targets.append(representations)
+            classes.append(predicted_classes(output, len(batch)).cpu())
+        self.targets, self.classes = torch.cat(targets), torch.cat(classes)
+
+    def descend(self, descent: Descent, forward: Callable[[Tensor], Tensor] | None, *, last: bool, progress: bool) -> None:
+        """Descend for all images that have not converged; only the last pass is pursued to the tolerance."""
+        waiting = (~(self.matches.inversion_error <= self.stopping.tolerance) & (self.iterations < self._most(descent))).nonzero()
+        waiting = waiting.squeeze(1).to(self.targets.device)
+        if not len(waiting):
+            return
+        aim = self.stopping.tolerance if last else max(self.stopping.tolerance, ROUNDED_FLOOR)
+        with progress_bar("inverting", len(waiting), unit="image", show=progress) as bar:
+            run(
+                InversionProblem(forward or self.represent_batch),
+                descent,
+                waiting,
+                shape=tuple(self.seeds.shape[1:]),
+                load=self._load,
+                settle=self._settle,
+                stopping=Stopping(aim, self.stopping.max_iterations),
+                pixel_bounds=self.pixel_bounds,
+                batch_size=self.batch_size,
+                patience=None if last else ROUNDED_PATIENCE,
+                report=self._reporting(bar, waiting, aim, descent),
+            )
+
+    def _most(self, descent: Descent) -> int:
+        return self.stopping.max_iterations + descent.closing_evaluations
+
+    def _load(self, index: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        rows = index.cpu()
+        starts, targets = self.images[rows.to(self.images.device)].to(self.targets), self.targets[index]
+        iterations = self.iterations[rows]
+        if not iterations.any():
+            with torch.no_grad():
+                self.seed_error[rows] = relative_errors(self.represent_batch(starts), targets).cpu()
+        return targets, flat(starts), iterations.to(index.device)
+
+    def _settle(self, rows: Rows) -> None:
+        """Keep the best pictures of rows that have ended, with the proof of their match."""
+        index = rows.index.cpu()
+        images = pictures(rows.best_images, tuple(self.seeds.shape[1:]))
+        partners = self.targets[self.partners[index].to(self.targets.device)]
+        self.matches.put(index, match(self.represent_batch, images, rows.targets, partners))
+        self.images[index.to(self.images.device)] = images.to(self.images)
+        self.iterations[index] = rows.iterations.cpu().clamp(max=self.stopping.max_iterations)
+
+    def _reporting(self, bar: Any, waiting: Tensor, aim: float, descent: Descent) -> Callable[[Rows], None]:
+        if bar.disable:
+            return lambda _rows: None
+
+        def report(rows: Rows) -> None:
+            error = self.matches.inversion_error.clone()
+            error[rows.index.cpu()] = rows.best_errors.cpu().to(error)
+            error = error[waiting.cpu()]
+            known = error[torch.isfinite(error)]
+            text = f"{int((known <= aim).sum())} converged, median error {known.median():.3f}" if len(known) else ""
+            bar.set_postfix_str(text, refresh=False)
+            bar.update(max(0, round(self._done(rows, aim, descent, waiting)) - bar.n))
+
+        return report
+
+    def _done(self, rows: Rows, aim: float, descent: Descent, waiting: Tensor) -> float:
+        """Estimate how many images' worth of work is done: an error falls by a like factor an iteration."""
+        settled = int(torch.isfinite(self.matches.inversion_error[waiting.cpu()]).sum())
+        done = rows.iterations / self._most(descent)
+        if descent.ends_at_tolerance:
+            start = self.seed_error[rows.index.cpu()].to(rows.errors)
+            fell = (start / rows.best_errors).log() / (start / aim).log()
+            done = torch.maximum(done.to(fell), torch.where(torch.isfinite(fell), fell, 0))
+        return min(len(waiting), settled + float(done.clamp(0, 1).sum()))
+
+    def result(self, method: str) -> Inversion:
+        """Put together what was found, and warn of what did not converge."""
+        error = self.matches.inversion_error
+        converged = error <= self.stopping.tolerance
+        _warn(error, converged, self.stopping.tolerance)
+        known = (self.classes != NO_CLASS).all()
+        norms = self.targets.norm(dim=1).cpu().to(error)
+        return Inversion(
+            iri_images=self.images,
+            seed_images=self.seeds,
+            seed_error=self.seed_error,
+            inversion_error=error,
+            pairwise_inversion_error=error * norms / median_pair_distance(self.targets[:POOL]),
+            converged=converged,
+            correlation=self.matches.correlation,
+            null_correlation=self.matches.null_correlation,
+            same_class=self.matches.predicted_class == self.classes if known else None,
+            iterations=self.iterations,
+            method=method,
+            tolerance=self.stopping.tolerance,
+        )
+
+
+def _stopping(method: str, tolerance: float, max_iterations: int | None, last_relu: str) -> Stopping:
     if method not in METHODS:
         raise InvalidInputError(f"Unknown inversion method {method!r}. {near_matches(method, METHODS)}")
+    if last_relu == "fake" and method != "normalised_gradient":
+        raise InvalidInputError(f"Expected last_relu='true' for method {method!r}: a fake gradient has no curvature.")
     if not tolerance > 0:
         raise InvalidInputError(f"Expected tolerance > 0 (a relative error, such as 0.05); got {tolerance!r}.")
     most = DEFAULT_MAX_ITERATIONS[method] if max_iterations is None else max_iterations
     if most < 1:
         raise InvalidInputError(f"Expected max_iterations >= 1; got {most}.")
     return Stopping(tolerance, most)
-
-
-def _descend(
-    problem: InversionProblem,
-    seeds: Tensor,
-    descent: Descent,
-    stopping: Stopping,
-    pixel_bounds: PixelBounds,
-    batch_size: int,
-    progress: bool,
-) -> Descended:
-    """Run the descent batch by batch, and put the parts together."""
-    first = torch.arange(min(batch_size, len(seeds)), device=problem.targets.device)
-    problem.check_gradients(seeds[: len(first)].to(problem.targets), first)
-    parts = []
-    with progress_bar("inverting", len(seeds), unit="image", show=progress) as bar:
-        for index in torch.arange(len(seeds), device=problem.targets.device).split(batch_size):
-            before = bar.n
-
-            def report(finished: int, errors: Tensor, before: int = before) -> None:
-                bar.set_postfix_str(f"median error {errors.median():.3f}", refresh=False)
-                bar.update(before + finished - bar.n)
-
-            batch = seeds[index.to(seeds.device)].to(problem.targets)
-            part = descent(problem, batch, index, stopping=stopping, pixel_bounds=pixel_bounds, report=report)
-            bar.update(before + len(index) - bar.n)
-            parts.append(part)
-    return Descended(
-        *(torch.cat([getattr(part, name) for part in parts]).to(seeds.device) for name in ("images", "errors", "iterations"))
-    )
-
-
-def _verified(problem: InversionProblem, images: Tensor, batch_size: int) -> Tensor:
-    """Measure the errors of given images anew, whatever the descent believed."""
-    index = torch.arange(len(images), device=problem.targets.device)
-    parts = [problem.errors(images[rows.to(images.device)], rows) for rows in index.split(batch_size)]
-    return torch.cat(parts).to(images.device)
 
 
 def _warn(error: Tensor, converged: Tensor, tolerance: float) -> None:
@@ -199,5 +311,5 @@ def _warn(error: Tensor, converged: Tensor, tolerance: float) -> None:
             f"(median {error.median():.3g}, largest {error.max():.3g}). They are marked in `converged`: "
             "leave them out, raise max_iterations, or loosen tolerance.",
             ConvergenceWarning,
-            stacklevel=3,
+            stacklevel=4,
         )

@@ -17,159 +17,120 @@ What a plain L-BFGS lacks here, and why it is added:
   subgradient methods do; the best iterate is kept apart.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from stir.checks import PixelBounds
-from stir.inversion.descent import Descended, Stopping, clamp
-from stir.inversion.problem import InversionProblem
+from stir.inversion.descent import Rows, clamp, fresh, replace
 
 MEMORY = 8
 LONGEST_STEP_IN_POLYAK_STEPS = 10.0
 FAILURES_BEFORE_KICK = 2
 KICK_IN_POLYAK_STEPS = 2.0
 LEAST_CURVATURE = 1e-8
-COMPACT_BELOW = 0.85
 
 
 @dataclass
-class _State:
-    """The descents under way, one row an image."""
+class LBFGSRows(Rows):
+    """What L-BFGS remembers of each picture."""
 
-    index: Int[Tensor, " b"]
-    images: Float[Tensor, "b p"]
-    errors: Float[Tensor, " b"]
-    gradients: Float[Tensor, "b p"]
-    best_images: Float[Tensor, "b p"]
-    best_errors: Float[Tensor, " b"]
-    pairs: Float[Tensor, "b m2 p"]
-    """Moves in the first half, gradient changes in the second."""
+    basis: Float[Tensor, "b k p"]
+    """MEMORY moves, as many changes of the gradient, and the gradient: k = 2 MEMORY + 1."""
+    products: Float[Tensor, "b k k"]
+    """Inner products of the basis."""
     pushed: Int[Tensor, " b"]
     """Pairs remembered; the newest lies in slot (pushed - 1) mod MEMORY."""
     failures: Int[Tensor, " b"]
     """Trial steps since the error last fell."""
-    iterations: Int[Tensor, " b"]
-
-    def rows(self, keep: Tensor) -> "_State":
-        """Keep some rows."""
-        return _State(*(getattr(self, field.name)[keep] for field in fields(self)))
-
-    def assign(self, rows: Tensor, **values: Tensor) -> None:
-        """Put new values into the rows that a mask chooses."""
-        for name, value in values.items():
-            old = getattr(self, name)
-            setattr(self, name, torch.where(rows.view(-1, *[1] * (old.ndim - 1)), value, old))
 
 
-def lbfgs(
-    problem: InversionProblem,
-    seed_images: Float[Tensor, "n ..."],
-    index: Int[Tensor, " n"],
-    *,
-    stopping: Stopping,
-    pixel_bounds: PixelBounds,
-    report: Callable[[int, Tensor], None],
-) -> Descended:
+class LBFGS:
     """Descend with per-image L-BFGS until an image converges or runs out of iterations."""
-    shape = seed_images.shape[1:]
 
-    def evaluate(flat: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
-        errors, gradients = problem.errors_and_gradients(flat.view(-1, *shape), rows)
-        return errors, gradients.flatten(1)
+    ends_at_tolerance = True
+    closing_evaluations = 0
 
-    state = _start(evaluate, seed_images.flatten(1), index)
-    ended = Descended(state.images.clone(), state.errors.clone(), state.iterations.clone())
-    position = torch.arange(len(index), device=index.device)
-    while len(position):
-        ending = (state.best_errors <= stopping.tolerance) | (state.iterations >= stopping.max_iterations)
-        if (~ending).sum() < COMPACT_BELOW * len(ending) or ending.all():
-            _put(ended, position[ending], state.rows(ending))
-            state, position = state.rows(~ending), position[~ending]
-            continue
-        _iterate(state, evaluate, pixel_bounds, running=~ending)
-        ended.errors[position] = state.best_errors
-        report(len(index) - int((~ending).sum()), ended.errors)
-    return ended
+    def start(self, index: Tensor, targets: Tensor, images: Float[Tensor, "b p"]) -> LBFGSRows:
+        """Stand at the seed images with nothing remembered."""
+        size = 2 * MEMORY + 1
+        return LBFGSRows(
+            **fresh(index, targets, images),
+            basis=images.new_zeros(len(images), size, images.shape[1]),
+            products=images.new_zeros(len(images), size, size),
+            pushed=torch.zeros_like(index),
+            failures=torch.zeros_like(index),
+        )
 
+    def propose(self, rows: LBFGSRows, pixel_bounds: PixelBounds) -> Float[Tensor, "b p"]:
+        """Step along the L-BFGS direction, half as far after a failure; kick after several."""
+        kicked = _kicked(rows)
+        rows.pushed = torch.where(kicked, 0, rows.pushed)
+        length = torch.where(kicked, KICK_IN_POLYAK_STEPS, 0.5**rows.failures)
+        rows.basis[:, -1] = _masked(rows, pixel_bounds)
+        _update_products(rows)
+        return clamp(torch.addcmul(rows.images, length.to(rows.images)[:, None], _directions(rows)), pixel_bounds)
 
-def _start(evaluate: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]], images: Tensor, index: Tensor) -> _State:
-    errors, gradients = evaluate(images, index)
-    return _State(
-        index=index,
-        images=images,
-        errors=errors,
-        gradients=gradients,
-        best_images=images,
-        best_errors=errors,
-        pairs=images.new_zeros(len(images), 2 * MEMORY, images.shape[1]),
-        pushed=torch.zeros_like(index),
-        failures=torch.zeros_like(index),
-        iterations=torch.ones_like(index),
-    )
-
-
-def _put(ended: Descended, position: Tensor, state: _State) -> None:
-    ended.images[position] = state.best_images
-    ended.errors[position] = state.best_errors
-    ended.iterations[position] = state.iterations
+    def accept(self, rows: LBFGSRows, trial: Tensor, errors: Tensor, gradients: Tensor, running: Tensor) -> None:
+        """Go on from the trial where the error fell, or after a kick."""
+        better = rows.count(errors, running)
+        moved = running & (_kicked(rows) | (errors < rows.errors)) & torch.isfinite(gradients.sum(dim=1))
+        _remember(rows, trial - rows.images, gradients - rows.gradients, moved)
+        replace(rows.best_images, trial, better)
+        replace(rows.images, trial, moved)
+        replace(rows.errors, errors, moved)
+        replace(rows.gradients, gradients, moved)
+        rows.failures = torch.where(moved, 0, rows.failures + running)
 
 
-def _iterate(
-    state: _State,
-    evaluate: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]],
-    pixel_bounds: PixelBounds,
-    *,
-    running: Tensor,
-) -> None:
-    """Make one trial step for every image; go on from it where the error fell, or after a kick."""
-    kick = state.failures >= FAILURES_BEFORE_KICK
-    state.assign(kick, pushed=torch.zeros_like(state.pushed))
-    length = torch.where(kick, KICK_IN_POLYAK_STEPS, 0.5**state.failures)
-    trial = clamp(state.images + length[:, None] * _directions(state, _masked(state, pixel_bounds)), pixel_bounds)
-    errors, gradients = evaluate(trial, state.index)
-    moved = running & (kick | (errors < state.errors)) & torch.isfinite(gradients).all(dim=1)
-    _remember(state, trial - state.images, gradients - state.gradients, moved)
-    state.assign(moved, images=trial, errors=errors, gradients=gradients)
-    state.assign(moved & (errors < state.best_errors), best_images=trial, best_errors=errors)
-    state.failures = torch.where(moved, 0, state.failures + 1)
-    state.iterations += running
+def _kicked(rows: LBFGSRows) -> Bool[Tensor, " b"]:
+    return rows.failures >= FAILURES_BEFORE_KICK
 
 
-def _masked(state: _State, pixel_bounds: PixelBounds) -> Tensor:
+def _masked(rows: LBFGSRows, pixel_bounds: PixelBounds) -> Float[Tensor, "b p"]:
     """Return the gradients without the pixels that sit at a bound and would leave."""
     if pixel_bounds is None:
-        return state.gradients
+        return rows.gradients
     low, high = pixel_bounds
-    leaves = ((state.images <= low) & (state.gradients > 0)) | ((state.images >= high) & (state.gradients < 0))
-    return state.gradients.masked_fill(leaves, 0)
+    # A move by the whole range goes nowhere only for a pixel that would leave.
+    moved = torch.add(rows.images, rows.gradients.sign(), alpha=low - high).clamp_(low, high)
+    return rows.gradients * (moved != rows.images)
 
 
-def _remember(state: _State, moves: Tensor, changes: Tensor, moved: Tensor) -> None:
+def _remember(rows: LBFGSRows, moves: Tensor, changes: Tensor, moved: Tensor) -> None:
     """Store the pairs of images that moved and saw curvature."""
-    curvature = (moves * changes).sum(dim=1)
-    rows = (moved & (curvature > LEAST_CURVATURE * changes.square().sum(dim=1))).nonzero().squeeze(1)
-    slots = state.pushed[rows] % MEMORY
-    state.pairs[rows, slots] = moves[rows]
-    state.pairs[rows, slots + MEMORY] = changes[rows]
-    state.pushed[rows] += 1
+    curvature, squares = (moves * changes).sum(dim=1), changes.square().sum(dim=1)
+    kept = (moved & (curvature > LEAST_CURVATURE * squares) & torch.isfinite(rows.errors)).nonzero().squeeze(1)
+    slots = rows.pushed[kept] % MEMORY
+    rows.basis[kept, slots] = moves[kept]
+    rows.basis[kept, slots + MEMORY] = changes[kept]
+    rows.pushed[kept] += 1
 
 
-def _directions(state: _State, gradients: Tensor) -> Float[Tensor, "b p"]:
+def _update_products(rows: LBFGSRows) -> None:
+    """Renew the inner products with the newest pair and the gradient; the others stand."""
+    every = torch.arange(len(rows), device=rows.index.device)[:, None]
+    newest = (rows.pushed - 1) % MEMORY
+    changed = torch.stack([newest, newest + MEMORY, torch.full_like(newest, 2 * MEMORY)], dim=1)
+    products = rows.basis[every, changed] @ rows.basis.mT
+    rows.products[every, changed] = products
+    rows.products.mT[every, changed] = products
+
+
+def _directions(rows: LBFGSRows) -> Float[Tensor, "b p"]:
     """Return L-BFGS directions, cut to the longest step; Polyak's where they do not descend."""
-    squares = gradients.square().sum(dim=1)
-    polyak = state.errors.square() / squares.clamp_min(torch.finfo(squares.dtype).tiny)
-    basis = torch.cat([state.pairs, gradients[:, None]], dim=1)
-    coefficients = _two_loop(basis @ basis.mT, state.pushed, polyak)
-    directions = (coefficients[:, None] @ basis).squeeze(1)
+    gradients, squares = rows.basis[:, -1], rows.products[:, -1, -1]
+    known = torch.where(torch.isfinite(rows.errors), rows.errors, 0)
+    polyak = known.square() / squares.clamp_min(torch.finfo(squares.dtype).tiny)
+    coefficients = _two_loop(rows.products, rows.pushed, polyak)
+    directions = (coefficients[:, None] @ rows.basis).squeeze(1)
     uphill = (directions * gradients).sum(dim=1) >= 0
-    directions = torch.where(uphill[:, None], -polyak[:, None] * gradients, directions)
+    replace(directions, -polyak[:, None] * gradients, uphill)
     longest = LONGEST_STEP_IN_POLYAK_STEPS * polyak * squares.sqrt()
     lengths = directions.norm(dim=1).clamp_min(torch.finfo(squares.dtype).tiny)
-    return directions * (longest / lengths).clamp(max=1)[:, None]
+    return directions.mul_((longest / lengths).clamp(max=1)[:, None])
 
 
 def _two_loop(products: Float[Tensor, "b k k"], pushed: Tensor, polyak: Tensor) -> Float[Tensor, "b k"]:

@@ -4,12 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from stir.errors import InversionError
 
-MOST_IMAGES_FOR_PAIRS = 2000
+LARGEST_DISAGREEMENT = 1e-5
 
 
 @dataclass(frozen=True)
@@ -20,41 +20,17 @@ class InversionProblem:
     ----------
     represent_batch : callable
         Images -> representation (n, d), differentiable.
-    targets : Float[Tensor, "n d"]
-        m1(X), the representations to reach.
     """
 
     represent_batch: Callable[[Tensor], Tensor]
-    targets: Float[Tensor, "n d"]
 
-    def __post_init__(self) -> None:
-        """Refuse targets that no relative error can be measured against."""
-        finite = torch.isfinite(self.targets).all(dim=1)
-        if not finite.all():
-            raise InversionError(
-                f"The reference model gives NaN or infinity for reference image {_first(~finite)}. "
-                "Look for an overflow in the model, or leave the image out."
-            )
-        zero = self.norms == 0
-        if zero.any():
-            raise InversionError(
-                f"The reference model represents reference image {_first(zero)} as zero (norm 0) at this layer, "
-                "so no relative error exists. Choose another layer, or leave the image out."
-            )
-
-    @property
-    def norms(self) -> Float[Tensor, " n"]:
-        """‖m1(X)‖₂ of every reference image."""
-        return self.targets.norm(dim=1)
-
-    @torch.no_grad()
-    def errors(self, images: Float[Tensor, "n ..."], index: Int[Tensor, " n"]) -> Float[Tensor, " n"]:
-        """Return ‖m1(X')−m1(X)‖₂ / ‖m1(X)‖₂ for pictures of the reference images ``index``."""
-        targets = self.targets[index]
-        return (self.represent_batch(images) - targets).norm(dim=1) / targets.norm(dim=1)
+    def errors(self, images: Float[Tensor, "n ..."], targets: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
+        """Return ‖m1(X')−m1(X)‖₂ / ‖m1(X)‖₂."""
+        with torch.no_grad():
+            return relative_errors(self.represent_batch(images), targets)
 
     def errors_and_gradients(
-        self, images: Float[Tensor, "n ..."], index: Int[Tensor, " n"]
+        self, images: Float[Tensor, "n ..."], targets: Float[Tensor, "n d"]
     ) -> tuple[Float[Tensor, " n"], Float[Tensor, "n ..."]]:
         """Return the errors e, and the gradients of e²/2 in the pixels.
 
@@ -62,7 +38,6 @@ class InversionProblem:
         for a model in eval mode.
         """
         images = images.detach().requires_grad_(True)
-        targets = self.targets[index]
         with torch.enable_grad():
             residuals = (self.represent_batch(images) - targets) / targets.norm(dim=1, keepdim=True)
             squares = residuals.square().sum(dim=1)
@@ -74,7 +49,7 @@ class InversionProblem:
         (gradients,) = torch.autograd.grad(squares, images, grad_outputs=squares.new_full(squares.shape, 0.5))
         return squares.detach().sqrt(), gradients
 
-    def check_gradients(self, images: Float[Tensor, "n ..."], index: Int[Tensor, " n"]) -> None:
+    def check_gradients(self, images: Float[Tensor, "n ..."], targets: Float[Tensor, "n d"]) -> None:
         """Refuse a layer whose gradients at seed images show no way.
 
         Raises
@@ -82,7 +57,7 @@ class InversionProblem:
         InversionError
             If a gradient is not finite, or all are zero though nothing matches yet.
         """
-        errors, gradients = self.errors_and_gradients(images, index)
+        errors, gradients = self.errors_and_gradients(images, targets)
         if not torch.isfinite(gradients).all():
             raise InversionError("The gradient at the seed images has NaN or infinity. Look for a division by zero in the model.")
         unmatched = errors > 0
@@ -92,17 +67,57 @@ class InversionProblem:
                 "Choose another layer or another kind of seed image."
             )
 
+    @torch.no_grad()
+    def check_determinism(self, images: Float[Tensor, "n ..."]) -> None:
+        """Refuse a model that represents the same pictures differently the second time.
+
+        Raises
+        ------
+        InversionError
+            If two representations differ by more than rounding.
+        """
+        first, second = self.represent_batch(images), self.represent_batch(images)
+        apart = ((first - second).norm() / first.norm()).item()
+        if apart > LARGEST_DISAGREEMENT:
+            raise InversionError(
+                f"The model represented the same images differently the second time (relative difference {apart:.2g}), "
+                "though it is in eval mode. Look for dropout, noise or sampling that does not ask `self.training`."
+            )
+
+
+def relative_errors(representations: Float[Tensor, "n d"], targets: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
+    """Return ‖m1(X')−m1(X)‖₂ / ‖m1(X)‖₂ of every image."""
+    return (representations - targets).norm(dim=1) / targets.norm(dim=1)
+
+
+def check_targets(targets: Float[Tensor, "n d"], *, first: int = 0) -> None:
+    """Refuse representations that no relative error can be measured against.
+
+    Parameters
+    ----------
+    targets : Float[Tensor, "n d"]
+        m1(X).
+    first : int
+        Number of the first of these images, for the message.
+
+    Raises
+    ------
+    InversionError
+        If one is not finite, or has norm 0.
+    """
+    finite = torch.isfinite(targets).all(dim=1)
+    if not finite.all():
+        raise InversionError(
+            f"The reference model gives NaN or infinity for reference image {first + _first(~finite)}. "
+            "Look for an overflow in the model, or leave the image out."
+        )
+    zero = targets.norm(dim=1) == 0
+    if zero.any():
+        raise InversionError(
+            f"The reference model represents reference image {first + _first(zero)} as zero (norm 0) at this layer, "
+            "so no relative error exists. Choose another layer, or leave the image out."
+        )
+
 
 def _first(mask: Tensor) -> int:
     return int(mask.nonzero()[0])
-
-
-def median_pair_distance(representations: Float[Tensor, "n d"]) -> float:
-    """Return the median distance between representations of pairs of different images.
-
-    It is the yardstick beside the relative error: a large offset that all
-    representations share makes ‖m1(X)‖₂ large and the relative error small, and
-    leaves this distance as it is. NaN for a single image, which has no pair.
-    """
-    distances = torch.pdist(representations[:MOST_IMAGES_FOR_PAIRS].double())
-    return distances.median().item() if len(distances) else float("nan")

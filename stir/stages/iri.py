@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING
 from stir.stages.job import Job
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from stir.hdf5 import Labelled
     from stir.inversion import Inversion
 
-VERSION = 1
+VERSION = 2
 
 
 def make(job: Job) -> None:
@@ -20,7 +22,7 @@ def make(job: Job) -> None:
     from stir.stages.images import read_images
 
     settings, device = job.settings, job.torch_device()
-    images, _ = read_images(job.one("dataset"), "test", first=settings["n_images"])
+    images, labels = read_images(job.one("dataset"), "test", first=settings["n_images"])
     inversion = invert(
         read_model(checked(job.one("checkpoint"))).to(device),
         images,
@@ -32,6 +34,9 @@ def make(job: Job) -> None:
         seed_images=settings["seed_images"],
         max_iterations=settings["max_iterations"],
         batch_size=settings["batch_size"],
+        precision=settings["precision"],
+        last_relu=settings["last_relu"],
+        labels=labels,
         progress=True,
     )
     with sealing(job.output, job.recipe, device=str(device)) as path:
@@ -49,6 +54,17 @@ def _arrays(inversion: "Inversion") -> "dict[str, Labelled]":
         "seed_error": Labelled(inversion.seed_error.numpy(), ("image",), relative),
         "inversion_error": Labelled(inversion.inversion_error.numpy(), ("image",), relative),
         "pairwise_inversion_error": Labelled(inversion.pairwise_inversion_error.numpy(), ("image",), pairwise),
+        "correlation": Labelled(inversion.correlation.numpy(), ("image",), "Pearson correlation of m1(X') with m1(X)"),
+        "null_correlation": Labelled(inversion.null_correlation.numpy(), ("image",), "the same with m1 of a random other image"),
+        "same_class": Labelled(_same_class(inversion), ("image",), "1 if m1 predicts the same class, 0 if not, -1 if none"),
         "converged": Labelled(inversion.converged.numpy(), ("image",), "whether inversion_error <= tolerance"),
         "iterations": Labelled(inversion.iterations.numpy(), ("image",), "forward and backward passes"),
     }
+
+
+def _same_class(inversion: "Inversion") -> "np.ndarray":
+    import numpy as np
+
+    if inversion.same_class is None:
+        return np.full(len(inversion.converged), -1, dtype=np.int8)
+    return inversion.same_class.numpy().astype(np.int8)

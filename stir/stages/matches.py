@@ -20,9 +20,11 @@ def _match(path: Path) -> dict[str, Any]:
     seed_error, error, pairwise, converged, iterations = read_arrays(
         path, "seed_error", "inversion_error", "pairwise_inversion_error", "converged", "iterations"
     )
+    correlation, null_correlation, same_class = read_arrays(path, "correlation", "null_correlation", "same_class")
+    fake = "" if settings["last_relu"] == "true" else ".fake_relu"
     return {
         "layer": settings["layer"],
-        "inversion_method": settings["method"],
+        "inversion_method": settings["method"] + fake,
         "seed_images": settings["seed_images"],
         "random_seed": settings["random_seed"],
         "n_images": len(error),
@@ -32,6 +34,9 @@ def _match(path: Path) -> dict[str, Any]:
         "inversion_error_p90": float(np.quantile(error, 0.9)),
         "pairwise_inversion_error_median": float(np.median(pairwise)),
         "seed_error_median": float(np.median(seed_error)),
+        "correlation_median": float(np.nanmedian(correlation)),
+        "null_correlation_p99": float(np.nanquantile(null_correlation, 0.99)),
+        "same_class_fraction": float(np.mean(same_class == 1)) if (same_class >= 0).all() else float("nan"),
         "iterations_median": float(np.median(iterations)),
     }
 

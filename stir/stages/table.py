@@ -2,7 +2,7 @@
 
 from stir.stages.job import Job
 
-VERSION = 1
+VERSION = 2
 
 
 def make(job: Job) -> None:

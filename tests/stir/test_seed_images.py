@@ -7,9 +7,9 @@ from stir.errors import InvalidInputError
 from stir.seed_images import make_seed_images
 
 
-def _make(kind, like, *, random_seed=0, pixel_bounds=None):
+def _make(kind, like, *, random_seed=0, pixel_bounds=None, labels=None):
     generator = torch.Generator().manual_seed(random_seed)
-    return make_seed_images(kind, like, pixel_bounds=pixel_bounds, generator=generator)
+    return make_seed_images(kind, like, pixel_bounds=pixel_bounds, generator=generator, labels=labels)
 
 
 @pytest.mark.parametrize(("kind", "mean", "deviation"), [("normal_noise", 0, 1), ("uniform_noise", 0.5, 12**-0.5)])
@@ -55,3 +55,46 @@ def test_every_image_and_every_random_seed_has_its_own_noise():
 def test_an_unknown_kind_is_refused_with_near_matches():
     with pytest.raises(InvalidInputError, match=r"kind of seed image 'uniform'\. Did you mean 'uniform_noise'\?"):
         _make("uniform", torch.empty(3, 8))
+
+
+def test_shared_noise_is_one_picture_for_all():
+    seeds = _make("shared_noise", torch.empty(4, 3, 20, 20))
+    assert torch.equal(seeds, seeds[:1].expand(4, 3, 20, 20))
+    assert seeds.std().item() == pytest.approx(1, abs=0.1)
+    assert not torch.equal(seeds, _make("shared_noise", torch.empty(4, 3, 20, 20), random_seed=1))
+
+
+@pytest.mark.parametrize(("bounds", "black", "white"), [(None, 0, 1), ((0.0, 1.0), 0, 1), ((-2.0, 3.0), -2, 3)])
+def test_black_and_white_are_the_bounds(bounds, black, white):
+    like = torch.rand(3, 8)
+    assert torch.equal(_make("black", like, pixel_bounds=bounds), torch.full((3, 8), float(black)))
+    assert torch.equal(_make("white", like, pixel_bounds=bounds), torch.full((3, 8), float(white)))
+
+
+def test_other_images_are_all_taken_once_and_none_is_its_own():
+    like = torch.arange(9.0)[:, None].repeat(1, 2)
+    found = _make("other_image", like)[:, 0]
+    assert sorted(found.tolist()) == list(range(9))
+    assert (found != like[:, 0]).all()
+    assert not torch.equal(found, _make("other_image", like, random_seed=1)[:, 0])
+
+
+def test_other_class_images_are_of_another_class():
+    labels = torch.tensor([0, 0, 0, 1, 1, 2] * 10)
+    found = _make("other_class_image", torch.arange(60.0)[:, None], labels=labels)[:, 0].long()
+    assert (labels[found] != labels).all()
+    assert len(set(found.tolist())) > 20
+
+
+@pytest.mark.parametrize(
+    ("kind", "like", "labels", "message"),
+    [
+        ("other_image", torch.rand(1, 2), None, "at least 2 reference images"),
+        ("other_class_image", torch.rand(3, 2), None, "labels, one an image.*got none"),
+        ("other_class_image", torch.rand(3, 2), torch.tensor([0, 1]), "got 2 for 3 images"),
+        ("other_class_image", torch.rand(3, 2), torch.zeros(3), "several classes"),
+    ],
+)
+def test_seed_images_that_cannot_be_made_are_refused(kind, like, labels, message):
+    with pytest.raises(InvalidInputError, match=message):
+        _make(kind, like, labels=labels)

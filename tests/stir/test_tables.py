@@ -36,6 +36,7 @@ def scores_of(reference):
         for random_seed, value in enumerate(by_seed):
             numbers = {
                 "stir": value,
+                "stir_converged": value - 0.05,
                 "similarity": SIMILARITY.get((first, target), 0.5),
                 "converged_fraction": 0.9 + random_seed / 100,
             }
@@ -83,6 +84,7 @@ def test_summary_averages_pairs_of_different_models(scores):
     row = of_pair(summary_table(scores, GROUPS), "zebra", "zebra")
     # pairs (c0, c1) and (c1, c0), each averaged over inversion seeds: .65 and .45; the diagonal is left out
     assert row["stir_mean"] == pytest.approx((0.65 + 0.45) / 2)
+    assert row["stir_converged_mean"] == pytest.approx((0.65 + 0.45) / 2 - 0.05)
     assert row["stir_sd_training_seeds"] == pytest.approx(0.2 / math.sqrt(2))
     # sd over inversion seeds: .1/sqrt(2) both
     assert row["stir_sd_inversion_seeds"] == pytest.approx(0.1 / math.sqrt(2))

@@ -31,6 +31,7 @@ COLUMNS = [
     "similarity_measure",
     "random_seed",
     "stir",
+    "stir_converged",
     "similarity",
     "n_images",
     "tolerance",
@@ -39,6 +40,9 @@ COLUMNS = [
     "inversion_error_median",
     "inversion_error_p90",
     "converged_fraction",
+    "correlation_median",
+    "null_correlation_p99",
+    "same_class_fraction",
 ]
 
 

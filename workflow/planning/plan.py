@@ -172,7 +172,7 @@ class Plan:
 
     def _plan_iris(self, model: PlannedModel) -> list[Artifact]:
         inversion = self._experiment["inversion"]
-        own = ("method", "seed_images", "tolerance", "max_iterations", "batch_size")
+        own = ("method", "seed_images", "precision", "last_relu", "tolerance", "max_iterations", "batch_size")
         common = {key: inversion[key] for key in own} | self._n_images | self._threads
         return [
             self._artifact(

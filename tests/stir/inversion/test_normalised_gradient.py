@@ -6,27 +6,26 @@ from torch import nn
 
 from stir.errors import ConvergenceWarning
 from stir.inversion import invert
-from stir.inversion.descent import Stopping
-from stir.inversion.normalised_gradient import normalised_gradient
+from stir.inversion.normalised_gradient import NormalisedGradient
 from stir.inversion.problem import InversionProblem
+from tests.stir.inversion.descending import Goal, descend
 
 
-def _descend(problem, seeds, steps, *, pixel_bounds=None, report=lambda _finished, _errors: None):
-    index = torch.arange(len(seeds))
-    return normalised_gradient(problem, seeds, index, stopping=Stopping(0.05, steps), pixel_bounds=pixel_bounds, report=report)
+def _descend(goal, seeds, steps, **settings):
+    return descend(NormalisedGradient(), goal, seeds, steps, tolerance=0.05, **settings)
 
 
 @pytest.fixture
 def linear_problem(generator):
     matrix = torch.randn(5, 9, generator=generator, dtype=torch.float64)
     targets = 10 * torch.randn(4, 5, generator=generator, dtype=torch.float64)
-    return matrix, InversionProblem(lambda x: x.flatten(1) @ matrix.mT, targets)
+    return matrix, Goal(InversionProblem(lambda x: x.flatten(1) @ matrix.mT), targets)
 
 
 def test_one_step_has_length_half_along_the_negative_gradient(linear_problem, generator):
     matrix, problem = linear_problem
     seeds = torch.randn(4, 1, 3, 3, generator=generator, dtype=torch.float64)
-    step = _descend(problem, seeds, 1).images - seeds.flatten(1)
+    step = (_descend(problem, seeds, 1).images - seeds).flatten(1)
     uphill = (seeds.flatten(1) @ matrix.mT - problem.targets) @ matrix
     torch.testing.assert_close(step, -0.5 * uphill / uphill.norm(dim=1, keepdim=True))
 
@@ -46,7 +45,7 @@ def test_the_tolerance_does_not_end_it(linear_problem, generator):
     _, problem = linear_problem
     seen = []
     seeds = torch.randn(4, 9, generator=generator, dtype=torch.float64)
-    ended = _descend(problem, seeds, 200, report=lambda _finished, errors: seen.append(errors.clone()))
+    ended = _descend(problem, seeds, 200, report=lambda rows: seen.append(rows.best_errors.clone()))
     assert (torch.stack(seen) <= 0.05).all(dim=1).any()
     assert len(seen) == 201
     assert torch.equal(ended.iterations, torch.full((4,), 200))
@@ -59,16 +58,16 @@ def test_the_best_iterate_is_kept(linear_problem, generator):
     near = solution + 1e-3 * torch.randn(4, 9, generator=generator, dtype=torch.float64)
     ended = _descend(problem, near, 3)
     assert torch.equal(ended.images, near)
-    torch.testing.assert_close(ended.errors, problem.errors(near, torch.arange(4)))
+    torch.testing.assert_close(ended.errors, problem.errors(near))
 
 
 def test_errors_belong_to_the_images_and_never_exceed_the_seeds(linear_problem, generator):
     _, problem = linear_problem
-    seeds, index = torch.randn(4, 9, generator=generator, dtype=torch.float64), torch.arange(4)
+    seeds = torch.randn(4, 9, generator=generator, dtype=torch.float64)
     for steps in (1, 10, 101):
         ended = _descend(problem, seeds, steps)
-        torch.testing.assert_close(ended.errors, problem.errors(ended.images, index))
-        assert (ended.errors <= problem.errors(seeds, index)).all()
+        torch.testing.assert_close(ended.errors, problem.errors(ended.images))
+        assert (ended.errors <= problem.errors(seeds)).all()
 
 
 def test_pixels_stay_in_bounds(linear_problem, generator):
@@ -80,7 +79,7 @@ def test_pixels_stay_in_bounds(linear_problem, generator):
 
 def test_an_image_without_gradient_stays_and_the_others_move(generator):
     seen = torch.tensor([[1.0], [0.0], [1.0]])
-    problem = InversionProblem(lambda x: x * seen + 3, torch.ones(3, 4))
+    problem = Goal(InversionProblem(lambda x: x * seen[: len(x)] + 3), torch.ones(3, 4))
     seeds = torch.rand(3, 4, generator=generator)
     moved = (_descend(problem, seeds, 1).images - seeds).norm(dim=1)
     torch.testing.assert_close(moved, torch.tensor([0.5, 0.0, 0.5]))

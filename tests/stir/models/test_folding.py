@@ -1,0 +1,65 @@
+"""A model cut at a layer and folded is the same function."""
+
+import pytest
+import torch
+from torch import nn
+
+from stir.models import Architecture, build_model
+from stir.models.folding import cut, folded, with_fake_last_relu
+from stir.representations import representing
+
+
+def _lived_in(name):
+    """A network whose BatchNorm statistics are not those of birth."""
+    model = build_model(Architecture(name, 4, 3, 10)).train()
+    for _ in range(3):
+        model(torch.rand(16, 3, 32, 32, generator=torch.Generator().manual_seed(0)))
+    return model.eval()
+
+
+@pytest.mark.parametrize("name", ["resnet18", "vgg16"])
+@pytest.mark.parametrize(("layer", "side"), [("stage3", "output"), ("classifier", "input"), ("classifier", "output")])
+def test_the_folded_part_is_the_layers_function(name, layer, side):
+    model, images = _lived_in(name), torch.rand(5, 3, 32, 32, generator=torch.Generator().manual_seed(1))
+    part = folded(cut(model, layer, side))
+    with representing(model, None if side == "input" else layer, images[:1]) as represent_batch, torch.no_grad():
+        torch.testing.assert_close(part(images).flatten(1), represent_batch(images), rtol=1e-4, atol=1e-5)
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in part.modules())
+    assert not any(parameter.requires_grad for parameter in part.parameters())
+
+
+def test_a_batchnorm_layer_itself_can_be_the_end():
+    model, images = _lived_in("resnet8"), torch.rand(5, 3, 8, 8)
+    with representing(model, "stem.1", images[:1]) as represent_batch, torch.no_grad():
+        found = folded(cut(model, "stem.1", "output"))(images).flatten(1)
+        torch.testing.assert_close(found, represent_batch(images), rtol=1e-4, atol=1e-5)
+
+
+def test_a_model_that_cannot_be_traced_is_said_so():
+    class Branching(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(2, 2)
+
+        def forward(self, x):
+            return self.layer(x) if x.sum() > 0 else x
+
+    assert cut(Branching(), "layer", "output") is None
+
+
+@pytest.mark.parametrize("relu", [nn.ReLU(), nn.ReLU(inplace=True), torch.relu, "method"])
+def test_a_fake_last_relu_passes_gradients(relu):
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.relu, self.last = nn.Linear(3, 4), relu if isinstance(relu, nn.Module) else None, nn.Linear(4, 2)
+
+        def forward(self, x):
+            x = self.first(x)
+            return self.last(x.relu() if relu == "method" else relu(x))
+
+    net, x = Net(), torch.randn(6, 3, requires_grad=True)
+    part = with_fake_last_relu(cut(net, "last", "input"))
+    torch.testing.assert_close(part(x), net.first(x).clamp(min=0))
+    (gradient,) = torch.autograd.grad(part(x).sum(), x)
+    torch.testing.assert_close(gradient, net.first.weight.sum(dim=0).expand(6, 3))
