@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 SNAKEMAKE := $(BIN)/snakemake --workflow-profile workflow/profiles/default
 EXPERIMENT ?= quickstart
 
-.PHONY: run test lint readme bench-quickstart check-python clean
+.PHONY: run test lint readme bench-quickstart bench-inversion bench-agreement check-python clean
 
 run: $(VENV)/.installed
 	$(SNAKEMAKE) --config experiment=$(EXPERIMENT)
@@ -28,6 +28,13 @@ readme: $(VENV)/.installed
 
 bench-quickstart: $(VENV)/.installed
 	$(BIN)/python benchmarks/quickstart.py
+
+# Both take their images from the folder or archive that STIR_CIFAR10_JPEG names.
+bench-inversion: $(VENV)/.installed
+	$(BIN)/python benchmarks/inversion.py
+
+bench-agreement: $(VENV)/.installed
+	$(BIN)/python benchmarks/agreement.py
 
 # The stamp is written last: an installation that was cut off is done again.
 $(VENV)/.installed: pyproject.toml constraints.txt | check-python

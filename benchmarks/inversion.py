@@ -1,0 +1,166 @@
+"""Time inversions against the published package, paired in one run: ``make bench-inversion``.
+
+Ours: wall time of `stir.invert` until every image is at or under the median error that the peer has after
+its steps. Both start from N(0, 1) noise on the same trained network and images, on the same two cores.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+import warnings
+from pathlib import Path
+
+import cifar10
+import numpy as np
+import pandas as pd
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from stir import represent
+from stir.errors import ConvergenceWarning
+from stir.inversion import Inversion, invert
+from stir.provenance import code_version, package_versions
+
+ROOT = Path(__file__).resolve().parent.parent
+PEER = "stir-invariance"
+PEER_NEEDS = ("dill", "seaborn", "matplotlib-venn")
+THREADS = 2
+SHOWN = ROOT / "docs" / "benchmarks"
+PEER_STEPS = (10, 30, 300)
+OUR_ITERATIONS = (5, 10, 20, 40, 80, 160, 320, 640)
+
+
+def peer_python() -> str:
+    """Return the Python of the peer's environment; make it where there is none. It sees our PyTorch."""
+    folder = cifar10.CACHE / "peer"
+    python = folder / "bin" / "python"
+    if not (folder / ".installed").is_file():
+        subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", "--no-deps", PEER, *PEER_NEEDS], check=True)
+        site = subprocess.check_output(
+            [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], text=True
+        ).strip()
+        (Path(site) / "ours.pth").write_text(sysconfig.get_path("purelib"))
+        (folder / ".installed").touch()
+    return str(python)
+
+
+def run_peer(model: nn.Sequential, images: Tensor, *steps: int) -> dict[int, tuple[float, float]]:
+    """Invert with the peer; return steps -> (seconds, median error by the model as given)."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        save_file({key: value.contiguous() for key, value in model.state_dict().items()}, folder / "network.safetensors")
+        sizes = {"width": model.get_submodule("stem.0").out_channels, "channels": 3, "classes": cifar10.CLASSES}
+        (folder / "network.json").write_text(json.dumps({"name": "resnet18", "sizes": sizes}))
+        np.save(folder / "images.npy", images.numpy())
+        script, sources = Path(__file__).with_name("peer_inversion.py"), ROOT / "stir" / "models"
+        subprocess.run([peer_python(), script, folder, sources, *map(str, steps)], check=True)
+        found = {count: torch.from_numpy(np.load(folder / f"found-{count}.npy")) for count in steps}
+        seconds = {count: json.loads((folder / f"seconds-{count}.json").read_text()) for count in steps}
+    return {count: (seconds[count], errors(model, images, found[count]).median().item()) for count in steps}
+
+
+def errors(model: nn.Module, images: Tensor, found: Tensor) -> Tensor:
+    """Return the inversion errors of pictures, in float32, by the model as given."""
+    of_images, of_found = represent(model, images), represent(model, found)
+    return (of_found - of_images).norm(dim=1) / of_images.norm(dim=1)
+
+
+def run_ours(model: nn.Module, images: Tensor, **settings: object) -> tuple[float, Inversion]:
+    """Invert; return seconds and the inversion."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        began = time.perf_counter()
+        found = invert(model, images, random_seed=0, batch_size=len(images), **settings)  # type: ignore[arg-type]
+        return time.perf_counter() - began, found
+
+
+def seconds_to(model: nn.Module, images: Tensor, tolerance: float, precision: str) -> float:
+    """Return the wall time until every image is at or under an error; refuse a run in which one is not."""
+    seconds, found = run_ours(model, images, tolerance=tolerance, precision=precision, max_iterations=2000)
+    worst = errors(model, images, found.iri_images).max().item()
+    assert worst <= tolerance * (1 + 1e-4), f"an image ended at {worst}, over {tolerance}"
+    return seconds
+
+
+def pair(model: nn.Module, images: Tensor) -> dict[str, float]:
+    """Measure both sides once."""
+    row = {}
+    for steps, (seconds, error) in run_peer(model, images, 1000, 100).items():
+        row |= {f"peer {steps}": seconds, f"error {steps}": error}
+        for precision in ("bfloat16", "float32"):
+            ours = seconds_to(model, images, error, precision)
+            row |= {f"{precision} {steps}": ours, f"speedup {precision} {steps}": seconds / ours}
+    return row
+
+
+def curves(model: nn.Module, images: Tensor, seconds: float) -> pd.DataFrame:
+    """Return median error against time of both methods; ours also for as long as the peer took."""
+    points = [("published package", n, *run_peer(model, images, n)[n]) for n in PEER_STEPS]
+    iterations = list(OUR_ITERATIONS)
+    for count in iterations:
+        took, found = run_ours(model, images, tolerance=1e-9, max_iterations=count)
+        points.append(("lbfgs, float32", count, took, found.inversion_error.median().item()))
+        if count == iterations[-1] and 1.6 * took < seconds:
+            iterations.append(min(2 * count, int(0.97 * count * seconds / took)))
+    return pd.DataFrame(points, columns=["method", "iterations", "seconds", "median_error"])
+
+
+def draw(table: pd.DataFrame) -> None:
+    """Draw the curves."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")
+    for method, rows in table.sort_values("seconds").groupby("method"):
+        axes.loglog(rows["seconds"], rows["median_error"], marker="o", label=method)
+    axes.set_xlabel("wall time (s), 100 images, 2 CPU cores")
+    axes.set_ylabel("median inversion error")
+    axes.grid(alpha=0.3, which="both")
+    axes.legend()
+    figure.savefig(SHOWN / "inversion.png", dpi=150)
+
+
+def main() -> None:
+    """Print every pair, the medians, and `speedup NN.N`."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pairs", type=int, default=3)
+    parser.add_argument("--images", type=int, default=100)
+    arguments = parser.parse_args()
+    torch.set_num_threads(THREADS)
+    model, images = cifar10.trained("resnet18", 16, "vanilla", 0), cifar10.reference_images(arguments.images)
+    accuracy = cifar10.accuracies(model)
+    print(f"ResNet18 of width 16, accuracy {accuracy.clean:.3f}, CIFAR-10 (JPEG), n = {len(images)} images, {THREADS} threads")
+    print(f"{os.cpu_count()} CPU cores, {code_version()}, {json.dumps(package_versions())}")
+    run_ours(model, images[:4], tolerance=0.5, precision="bfloat16")
+    pairs = pd.DataFrame([pair(model, images) for _ in range(arguments.pairs)])
+    print(pairs.T.to_string(float_format="%.4g"))
+    last = pairs.iloc[-1]
+    points = curves(model, images, last["peer 1000"])
+    for steps in (100, 1000):
+        points.loc[len(points)] = ["published package", steps, last[f"peer {steps}"], last[f"error {steps}"]]
+    SHOWN.mkdir(exist_ok=True)
+    points.to_csv(SHOWN / "inversion.csv", index=False)
+    draw(points)
+    print(points.to_string(index=False, float_format="%.4g"))
+    within = points[(points["method"] != "published package") & (points["seconds"] <= last["peer 1000"])]
+    print(f"best median error in the peer's time: {within['median_error'].min():.4f}")
+    for name in ("bfloat16 100", "float32 100", "float32 1000", "bfloat16 1000"):
+        ratios = pairs[f"speedup {name}"]
+        print(
+            f"{name}: speedup {statistics.median(ratios):.1f} ({ratios.min():.1f} to {ratios.max():.1f}, n = {len(ratios)} pairs)"
+        )
+    print(f"speedup {statistics.median(pairs['speedup bfloat16 1000']):.1f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,115 @@
+"""Invert with the published package, in an environment of its own; its CUDA calls go to the CPU.
+
+Called by benchmarks/inversion.py: reads networks, images and steps from a folder, writes pictures and times there.
+"""
+
+import importlib.util
+import json
+import sys
+import time
+import types
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+
+
+def redirect_cuda() -> None:
+    """Send what is meant for a CUDA device to the CPU; nothing else changes."""
+    for kind in (torch.Tensor, torch.nn.Module):
+        original = kind.to
+
+        def to(self, *arguments, original=original, **keywords):
+            arguments = ["cpu" if str(argument).startswith("cuda") else argument for argument in arguments]
+            return original(self, *arguments, **keywords)
+
+        kind.to = to
+    torch.cuda.empty_cache = lambda: None
+
+
+def load_source(name: str, path: Path) -> types.ModuleType:
+    """Import one of our files beside the peer's package, which has the same name."""
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def build(sources: Path, description: dict, weights: Path) -> torch.nn.Sequential:
+    """Build our network from our source, in eval mode."""
+    sys.modules["stir.models"] = types.ModuleType("stir.models")
+    load_source("stir.models.normalise", sources / "normalise.py")
+    if description["name"].startswith("resnet"):
+        model = load_source("stir.models.resnet", sources / "resnet.py").resnet((2, 2, 2, 2), **description["sizes"])
+    else:
+        model = load_source("stir.models.vgg", sources / "vgg.py").vgg((2, 2, 3, 3, 3), **description["sizes"])
+    model.load_state_dict(load_file(weights))
+    return model.eval()
+
+
+class Network(torch.nn.Module):
+    """Our network with the arguments that the peer calls networks with; its own fake ReLU comes last for ResNets."""
+
+    def __init__(self, model: torch.nn.Sequential) -> None:
+        from stir.model.tools.custom_modules import FakeReLUM
+
+        super().__init__()
+        self.body, self.classifier = model[:-1], model[-1]
+        self.last = [module for module in self.body.modules() if hasattr(module, "relu2")][-1:]
+        self.relus = (self.last[0].relu2, FakeReLUM()) if self.last else None
+
+    def forward(self, x, with_latent=False, fake_relu=False, **_):
+        """Return logits, or logits and the penultimate layer."""
+        if self.relus:
+            self.last[0].relu2 = self.relus[fake_relu]
+        latent = self.body(x)
+        return (self.classifier(latent), latent) if with_latent else self.classifier(latent)
+
+
+def invert(network: Network, images: torch.Tensor, seeds: torch.Tensor, steps: int) -> torch.Tensor:
+    """Invert with the settings that the released `_stir` has as its defaults, steps apart."""
+    import stir.helper as helper
+    from stir.attack.attacker import AttackerModel
+    from stir.attack.losses import LPNormLossSingleModel
+
+    model = AttackerModel(network, torch.nn.Identity()).eval()
+    (_, targets), _ = model(images, with_latent=True)
+    settings = {
+        "custom_loss": LPNormLossSingleModel(helper.DummyArgs(("lpnorm_type", 2.0, float))),
+        "constraint": "unconstrained",
+        "eps": 1000,
+        "step_size": 0.5,
+        "iterations": steps,
+        "targeted": True,
+        "do_tqdm": False,
+        "should_normalize": True,
+        "use_best": True,
+        "layer_num": None,
+    }
+    (_, found), _ = model(inp=seeds, target=targets.detach(), make_adv=True, with_image=True, **settings)
+    return found.detach()
+
+
+def main() -> None:
+    """Do what request.json asks."""
+    folder, sources, steps = Path(sys.argv[1]), Path(sys.argv[2]), [int(word) for word in sys.argv[3:]]
+    torch.set_num_threads(2)
+    redirect_cuda()
+    import stir
+
+    assert "peer" in stir.__file__, f"the published package was not found; got {stir.__file__}"
+    network = Network(build(sources, json.loads((folder / "network.json").read_text()), folder / "network.safetensors"))
+    images = torch.from_numpy(np.load(folder / "images.npy"))
+    for count in steps:
+        seeds = torch.randn(images.shape, generator=torch.Generator().manual_seed(0))
+        began = time.perf_counter()
+        found = invert(network, images, seeds, count)
+        seconds = time.perf_counter() - began
+        np.save(folder / f"found-{count}.npy", found.numpy())
+        (folder / f"seconds-{count}.json").write_text(json.dumps(seconds))
+
+
+if __name__ == "__main__":
+    main()
