@@ -61,7 +61,7 @@ def run_peer(model: nn.Sequential, images: Tensor, *steps: int) -> dict[int, tup
         (folder / "network.json").write_text(json.dumps({"name": "resnet18", "sizes": sizes}))
         np.save(folder / "images.npy", images.numpy())
         script, sources = Path(__file__).with_name("peer_inversion.py"), ROOT / "stir" / "models"
-        subprocess.run([peer_python(), script, folder, sources, *map(str, steps)], check=True)
+        subprocess.run([peer_python(), "-I", script, folder, sources, *map(str, steps)], check=True)
         found = {count: torch.from_numpy(np.load(folder / f"found-{count}.npy")) for count in steps}
         seconds = {count: json.loads((folder / f"seconds-{count}.json").read_text()) for count in steps}
     return {count: (seconds[count], errors(model, images, found[count]).median().item()) for count in steps}

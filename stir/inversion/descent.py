@@ -81,6 +81,7 @@ RowsOfDescent = TypeVar("RowsOfDescent", bound=Rows)
 class Descent(Protocol[RowsOfDescent]):
     """Propose pictures, be told their errors and gradients, and go on from there."""
 
+    rows_type: type[RowsOfDescent]
     ends_at_tolerance: bool
     """Whether an image is done as soon as it has converged."""
     closing_evaluations: int

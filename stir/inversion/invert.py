@@ -18,8 +18,10 @@ from stir.inversion.match import NO_CLASS, POOL, Matches, draw_partners, match, 
 from stir.inversion.normalised_gradient import NormalisedGradient
 from stir.inversion.problem import InversionProblem, check_targets, relative_errors
 from stir.inversion.run import run
+from stir.inversion.snapshot import Snapshot, State
 from stir.inversion.working import working_forwards
 from stir.progress import progress_bar
+from stir.provenance import package_versions
 from stir.representations import Representing, representing
 from stir.seed_images import make_seed_images
 
@@ -80,6 +82,7 @@ def invert(
     last_relu: str = "true",
     labels: Int[Tensor, " n"] | None = None,
     progress: bool = False,
+    snapshot: Snapshot | None = None,
 ) -> Inversion:
     """Find X' with m1(X') = m1(X): descend from seed images on ‖m1(X')−m1(X)‖₂ / ‖m1(X)‖₂.
 
@@ -119,6 +122,8 @@ def invert(
         Classes of the images, for seed images ``"other_class_image"``.
     progress : bool
         Show images done, median error and time left.
+    snapshot : Snapshot, optional
+        Keeps the state on disk; the same call goes on from there after an interruption, to the same bits.
 
     Returns
     -------
@@ -155,8 +160,12 @@ def invert(
     with representing(reference_model, layer, few[:1], pooling=pooling) as represent_batch:
         work = _Work(represent_batch, reference_images, seeds, partners, stopping, pixel_bounds, batch_size)
         work.check(forwards["float32"])
+        settings = {"method": method, "precision": precision, "last_relu": last_relu, "versions": package_versions()}
+        resumed = None if snapshot is None else work.resume(snapshot, settings)
         for number, forward in enumerate(forwards.values()):
-            work.descend(METHODS[method], forward, last=number == len(forwards) - 1, progress=progress)
+            if number >= work.passes:
+                work.descend(METHODS[method], forward, resumed, last=number == len(forwards) - 1, progress=progress)
+                resumed = None
     return work.result(method)
 
 
@@ -181,6 +190,25 @@ class _Work:
         self.matches = Matches.unknown(len(seeds), self.targets)
         self.seed_error = torch.full((len(seeds),), torch.nan, dtype=self.targets.dtype)
         self.iterations = torch.zeros(len(seeds), dtype=torch.long)
+        self.passes = 0
+        self.keep: Callable[[Rows, Tensor], None] = lambda _rows, _waiting: None
+
+    def resume(self, snapshot: Snapshot, settings: dict[str, Any]) -> State | None:
+        """Keep snapshots from now on; take up the state of one that is there."""
+        own = {"stopping": vars(self.stopping), "bounds": self.pixel_bounds, "batch_size": self.batch_size}
+        known = settings | own | {"targets": self.targets, "seeds": self.seeds}
+
+        def state(rows: Rows, waiting: Tensor) -> State:
+            found = {"images": self.images, "matches": vars(self.matches), "seed_error": self.seed_error}
+            under_way = {"rows": rows.tensors(), "waiting": waiting, "iterations": self.iterations, "passes": self.passes}
+            return known | found | under_way
+
+        self.keep = lambda rows, waiting: snapshot.offer(lambda: state(rows, waiting))
+        found = snapshot.load(known)
+        if found is not None:
+            self.images, self.matches = found["images"].to(self.seeds), Matches(**found["matches"])
+            self.seed_error, self.iterations, self.passes = found["seed_error"], found["iterations"], found["passes"]
+        return found
 
     def check(self, forward: Callable[[Tensor], Tensor] | None) -> None:
         """Try the model with the first seed images."""
@@ -199,27 +227,41 @@ class _Work:
             classes.append(predicted_classes(output, len(batch)).cpu())
         self.targets, self.classes = torch.cat(targets), torch.cat(classes)
 
-    def descend(self, descent: Descent, forward: Callable[[Tensor], Tensor] | None, *, last: bool, progress: bool) -> None:
+    def descend(
+        self,
+        descent: Descent,
+        forward: Callable[[Tensor], Tensor] | None,
+        resumed: State | None,
+        *,
+        last: bool,
+        progress: bool,
+    ) -> None:
         """Descend for all images that have not converged; only the last pass is pursued to the tolerance."""
-        waiting = (~(self.matches.inversion_error <= self.stopping.tolerance) & (self.iterations < self._most(descent))).nonzero()
-        waiting = waiting.squeeze(1).to(self.targets.device)
-        if not len(waiting):
-            return
+        device = self.targets.device
+        unmatched = ~(self.matches.inversion_error <= self.stopping.tolerance) & (self.iterations < self._most(descent))
+        todo = unmatched.nonzero().squeeze(1).to(device)
+        rows, waiting = None, todo
+        if resumed is not None:
+            rows = descent.rows_type(**{name: value.to(device) for name, value in resumed["rows"].items()})
+            waiting = resumed["waiting"].to(device)
         aim = self.stopping.tolerance if last else max(self.stopping.tolerance, ROUNDED_FLOOR)
-        with progress_bar("inverting", len(waiting), unit="image", show=progress) as bar:
-            run(
-                InversionProblem(forward or self.represent_batch),
-                descent,
-                waiting,
-                shape=tuple(self.seeds.shape[1:]),
-                load=self._load,
-                settle=self._settle,
-                stopping=Stopping(aim, self.stopping.max_iterations),
-                pixel_bounds=self.pixel_bounds,
-                batch_size=self.batch_size,
-                patience=None if last else ROUNDED_PATIENCE,
-                report=self._reporting(bar, waiting, aim, descent),
-            )
+        with progress_bar("inverting", len(todo), unit="image", show=progress) as bar:
+            if len(todo):
+                run(
+                    InversionProblem(forward or self.represent_batch),
+                    descent,
+                    waiting,
+                    shape=tuple(self.seeds.shape[1:]),
+                    load=self._load,
+                    settle=self._settle,
+                    stopping=Stopping(aim, self.stopping.max_iterations),
+                    pixel_bounds=self.pixel_bounds,
+                    batch_size=self.batch_size,
+                    patience=None if last else ROUNDED_PATIENCE,
+                    resumed=rows,
+                    report=self._reporting(bar, todo, aim, descent),
+                )
+        self.passes += 1
 
     def _most(self, descent: Descent) -> int:
         return self.stopping.max_iterations + descent.closing_evaluations
@@ -242,11 +284,11 @@ class _Work:
         self.images[index.to(self.images.device)] = images.to(self.images)
         self.iterations[index] = rows.iterations.cpu().clamp(max=self.stopping.max_iterations)
 
-    def _reporting(self, bar: Any, waiting: Tensor, aim: float, descent: Descent) -> Callable[[Rows], None]:
-        if bar.disable:
-            return lambda _rows: None
-
-        def report(rows: Rows) -> None:
+    def _reporting(self, bar: Any, waiting: Tensor, aim: float, descent: Descent) -> Callable[[Rows, Tensor], None]:
+        def report(rows: Rows, still_waiting: Tensor) -> None:
+            self.keep(rows, still_waiting)
+            if bar.disable:
+                return
             error = self.matches.inversion_error.clone()
             error[rows.index.cpu()] = rows.best_errors.cpu().to(error)
             error = error[waiting.cpu()]

@@ -50,6 +50,7 @@ class LBFGSRows(Rows):
 class LBFGS:
     """Descend with per-image L-BFGS until an image converges or runs out of iterations."""
 
+    rows_type = LBFGSRows
     ends_at_tolerance = True
     closing_evaluations = 0
 

@@ -17,6 +17,7 @@ class NormalisedGradient:
     it: it is only what ``converged`` is judged by.
     """
 
+    rows_type = Rows
     ends_at_tolerance = False
     closing_evaluations = 1
 

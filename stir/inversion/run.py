@@ -28,7 +28,8 @@ def run(
     pixel_bounds: PixelBounds,
     batch_size: int,
     patience: int | None = None,
-    report: Callable[[Rows], None] = lambda _rows: None,
+    resumed: Rows | None = None,
+    report: Callable[[Rows, Tensor], None] = lambda _rows, _waiting: None,
 ) -> None:
     """Descend for all waiting images, at most ``batch_size`` at once.
 
@@ -54,8 +55,10 @@ def run(
         Rows at once.
     patience : int, optional
         Evaluations without a fall of the error by 2 % after which a row ends.
+    resumed : Rows, optional
+        Rows that were under way when a run was interrupted, to go on with.
     report : callable
-        Called with the rows after every evaluation.
+        Called with the rows and the images that wait, after every evaluation.
     """
 
     def begin(index: Tensor) -> Rows:
@@ -64,7 +67,10 @@ def run(
         rows.iterations = iterations.clone()
         return rows
 
-    rows, waiting = begin(waiting[:batch_size]), waiting[batch_size:]
+    if resumed is not None:
+        rows = resumed
+    else:
+        rows, waiting = begin(waiting[:batch_size]), waiting[batch_size:]
     while len(rows):
         running = ~_ended(rows, descent, stopping, patience)
         n_ended = len(rows) - int(running.sum())
@@ -75,7 +81,7 @@ def run(
         trial = descent.propose(rows, pixel_bounds)
         errors, gradients = problem.errors_and_gradients(pictures(trial, shape), rows.targets)
         descent.accept(rows, trial, errors, flat(gradients), running)
-        report(rows)
+        report(rows, waiting)
 
 
 def _ended(rows: Rows, descent: Descent, stopping: Stopping, patience: int | None) -> Tensor:

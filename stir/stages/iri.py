@@ -17,12 +17,15 @@ def make(job: Job) -> None:
     """Invert the reference model for the first test images, and store every image with its errors."""
     from stir.artifacts import checked, sealing
     from stir.hdf5 import write_arrays
-    from stir.inversion import invert
+    from stir.inversion import Snapshot, invert
     from stir.models import read_model
     from stir.stages.images import read_images
 
     settings, device = job.settings, job.torch_device()
     images, labels = read_images(job.one("dataset"), "test", first=settings["n_images"])
+    # Next to the output, named so that neither git nor DVC takes it up.
+    snapshot = Snapshot(job.output.with_name(f".{job.output.name}.snapshot.tmp"))
+    snapshot.path.parent.mkdir(parents=True, exist_ok=True)
     inversion = invert(
         read_model(checked(job.one("checkpoint"))).to(device),
         images,
@@ -38,9 +41,11 @@ def make(job: Job) -> None:
         last_relu=settings["last_relu"],
         labels=labels,
         progress=True,
+        snapshot=snapshot,
     )
     with sealing(job.output, job.recipe, device=str(device)) as path:
         write_arrays(path, _arrays(inversion), job.recipe, device=str(device))
+    snapshot.discard()
 
 
 def _arrays(inversion: "Inversion") -> "dict[str, Labelled]":

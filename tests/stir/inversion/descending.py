@@ -49,7 +49,9 @@ class Descended:
     settled: list[int]
 
 
-def descend(descent, goal, seeds, iterations, *, tolerance=1e-12, pixel_bounds=None, batch_size=1000, report=lambda _rows: None):
+def descend(
+    descent, goal, seeds, iterations, *, tolerance=1e-12, pixel_bounds=None, batch_size=1000, report=lambda _rows, _waiting: None
+):
     """``goal`` is a `Goal` or a `Recording` of one."""
     problem, targets = (goal, goal.goal.targets) if isinstance(goal, Recording) else (goal.problem, goal.targets)
     shape = tuple(seeds.shape[1:])

@@ -133,7 +133,7 @@ def test_the_best_iterate_is_kept_through_kicks(generator):
             seeds,
             150,
             pixel_bounds=(0.0, 1.0),
-            report=lambda rows: kept.append(dict(zip(rows.index.tolist(), rows.best_errors.tolist(), strict=True))),
+            report=lambda rows, _waiting: kept.append(dict(zip(rows.index.tolist(), rows.best_errors.tolist(), strict=True))),
         )
         verified = problem.goal.errors(ended.images)
     rises = [sum(b > a for a, b in pairwise(seen)) for seen in problem.errors.values()]

@@ -45,7 +45,7 @@ def test_the_tolerance_does_not_end_it(linear_problem, generator):
     _, problem = linear_problem
     seen = []
     seeds = torch.randn(4, 9, generator=generator, dtype=torch.float64)
-    ended = _descend(problem, seeds, 200, report=lambda rows: seen.append(rows.best_errors.clone()))
+    ended = _descend(problem, seeds, 200, report=lambda rows, _waiting: seen.append(rows.best_errors.clone()))
     assert (torch.stack(seen) <= 0.05).all(dim=1).any()
     assert len(seen) == 201
     assert torch.equal(ended.iterations, torch.full((4,), 200))
