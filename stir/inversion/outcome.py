@@ -1,0 +1,52 @@
+"""What an inversion gives: pictures, and how well each matches."""
+
+import warnings
+from dataclasses import dataclass
+
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from stir.errors import ConvergenceWarning
+
+
+@dataclass(frozen=True)
+class Inversion:
+    """IRIs and how well each matches; row i belongs to reference image i."""
+
+    iri_images: Float[Tensor, "n ..."]
+    """X', the best iterates."""
+    seed_images: Float[Tensor, "n ..."]
+    """Where the descents began."""
+    seed_error: Float[Tensor, " n"]
+    """Inversion error of the seed images."""
+    inversion_error: Float[Tensor, " n"]
+    """‖m1(X')−m1(X)‖₂ / ‖m1(X)‖₂, from a forward pass over the returned images."""
+    pairwise_inversion_error: Float[Tensor, " n"]
+    """‖m1(X')−m1(X)‖₂ over the median distance between representations of image pairs."""
+    converged: Bool[Tensor, " n"]
+    """Whether ``inversion_error`` is at or under the tolerance."""
+    correlation: Float[Tensor, " n"]
+    """Pearson correlation of m1(X') with m1(X)."""
+    null_correlation: Float[Tensor, " n"]
+    """Correlation of m1(X') with m1 of a random other reference image."""
+    same_class: Bool[Tensor, " n"] | None
+    """Whether m1 predicts the same class for X' and X; None if it predicts none."""
+    iterations: Int[Tensor, " n"]
+    """Forward and backward passes made for each image."""
+    method: str
+    """Name of the descent."""
+    tolerance: float
+    """What convergence was judged by."""
+
+
+def warn_of_unconverged(error: Tensor, converged: Tensor, tolerance: float) -> None:
+    """Warn of images that did not converge, on behalf of the caller of `invert`."""
+    missed = int((~converged).sum())
+    if missed:
+        warnings.warn(
+            f"{missed} of {len(error)} images did not reach inversion error {tolerance:g} "
+            f"(median {error.median():.3g}, largest {error.max():.3g}). They are marked in `converged`: "
+            "leave them out, raise max_iterations, or loosen tolerance.",
+            ConvergenceWarning,
+            stacklevel=4,
+        )
