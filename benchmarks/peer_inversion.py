@@ -93,7 +93,7 @@ def invert(network: Network, images: torch.Tensor, seeds: torch.Tensor, steps: i
 
 
 def main() -> None:
-    """Do what request.json asks."""
+    """Invert the images of a folder, once for every number of steps."""
     folder, sources, steps = Path(sys.argv[1]), Path(sys.argv[2]), [int(word) for word in sys.argv[3:]]
     torch.set_num_threads(2)
     redirect_cuda()

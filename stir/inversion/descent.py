@@ -9,6 +9,9 @@ from torch import Tensor
 
 from stir.checks import PixelBounds
 
+MUCH = 0.98
+"""A best error has fallen by much when it is under this part of what it was."""
+
 
 @dataclass(frozen=True)
 class Stopping:
@@ -74,7 +77,6 @@ class Rows:
         return better
 
 
-MUCH = 0.98
 RowsOfDescent = TypeVar("RowsOfDescent", bound=Rows)
 
 

@@ -14,7 +14,7 @@ from stir.inversion.outcome import Inversion
 from stir.inversion.snapshot import Snapshot
 from stir.inversion.work import Work
 from stir.inversion.working import working_forwards
-from stir.provenance import package_versions
+from stir.provenance import code_version, package_versions
 from stir.representations import representing
 from stir.seed_images import make_seed_images
 
@@ -118,8 +118,10 @@ def invert(
     with representing(reference_model, layer, few[:1], pooling=pooling) as represent_batch:
         work = Work(represent_batch, reference_images, seeds, partners, stopping, pixel_bounds, batch_size)
         work.check(forwards["float32"])
-        settings = {"method": method, "precision": precision, "last_relu": last_relu, "versions": package_versions()}
-        resumed = None if snapshot is None else work.resume(snapshot, settings)
+        resumed = None
+        if snapshot is not None:
+            made_by = {"versions": package_versions(), "code": code_version()}
+            resumed = work.resume(snapshot, {"method": method, "precision": precision, "last_relu": last_relu, **made_by})
         for number, forward in enumerate(forwards.values()):
             if number >= work.passes:
                 work.descend(METHODS[method], forward, resumed, last=number == len(forwards) - 1, progress=progress)

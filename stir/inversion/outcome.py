@@ -22,7 +22,7 @@ class Inversion:
     inversion_error: Float[Tensor, " n"]
     """‖m1(X')−m1(X)‖₂ / ‖m1(X)‖₂, from a forward pass over the returned images."""
     pairwise_inversion_error: Float[Tensor, " n"]
-    """‖m1(X')−m1(X)‖₂ over the median distance between representations of image pairs."""
+    """‖m1(X')−m1(X)‖₂ over the median distance between representations of pairs of the first 256 images."""
     converged: Bool[Tensor, " n"]
     """Whether ``inversion_error`` is at or under the tolerance."""
     correlation: Float[Tensor, " n"]

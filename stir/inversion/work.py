@@ -20,6 +20,7 @@ from stir.representations import Representing
 ROUNDED_FLOOR = 0.07
 """bfloat16 stalls below; float32 takes over there."""
 ROUNDED_PATIENCE = 10
+"""Evaluations without progress after which float32 takes over, in a descent that ends at the tolerance."""
 FEW = 32
 """Images that the model is tried with before the work starts."""
 
@@ -51,7 +52,7 @@ class Work:
     def resume(self, snapshot: Snapshot, settings: dict[str, Any]) -> State | None:
         """Keep snapshots from now on; take up the state of one that is there."""
         own = {"stopping": vars(self.stopping), "bounds": self.pixel_bounds, "batch_size": self.batch_size}
-        known = settings | own | {"targets": self.targets, "seeds": self.seeds}
+        known = settings | own | {"targets": self.targets, "seeds": self.seeds, "partners": self.partners}
 
         def state(rows: Rows, waiting: Tensor) -> State:
             found = {"images": self.images, "matches": vars(self.matches), "seed_error": self.seed_error}
@@ -112,7 +113,7 @@ class Work:
                     stopping=Stopping(aim, self.stopping.max_iterations),
                     pixel_bounds=self.pixel_bounds,
                     batch_size=self.batch_size,
-                    patience=None if last else ROUNDED_PATIENCE,
+                    patience=ROUNDED_PATIENCE if descent.ends_at_tolerance and not last else None,
                     resumed=rows,
                     report=self._reporting(bar, todo, aim, descent),
                 )

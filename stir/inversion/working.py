@@ -8,9 +8,10 @@ from torch import Tensor, nn
 
 from stir.checks import check_model
 from stir.errors import InvalidInputError, near_matches
+from stir.layers import resolve_layer
 from stir.models.folding import cut, folded, with_fake_last_relu
 from stir.models.frozen import frozen
-from stir.representations import get_pooling, resolve_layer
+from stir.representations import get_pooling
 
 PRECISIONS = ("float32", "bfloat16")
 LAST_RELU = ("true", "fake")

@@ -11,7 +11,7 @@ import torch
 from stir.inversion import Snapshot, invert
 from stir.inversion.problem import InversionProblem
 
-SETTINGS = {"random_seed": 0, "tolerance": 0.02, "batch_size": 5, "max_iterations": 60}
+SETTINGS = {"random_seed": 0, "seed_images": "black", "tolerance": 0.02, "batch_size": 5, "max_iterations": 60}
 WAYS = [{}, {"precision": "bfloat16"}, {"method": "normalised_gradient", "tolerance": 0.3}]
 pytestmark = pytest.mark.filterwarnings("ignore::stir.errors.ConvergenceWarning")
 
