@@ -7,7 +7,7 @@ reads it, so these modules import what is heavy inside their functions.
 from importlib import import_module
 from types import ModuleType
 
-STAGES = ("dataset", "checkpoint", "evaluation", "iri", "representation", "score", "table", "figure")
+STAGES = ("dataset", "checkpoint", "evaluation", "iri", "representation", "score", "table", "figure", "publication")
 
 
 def stage_module(stage: str) -> ModuleType:
