@@ -4,9 +4,9 @@ Pure: no file is read or written here, and nothing heavy is imported. The Snakef
 asks this plan for everything; it decides nothing itself.
 """
 
-import shlex
+import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from planning.loading import Experiment
@@ -56,12 +56,17 @@ class Artifact:
         """Return all inputs."""
         return [path for paths in self.inputs.values() for path in paths]
 
-    def arguments(self) -> str:
-        """Return the arguments of ``stir make`` for a shell."""
-        words = [self.recipe.stage, "--recipe", self.recipe.to_json(), "--output", self.path]
-        for role, paths in self.inputs.items():
-            words += [word for path in paths for word in ("--input", f"{role}={path}")]
-        return shlex.join(words + (["--source", self.source] if self.source else []))
+    @property
+    def benchmark(self) -> str:
+        """Where its job notes time and memory."""
+        stage = self.recipe.stage
+        name = self.path.removeprefix(f"{FOLDERS[stage]}/").removesuffix(SUFFIXES[stage])
+        return f"results/benchmarks/{stage}/{name}.tsv"
+
+    def order(self, device: str) -> str:
+        """Return what ``stir make`` reads, in one line of JSON."""
+        order = {"recipe": asdict(self.recipe), "output": self.path, "inputs": self.inputs, "benchmark": self.benchmark}
+        return json.dumps(order | {"device": device} | ({"source": self.source} if self.source else {}))
 
 
 @dataclass(frozen=True)
