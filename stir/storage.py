@@ -57,8 +57,8 @@ def _existing(path: Path) -> Path:
 
 
 def _message(path: Path, number: int) -> str:
-    free = shutil.disk_usage(_existing(path)).free / MEGABYTE
+    free = f" ({shutil.disk_usage(_existing(path)).free / MEGABYTE:.1f} MB are free)" if number == errno.ENOSPC else ""
     return (
-        f"Cannot write {path}: {os.strerror(number)} ({free:.1f} MB are free). "
+        f"Cannot write {path}: {os.strerror(number)}{free}. "
         f"{REMEDIES[number]}, and run the same command again: what is done is kept."
     )

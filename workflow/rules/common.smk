@@ -38,6 +38,9 @@ except StirError as error:
 if MAIN_PROCESS:
     logging.getLogger("snakemake.logging").addHandler(RunProgress(workflow.cores or 1))
 
+# Snakemake's log file lies on the disk that may be full: a log that cannot be written is no reason for a traceback.
+logging.raiseExceptions = False
+
 # Jobs end with this process, and share one server, which the first of them starts.
 os.environ[OWNER] = str(os.getpid())
 os.environ[ADDRESS] = f"stir-{os.getuid()}-{os.getpid()}-{secrets.token_hex(8)}"

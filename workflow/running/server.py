@@ -173,6 +173,8 @@ def main() -> None:
         sys.exit(1)  # another server was quicker, or the run has ended
     code_version(), package_versions()
     server.serve()
+    # Without taking apart what was imported, which takes longer than a user waits.
+    os._exit(0)
 
 
 if __name__ == "__main__":
