@@ -54,12 +54,16 @@ def _make(job: Job) -> None:
 @main.command()
 @click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=Path))
 def verify(paths: tuple[Path, ...]) -> None:
-    """Check artifacts (files, or folders of them) against their seals, reading every byte."""
+    """Check artifacts (files, or folders of them) against their seals and stamps, reading every byte."""
     from stir.artifacts import sealed_files
     from stir.artifacts import verify as verify_artifacts
+    from stir.publication import unmatched
 
     files = sealed_files(paths or (Path("data"), Path("results")))
     bad = verify_artifacts(files)
+    for path in files:
+        if path.suffix == ".stamp" and path not in bad and (others := unmatched(path)):
+            bad[path] = f"{path} stands for other files than there are: {', '.join(map(str, others))}; run the workflow."
     for problem in bad.values():
         click.echo(problem, err=True)
     click.echo(f"{len(files) - len(bad)} artifacts are as their seals say, {len(bad)} are not")

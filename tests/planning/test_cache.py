@@ -9,7 +9,7 @@ from planning.cache import set_bad_aside
 from stir import artifacts
 from stir.artifacts import seal_path, sha256_of
 from stir.identity import Recipe
-from stir.publication import stamp
+from stir.publication import keyed_folder, stamp
 from tests.stir.sealed import flip_a_bit, seal_one
 
 
@@ -26,11 +26,12 @@ def paths(folder):
 
 @pytest.fixture
 def stamped(folder):
+    """A stamp, and the table that it stands for in a folder of its key."""
     recipe = Recipe("table", 1)
-    table = folder / "tables" / "tiny.csv"
-    table.parent.mkdir()
+    path = folder / "tables" / f"tiny-{recipe.key}.stamp"
+    table = keyed_folder(path) / "tiny.csv"
+    table.parent.mkdir(parents=True)
     table.write_text("stir\n0.5\n")
-    path = table.with_name(f"tiny-{recipe.key}.stamp")
     stamp(path, recipe, [table])
     return path
 
@@ -76,13 +77,40 @@ def test_memory_is_no_trust_after_a_change(folder, paths):
 
 @pytest.mark.parametrize("harm", ["altered", "absent"])
 def test_a_stamp_goes_if_its_table_is_not_the_one(stamped, harm):
-    table = stamped.with_name("tiny.csv")
+    table = keyed_folder(stamped) / "tiny.csv"
     set_bad_aside([str(stamped)])
     table.write_text("stir\n0.9\n") if harm == "altered" else table.unlink()
     (said,) = set_bad_aside([str(stamped)])
     assert "tiny.csv is not the one" in said
     assert not stamped.exists()
-    assert table.exists() == (harm == "altered"), "a table that was edited by hand is left to be looked at"
+    assert not seal_path(stamped).exists()
+    assert not table.exists()
+    kept = table.parent / ".quarantine" / "tiny.csv.0"
+    assert kept.exists() == (harm == "altered"), "a table that was edited by hand can be looked at"
+
+
+def test_a_table_without_a_key_is_left_where_it_is_when_its_stamp_goes(folder):
+    """It may be of other settings, which were published since."""
+    recipe = Recipe("publication", 1)
+    path, table = folder / "publications" / f"tiny-{recipe.key}.stamp", folder / "tables" / "tiny.csv"
+    table.parent.mkdir()
+    table.write_text("stir\n0.5\n")
+    stamp(path, recipe, [table])
+    table.write_text("stir\n0.9\n")
+    (said,) = set_bad_aside([str(path)])
+    assert "tiny.csv is not the one" in said
+    assert not path.exists()
+    assert table.read_text() == "stir\n0.9\n"
+
+
+def test_a_stamp_that_changed_unseen_is_moved(folder, stamped):
+    set_bad_aside([str(stamped)])
+    state = stamped.stat()
+    flip_a_bit(stamped, at=5)
+    os.utime(stamped, ns=(state.st_atime_ns, state.st_mtime_ns))
+    (said,) = set_bad_aside([str(stamped)])
+    assert "SHA-256 differs" in said
+    assert not stamped.exists()
 
 
 def test_a_bad_stamp_is_moved_as_any_file(stamped):
@@ -90,7 +118,7 @@ def test_a_bad_stamp_is_moved_as_any_file(stamped):
     (said,) = set_bad_aside([str(stamped)])
     assert "its seal says" in said
     assert not stamped.exists()
-    assert stamped.with_name("tiny.csv").exists()
+    assert (keyed_folder(stamped) / "tiny.csv").exists()
 
 
 def test_other_files_are_not_looked_at(folder, paths):

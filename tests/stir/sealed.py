@@ -16,9 +16,9 @@ def seal_one(folder, layer="stage3", content=CONTENT):
     return path
 
 
-def flip_a_bit(path):
+def flip_a_bit(path, at=100):
     content = bytearray(path.read_bytes())
-    content[100] ^= 1
+    content[at] ^= 1
     path.write_bytes(content)
 
 

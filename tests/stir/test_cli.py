@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from stir.artifacts import seal_path
 from stir.cli import main
 from stir.identity import Recipe
+from stir.publication import stamp
 from tests.stir.sealed import flip_a_bit, seal_one
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -165,3 +166,19 @@ def test_verify_reads_data_and_results_if_nothing_is_named(tmp_path, monkeypatch
     result = stir("verify")
     assert result.exit_code == 1
     assert "1 artifacts are as their seals say, 1 are not" in result.output
+
+
+@pytest.mark.parametrize("harm", [lambda file: file.write_text("stir\n0.9\n"), lambda file: file.unlink()])
+def test_verify_names_a_table_that_its_stamp_does_not_stand_for(tmp_path, harm):
+    recipe = Recipe("table", 1)
+    path = tmp_path / "tables" / f"tiny-{recipe.key}.stamp"
+    table = path.with_suffix("") / "tiny.csv"
+    table.parent.mkdir(parents=True)
+    table.write_text("stir\n0.5\n")
+    stamp(path, recipe, [table])
+    assert stir("verify", tmp_path).exit_code == 0
+    harm(table)
+    result = stir("verify", tmp_path)
+    assert result.exit_code == 1
+    assert "0 artifacts are as their seals say, 1 are not" in result.output
+    assert str(table) in result.stderr
