@@ -1,18 +1,21 @@
-"""What the workflow's rules call: ``stir make STAGE``."""
+"""What the workflow's rules call: ``stir make``."""
 
 import contextlib
 import sys
+import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 import click
 
 from stir.errors import StirError
-from stir.identity import Recipe
 from stir.progress import progress_of
-from stir.stages import STAGES, stage_module
+from stir.stages import import_for, stage_module
+from stir.stages.cost import measured
 from stir.stages.job import Job
+from stir.storage import storing
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -21,27 +24,31 @@ def main() -> None:
 
 
 @main.command()
-@click.argument("stage", type=click.Choice(STAGES))
-@click.option("--recipe", required=True, help="The recipe, as JSON.")
-@click.option("--output", required=True, type=click.Path(path_type=Path), help="The artifact to make.")
-@click.option("--input", "inputs", multiple=True, metavar="ROLE=PATH", help="What it is made from.")
-@click.option("--source", help="Path or URL of a checkpoint that is not trained here.")
-@click.option("--device", default="auto", show_default=True, help="cpu, cuda, or auto.")
-def make(stage: str, recipe: str, output: Path, inputs: tuple[str, ...], source: str | None, device: str) -> None:
-    """Make one artifact of a STAGE."""
-    by_role: dict[str, list[Path]] = {}
-    for text in inputs:
-        role, _, path = text.partition("=")
-        by_role.setdefault(role, []).append(Path(path))
-    with _plain_errors(), progress_of(f"{output.parent.name}/{output.stem}"):
-        stage_module(stage).make(Job(_recipe(recipe), output, by_role, device, source))
+@click.argument("order", type=click.File(encoding="utf-8"), default="-")
+def make(order: TextIO) -> None:
+    r"""Make the one artifact that ORDER asks for: a JSON file, or standard input.
+
+    \b
+    recipe     stage, version, settings and keys of the inputs
+    output     the artifact's path; its name carries the recipe's key
+    inputs     role -> paths
+    device     cpu, cuda, or auto
+    source     path or URL of a checkpoint that is not trained here
+    benchmark  a TSV file for time and memory
+    """
+    with _plain_errors():
+        job = Job.from_order(order.read())
+        with progress_of(f"{job.output.parent.name}/{job.output.stem}"):
+            _make(job)
 
 
-def _recipe(text: str) -> Recipe:
-    try:
-        return Recipe.from_json(text)
-    except ValueError as error:
-        raise StirError(f"--recipe: {error}") from error
+def _make(job: Job) -> None:
+    stage, began = job.recipe.stage, time.perf_counter()
+    import_for(stage)
+    imported = time.perf_counter() - began
+    with storing(job.output), measured(job.benchmark) as cost:
+        cost.import_s = imported
+        stage_module(stage).make(job)
 
 
 @main.command()

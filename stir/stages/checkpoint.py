@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from stir.models import Architecture
 
 VERSION = 1
+IMPORTS = ("stir.models", "stir.stages.images", "stir.training", "torch._dynamo")
 
 
 def make(job: Job) -> None:

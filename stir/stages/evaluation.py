@@ -3,6 +3,7 @@
 from stir.stages.job import Job
 
 VERSION = 1
+IMPORTS = ("stir.models", "stir.stages.images", "stir.training")
 
 
 def make(job: Job) -> None:

@@ -9,6 +9,14 @@ if TYPE_CHECKING:
     from stir.plotting.pictures import ImageRow
 
 VERSION = 2
+IMPORTS = (
+    "matplotlib.backends.backend_agg",
+    "matplotlib.backends.backend_svg",
+    "stir.plotting.heatmaps",
+    "stir.plotting.pictures",
+    "stir.tables",
+    "stir.stages.images",
+)
 
 
 def make(job: Job) -> None:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from stir.inversion import Inversion
 
 VERSION = 3
+IMPORTS = ("stir.inversion", "stir.models", "stir.stages.images", "torch.fx.experimental.symbolic_shapes")
 
 
 def make(job: Job) -> None:

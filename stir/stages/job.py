@@ -1,14 +1,18 @@
 """What every stage is given: a recipe, inputs by role, a place for the output."""
 
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stir.errors import ArtifactError
+from stir.errors import ArtifactError, StirError
 from stir.identity import Recipe
+from stir.stages import STAGES
 
 if TYPE_CHECKING:
     import torch
+
+ORDER_KEYS = {"recipe", "output", "inputs", "device", "source", "benchmark"}
 
 
 @dataclass(frozen=True)
@@ -21,6 +25,35 @@ class Job:
     device_name: str = "auto"
     source: str | None = None
     """Where a checkpoint is taken from: a path or URL."""
+    benchmark: Path | None = None
+    """Where time and memory of the job are noted."""
+
+    @classmethod
+    def from_order(cls, text: str) -> "Job":
+        """Read an order: a JSON object with recipe and output, perhaps inputs, device, source and benchmark.
+
+        Raises
+        ------
+        StirError
+            If the text is none.
+        """
+        try:
+            order = json.loads(text)
+            recipe = Recipe.from_json(json.dumps(order["recipe"]))
+            inputs = {role: [Path(path) for path in paths] for role, paths in order.get("inputs", {}).items()}
+            output, device, source = Path(order["output"]), order.get("device", "auto"), order.get("source")
+            benchmark = Path(order["benchmark"]) if order.get("benchmark") else None
+            unknown = order.keys() - ORDER_KEYS
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            reason = f"{type(error).__name__}: {error}"
+            reason = f"{type(error).__name__}: {error}"
+            raise StirError(
+                f"Expected an order, a JSON object with 'recipe' and 'output'; got {text[:200]!r} ({reason})."
+            ) from error
+        if unknown or recipe.stage not in STAGES:
+            wrong = f"unknown keys {sorted(unknown)}" if unknown else f"unknown stage {recipe.stage!r}"
+            raise StirError(f"The order has {wrong}; stages are {', '.join(STAGES)}, keys {', '.join(sorted(ORDER_KEYS))}.")
+        return cls(recipe, output, inputs, device, source, benchmark)
 
     @property
     def settings(self) -> dict[str, Any]:

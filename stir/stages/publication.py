@@ -3,6 +3,7 @@
 from stir.stages.job import Job
 
 VERSION = 1
+IMPORTS = ("stir.publication",)
 
 
 def make(job: Job) -> None:

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 VERSION = 2
+IMPORTS = ("stir.models", "stir.representations", "stir.similarity", "stir.stages.images")
 
 
 def make(job: Job) -> None:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 VERSION = 3
+IMPORTS = ("pandas", "stir.score", "stir.stages.matches")
 
 
 def make(job: Job) -> None:

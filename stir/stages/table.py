@@ -3,6 +3,7 @@
 from stir.stages.job import Job
 
 VERSION = 3
+IMPORTS = ("stir.tables",)
 
 
 def make(job: Job) -> None:

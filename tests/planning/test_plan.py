@@ -1,7 +1,6 @@
 """A plan names every artifact by what determines it; a change reaches what it affects and no more."""
 
 import json
-import shlex
 import subprocess
 import sys
 
@@ -9,8 +8,8 @@ import pytest
 
 import stir.stages.iri
 from planning.plan import Plan
-from stir.identity import Recipe
 from stir.stages import STAGES
+from stir.stages.job import Job
 from tests.experiment_files import QUICKSTART, ROOT, edited
 
 DOWNSTREAM_OF_IRI = {"iri": 32, "representation": 64, "score": 8, "table": 1, "figure": 1, "publication": 1}
@@ -75,16 +74,22 @@ def test_a_score_compares_one_reference_with_every_target(plan):
         assert score.inputs["reference"] == [pairs[number]]
 
 
-def test_arguments_tell_a_job_all_of_its_recipe(plan):
+def test_an_order_tells_a_job_all_of_its_recipe(plan):
     taken = {"name": "x", "architecture": "vgg6", "width": 1, "checkpoint": 'it\'s $(one) "file".pt', "sha256": "a" * 64}
     planned = plan({"models.0": taken})
-    assert shlex.split(planned.models[0].checkpoint.arguments())[-2:] == ["--source", taken["checkpoint"]]
+    assert Job.from_order(planned.models[0].checkpoint.order("cpu")).source == taken["checkpoint"]
     for path, artifact in planned.by_path.items():
-        stage, _, recipe, _, output, *rest = shlex.split(artifact.arguments())
-        assert (stage, output) == (artifact.recipe.stage, path)
-        assert Recipe.from_json(recipe).key == artifact.key
-        inputs = [word.partition("=")[2] for option, word in zip(rest[::2], rest[1::2], strict=True) if option == "--input"]
-        assert inputs == artifact.input_paths()
+        order = artifact.order("cuda")
+        assert "\n" not in order, "a shell reads it as one line"
+        job = Job.from_order(order)
+        assert (job.recipe.key, str(job.output), job.device_name) == (artifact.key, path, "cuda")
+        assert {role: [str(name) for name in names] for role, names in job.inputs.items()} == dict(artifact.inputs)
+
+
+def test_every_job_notes_its_cost_in_a_place_of_its_own(plan):
+    benchmarks = [artifact.benchmark for artifact in plan().by_path.values()]
+    assert len(set(benchmarks)) == len(benchmarks)
+    assert all(name.startswith("results/benchmarks/") and name.endswith(".tsv") for name in benchmarks)
 
 
 class TestClosure:
@@ -215,7 +220,7 @@ def test_a_taken_checkpoint_is_named_by_its_content_not_by_its_path(plan, quicks
     assert changed(here, other)["checkpoint"] == 1
     (model,) = [model for model in here.models if model.name == "taken"]
     assert model.checkpoint.source == "here.pt"
-    assert "--source here.pt" in model.checkpoint.arguments()
+    assert Job.from_order(model.checkpoint.order("cpu")).source == "here.pt"
 
 
 def test_planning_imports_nothing_heavy():

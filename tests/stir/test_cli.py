@@ -1,10 +1,13 @@
 """`stir make` and `stir verify` say what is wrong in one message and by their exit status."""
 
+import json
 import os
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 
@@ -31,9 +34,17 @@ def refused(result):
     return result.stderr
 
 
-def make_dataset(folder, recipe=DATASET, key=None):
-    output = folder / f"digits-{key or recipe.key}.h5"
-    return stir("make", "dataset", "--recipe", recipe.to_json(), "--output", output), output
+def ordered(recipe, output, **more):
+    return json.dumps({"recipe": asdict(recipe), "output": str(output), **more})
+
+
+def make(recipe, output, **more):
+    return CliRunner().invoke(main, ["make"], input=ordered(recipe, output, **more))
+
+
+def make_dataset(folder, recipe=DATASET, **more):
+    output = folder / f"digits-{recipe.key}.h5"
+    return make(recipe, output, **more), output
 
 
 def test_make_makes_a_sealed_artifact(tmp_path):
@@ -43,20 +54,51 @@ def test_make_makes_a_sealed_artifact(tmp_path):
     assert seal_path(output).is_file()
 
 
+def test_make_takes_its_order_from_a_file_too(tmp_path):
+    order, output = tmp_path / "order.json", tmp_path / f"digits-{DATASET.key}.h5"
+    order.write_text(ordered(DATASET, output), encoding="utf-8")
+    assert stir("make", order).exit_code == 0
+    assert output.is_file()
+
+
+def test_make_notes_time_and_memory(tmp_path):
+    benchmark = tmp_path / "deeper" / "digits.tsv"
+    make_dataset(tmp_path, benchmark=str(benchmark))
+    row = pd.read_csv(benchmark, sep="\t").iloc[0]
+    assert row["s"] > 0
+    assert row["cpu_s"] > 0
+    assert row["max_rss_mb"] > 10
+    assert row["max_gpu_mb"] == 0
+
+
+def test_make_notes_nothing_of_a_job_that_failed(tmp_path):
+    benchmark = tmp_path / "digits.tsv"
+    make(DATASET, tmp_path / "digits.h5", benchmark=str(benchmark))
+    assert not benchmark.exists()
+
+
 def test_make_as_a_program_prints_no_traceback(tmp_path):
-    arguments = ["make", "dataset", "--recipe", DATASET.to_json(), "--output", str(tmp_path / "digits.h5")]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    ran = subprocess.run(
-        [sys.executable, "-m", "stir", *arguments], capture_output=True, text=True, env=environment, cwd=tmp_path, check=False
-    )
+    command = [sys.executable, "-m", "stir", "make"]
+    order = ordered(DATASET, tmp_path / "digits.h5")
+    ran = subprocess.run(command, input=order, capture_output=True, text=True, env=environment, cwd=tmp_path, check=False)
     assert ran.returncode == 1
     assert ran.stderr.startswith("error: Expected a file name with the key")
     assert "Traceback" not in ran.stderr
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"stage": "dataset", "version": 1, "colour": 2}'])
-def test_make_refuses_what_is_no_recipe(tmp_path, text):
-    refused(stir("make", "dataset", "--recipe", text, "--output", tmp_path / "x.h5"))
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "{}", "7", '{"recipe": {}, "output": "x"}', '{"recipe": {"stage": "dataset", "version": 1}}']
+)
+def test_make_refuses_what_is_no_order(text):
+    assert "Expected an order" in refused(CliRunner().invoke(main, ["make"], input=text))
+
+
+@pytest.mark.parametrize("recipe", [Recipe("datasets", 1), DATASET])
+def test_make_refuses_what_it_does_not_know(tmp_path, recipe):
+    more = {"colour": 2} if recipe is DATASET else {}
+    message = refused(make(recipe, tmp_path / "x.h5", **more))
+    assert ("unknown keys ['colour']" if more else "unknown stage 'datasets'") in message
     assert list(tmp_path.iterdir()) == []
 
 
@@ -67,34 +109,23 @@ def test_make_refuses_settings_that_nothing_can_be_made_from(tmp_path):
     assert not output.exists()
 
 
+EVALUATION = Recipe(
+    "evaluation", 1, {"attack": {"norm": "l2", "eps": 1.0, "steps": 1, "step_size": 1.0}, "threads": 1, "batch_size": 8}
+)
+
+
 def test_make_refuses_an_absent_input(tmp_path):
-    attack = {"norm": "l2", "eps": 1.0, "steps": 1, "step_size": 1.0}
-    recipe = Recipe("evaluation", 1, {"attack": attack, "threads": 1, "batch_size": 8}, {"checkpoint": "x", "dataset": "y"})
-    output = tmp_path / f"x-{recipe.key}.json"
-    inputs = [word for role in ("checkpoint", "dataset") for word in ("--input", f"{role}={tmp_path}/absent.h5")]
-    message = refused(stir("make", "evaluation", "--recipe", recipe.to_json(), "--output", output, *inputs))
+    output, absent = tmp_path / f"x-{EVALUATION.key}.json", f"{tmp_path}/absent.h5"
+    message = refused(make(EVALUATION, output, inputs={"checkpoint": [absent], "dataset": [absent]}))
     assert "absent.h5; there is no such file" in message
-    assert "Expected one input 'dataset'" in refused(
-        stir("make", "evaluation", "--recipe", recipe.to_json(), "--output", output, *inputs[:2])
-    )
+    assert "Expected one input 'dataset'" in refused(make(EVALUATION, output, inputs={"checkpoint": [absent]}))
 
 
 def test_make_refuses_an_altered_input(tmp_path):
     _, dataset = make_dataset(tmp_path)
     flip_a_bit(dataset)
-    attack = {"norm": "l2", "eps": 1.0, "steps": 1, "step_size": 1.0}
-    recipe = Recipe("evaluation", 1, {"attack": attack, "threads": 1, "batch_size": 8})
-    output = tmp_path / f"x-{recipe.key}.json"
-    message = refused(
-        stir("make", "evaluation", "--recipe", recipe.to_json(), "--output", output, "--input", f"dataset={dataset}")
-    )
+    message = refused(make(EVALUATION, tmp_path / f"x-{EVALUATION.key}.json", inputs={"dataset": [str(dataset)]}))
     assert "SHA-256 differs" in message
-
-
-def test_make_refuses_an_unknown_stage(tmp_path):
-    result = stir("make", "datasets", "--recipe", DATASET.to_json(), "--output", tmp_path / "x.h5")
-    assert result.exit_code == 2
-    assert "'dataset'" in result.stderr
 
 
 def test_verify_counts_good_ones(tmp_path):

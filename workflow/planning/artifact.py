@@ -1,8 +1,8 @@
 """One file of a plan: its recipe, where it lies, what it is made from."""
 
-import shlex
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from stir.identity import Recipe
 from stir.stages import STAGES
@@ -51,9 +51,14 @@ class Artifact:
         """Return all inputs."""
         return [path for paths in self.inputs.values() for path in paths]
 
-    def arguments(self) -> str:
-        """Return the arguments of ``stir make`` for a shell."""
-        words = [self.recipe.stage, "--recipe", self.recipe.to_json(), "--output", self.path]
-        for role, paths in self.inputs.items():
-            words += [word for path in paths for word in ("--input", f"{role}={path}")]
-        return shlex.join(words + (["--source", self.source] if self.source else []))
+    @property
+    def benchmark(self) -> str:
+        """Where its job notes time and memory."""
+        stage = self.recipe.stage
+        name = self.path.removeprefix(f"{FOLDERS[stage]}/").removesuffix(SUFFIXES[stage])
+        return f"results/benchmarks/{stage}/{name}.tsv"
+
+    def order(self, device: str) -> str:
+        """Return what ``stir make`` reads, in one line of JSON."""
+        order = {"recipe": asdict(self.recipe), "output": self.path, "inputs": self.inputs, "benchmark": self.benchmark}
+        return json.dumps(order | {"device": device} | ({"source": self.source} if self.source else {}))

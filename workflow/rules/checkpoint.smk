@@ -15,10 +15,8 @@ rule checkpoint:
         CHECKPOINT,
     log:
         "results/logs/checkpoint/{name}.log",
-    benchmark:
-        "results/benchmarks/checkpoint/{name}.tsv"
     threads: PLAN.threads
     params:
-        arguments=arguments(CHECKPOINT),
+        order=order(CHECKPOINT),
     shell:
-        "{MAKE} {params.arguments} 2>&1 | tee {log}"
+        DO

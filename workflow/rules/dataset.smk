@@ -15,9 +15,7 @@ rule dataset:
         DATASET,
     log:
         "results/logs/dataset/{name}.log",
-    benchmark:
-        "results/benchmarks/dataset/{name}.tsv"
     params:
-        arguments=arguments(DATASET),
+        order=order(DATASET),
     shell:
-        "{MAKE} {params.arguments} 2>&1 | tee {log}"
+        DO

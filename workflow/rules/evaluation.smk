@@ -15,10 +15,8 @@ rule evaluation:
         EVALUATION,
     log:
         "results/logs/evaluation/{name}.log",
-    benchmark:
-        "results/benchmarks/evaluation/{name}.tsv"
     threads: PLAN.threads
     params:
-        arguments=arguments(EVALUATION),
+        order=order(EVALUATION),
     shell:
-        "{MAKE} {params.arguments} 2>&1 | tee {log}"
+        DO

@@ -15,9 +15,7 @@ rule figure:
         FIGURE,
     log:
         "results/logs/figure/{name}.log",
-    benchmark:
-        "results/benchmarks/figure/{name}.tsv"
     params:
-        arguments=arguments(FIGURE),
+        order=order(FIGURE),
     shell:
-        "{MAKE} {params.arguments} 2>&1 | tee {log}"
+        DO

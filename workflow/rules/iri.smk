@@ -15,10 +15,8 @@ rule iri:
         IRI,
     log:
         "results/logs/iri/{name}.log",
-    benchmark:
-        "results/benchmarks/iri/{name}.tsv"
     threads: PLAN.threads
     params:
-        arguments=arguments(IRI),
+        order=order(IRI),
     shell:
-        "{MAKE} {params.arguments} 2>&1 | tee {log}"
+        DO

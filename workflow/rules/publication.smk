@@ -16,9 +16,7 @@ rule publication:
         PUBLICATION,
     log:
         "results/logs/publication/{name}.log",
-    benchmark:
-        "results/benchmarks/publication/{name}.tsv"
     params:
-        arguments=arguments(PUBLICATION),
+        order=order(PUBLICATION),
     shell:
-        "{MAKE} {params.arguments} 2>&1 | tee {log}"
+        DO

@@ -15,10 +15,8 @@ rule representation:
         REPRESENTATION,
     log:
         "results/logs/representation/{name}.log",
-    benchmark:
-        "results/benchmarks/representation/{name}.tsv"
     threads: PLAN.threads
     params:
-        arguments=arguments(REPRESENTATION),
+        order=order(REPRESENTATION),
     shell:
-        "{MAKE} {params.arguments} 2>&1 | tee {log}"
+        DO

@@ -16,9 +16,7 @@ rule table:
         TABLE,
     log:
         "results/logs/table/{name}.log",
-    benchmark:
-        "results/benchmarks/table/{name}.tsv"
     params:
-        arguments=arguments(TABLE),
+        order=order(TABLE),
     shell:
-        "{MAKE} {params.arguments} 2>&1 | tee {log}"
+        DO
