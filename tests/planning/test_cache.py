@@ -4,9 +4,8 @@ import os
 
 import pytest
 
-from planning import cache
 from planning.cache import set_bad_aside
-from stir import artifacts
+from stir import artifacts, verification
 from stir.artifacts import seal_path, sha256_of
 from stir.identity import Recipe
 from stir.publication import stamp
@@ -63,7 +62,7 @@ def test_an_unsealed_file_is_moved(folder, paths):
 
 def test_files_that_were_found_good_are_not_read_again(folder, paths, monkeypatch):
     set_bad_aside(paths)
-    assert (folder / cache.MEMORY).is_file()
+    assert (folder / verification.MEMORY).is_file()
     monkeypatch.setattr(artifacts, "sha256_of", lambda path: pytest.fail(f"{path} was read again"))
     assert set_bad_aside(paths) == []
 
@@ -74,15 +73,36 @@ def test_memory_is_no_trust_after_a_change(folder, paths):
     assert len(set_bad_aside(paths)) == 1
 
 
-@pytest.mark.parametrize("harm", ["altered", "absent"])
-def test_a_stamp_goes_if_its_table_is_not_the_one(stamped, harm):
+def test_an_altered_table_is_set_aside_with_its_stamp(stamped):
     table = stamped.with_name("tiny.csv")
     set_bad_aside([str(stamped)])
-    table.write_text("stir\n0.9\n") if harm == "altered" else table.unlink()
-    (said,) = set_bad_aside([str(stamped)])
-    assert "tiny.csv is not the one" in said
+    table.write_text("stir\n0.9\n")
+    said = set_bad_aside([str(stamped)])
+    assert any("tiny.csv is not the one" in line for line in said)
     assert not stamped.exists()
-    assert table.exists() == (harm == "altered"), "a table that was edited by hand is left to be looked at"
+    assert not seal_path(stamped).exists()
+    assert (table.parent / ".quarantine" / "tiny.csv.0").read_text() == "stir\n0.9\n", "what was edited by hand is kept"
+    assert not table.exists()
+
+
+def test_a_stamp_goes_if_its_table_is_gone(stamped):
+    stamped.with_name("tiny.csv").unlink()
+    (said,) = set_bad_aside([str(stamped)])
+    assert "tiny.csv, which changed or is gone" in said
+    assert not stamped.exists()
+
+
+def test_a_stamp_whose_table_another_setting_published_goes_and_the_table_stays(stamped):
+    table = stamped.with_name("tiny.csv")
+    table.write_text("stir\n0.7\n")
+    other = Recipe("table", 2)
+    stamp(table.with_name(f"tiny-{other.key}.stamp"), other, [table])
+    (said,) = set_bad_aside([str(stamped)])
+    assert "tiny.csv is another setting's now" in said
+    assert not stamped.exists()
+    assert not seal_path(stamped).exists()
+    assert table.read_text() == "stir\n0.7\n"
+    assert not (table.parent / ".quarantine").exists()
 
 
 def test_a_bad_stamp_is_moved_as_any_file(stamped):
