@@ -53,10 +53,11 @@ def _recipe(text: str) -> Recipe:
 @click.option("--deep", is_flag=True, help="Read every byte, also of what has not changed since it was found good.")
 @click.option("--look", is_flag=True, help="Say what is bad, and move nothing.")
 def verify(paths: tuple[Path, ...], deep: bool, look: bool) -> None:
-    """Check artifacts (files, or folders of them; data and results if none is named) against their seals.
+    """Check artifacts against their seals.
 
-    Bad ones are named and moved to .quarantine beside them, as before a run; the next run remakes what
-    it needs. The exit status is 1 if any was bad.
+    PATHS are artifacts or folders of them: data and results if none is named. Bad ones are named and
+    moved to .quarantine beside them, as before a run; the next run remakes what it needs. The exit
+    status is 1 if any was bad.
     """
     from stir.survey import survey
     from stir.verification import MEMORY, oddities, set_bad_aside

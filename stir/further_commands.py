@@ -40,12 +40,13 @@ class OpenGroup(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
-            if not FILE.is_file():
-                error.message += (
-                    f" More commands, like cache, are expected to be run in the folder of a project, one with {FOLDER}/; "
-                    f"{Path.cwd()} has none. Go there: cd path/to/project"
-                )
-            raise
+            if FILE.is_file():
+                raise
+            raise click.UsageError(
+                f"{error.message} More commands, like cache, are expected to be run in the folder of a project, "
+                f"one with {FOLDER}/; {Path.cwd()} has none. Go there: cd path/to/project",
+                ctx,
+            ) from None
 
 
 def further_commands() -> dict[str, click.Command]:

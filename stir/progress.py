@@ -43,7 +43,13 @@ def progress_of(name: str) -> Iterator[None]:
 
 def progress_bar(description: str, total: int, *, unit: str, show: bool = True, delay: float = 0.0) -> Any:
     """Start a progress bar: a moving one in a terminal or notebook, else lines; none before ``delay`` seconds."""
-    settings: dict[str, Any] = {"desc": description + _OF.get(), "total": total, "unit": unit, "disable": not show, "delay": delay}
+    settings: dict[str, Any] = {
+        "desc": description + _OF.get(),
+        "total": total,
+        "unit": unit,
+        "disable": not show,
+        "delay": delay,
+    }
     if sys.stderr.isatty() or "ipykernel" in sys.modules:
         return notebook_or_terminal(**settings)
     return _LineProgress(**settings, mininterval=SECONDS_BETWEEN_LINES, maxinterval=SECONDS_BETWEEN_LINES, bar_format=LINE)

@@ -52,7 +52,7 @@ def altered(path: Path) -> list[Path]:
 
 
 def superseded(path: Path) -> list[Path]:
-    """Return which `altered` files of a stamp are as another sound stamp in its folder says: another setting's, published since."""
+    """Return which `altered` files of a stamp another sound stamp in its folder vouches for, as published since."""
     wrong = altered(path)
     others = [other for other in path.parent.glob(f"*{STAMP}") if other != path] if wrong else []
     vouched = {(file, sha256) for other in others if _sound(other) for file, sha256 in stands_for(other).items()}

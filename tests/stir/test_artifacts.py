@@ -134,8 +134,14 @@ HARM = {
     "seal not text": (lambda path: seal_path(path).write_bytes(b"\xff\xfe\x00"), "cannot be read"),
     "seal without its last character": (lambda path: rewrite_seal(path, lambda text: text[:-1]), "cannot be read"),
     "seal on one line": (lambda path: rewrite_seal(path, lambda text: json.dumps(json.loads(text))), "cannot be read"),
-    "seal with another device": (lambda path: rewrite_seal(path, lambda text: text.replace('"cuda"', '"cudb"')), "cannot be read"),
-    "seal with a misnamed sum": (lambda path: rewrite_seal(path, lambda text: text.replace("seal_sha", "seal_sia")), "cannot be read"),
+    "seal with another device": (
+        lambda path: rewrite_seal(path, lambda text: text.replace('"cuda"', '"cudb"')),
+        "cannot be read",
+    ),
+    "seal with a misnamed sum": (
+        lambda path: rewrite_seal(path, lambda text: text.replace("seal_sha", "seal_sia")),
+        "cannot be read",
+    ),
     "seal nested without end": (lambda path: seal_path(path).write_text("[" * 100_000), "cannot be read"),
     "seal with more than a seal says": (lambda path: edit_seal(path, colour="red"), "cannot be read"),
     "seal with no number in its recipe": (

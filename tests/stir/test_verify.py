@@ -220,7 +220,8 @@ class TestStamps:
         (tmp_path / "mine.txt").write_text("not of this workflow")
         deeper = tmp_path / "deeper"
         deeper.mkdir()
-        path, seal = path.rename(deeper / path.name), seal_path(path).rename(deeper / seal_path(path).name)
+        seal_path(path).rename(deeper / seal_path(path).name)
+        path = path.rename(deeper / path.name)
         path.write_text(json.dumps({"../mine.txt": "0" * 64}))
         assert list(verify([path])) == [path]
 
