@@ -18,6 +18,7 @@ from stir.errors import ArtifactError
 from stir.identity import Recipe
 from stir.provenance import code_version, package_versions
 
+QUARANTINE = ".quarantine"
 SEAL_KEYS = {"sha256", "size", "recipe", "key", "device", "versions", "code_version"}
 OWN_SHA256 = "seal_sha256"
 
@@ -156,3 +157,37 @@ def _no_file(path: Path) -> str:
     if path.exists():
         return f"Expected a file at {path}; there is a folder or device. Remake it."
     return f"Expected the artifact {path}; there is no such file. Run the workflow to make it."
+
+
+def set_aside(path: Path) -> Path:
+    """Move a bad artifact and its seal to a quarantine folder beside it; return where.
+
+    Nothing is deleted: what was there can be looked at.
+
+    Raises
+    ------
+    ArtifactError
+        If the file system does not let it.
+    """
+    folder = path.parent / QUARANTINE
+    try:
+        folder.mkdir(exist_ok=True)
+        number = 0
+        while os.path.lexists(folder / f"{path.name}.{number}") or os.path.lexists(folder / f"{path.name}.{number}.json"):
+            number += 1
+        place = folder / f"{path.name}.{number}"
+        _move(path, place)
+        if os.path.lexists(seal_path(path)):
+            _move(seal_path(path), place.with_name(f"{place.name}.json"))
+    except OSError as error:
+        raise ArtifactError(f"{path} is bad and cannot be moved to {folder} ({error.strerror}); move it by hand.") from error
+    return place
+
+
+def _move(path: Path, place: Path) -> None:
+    """Rename; a link goes on pointing where it points."""
+    if path.is_symlink() and not path.readlink().is_absolute():
+        place.symlink_to(path.parent.absolute() / path.readlink())
+        path.unlink()
+    else:
+        path.rename(place)

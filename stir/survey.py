@@ -6,11 +6,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from stir.artifacts import seal_path
+from stir.artifacts import QUARANTINE, seal_path
 from stir.identity import KEY_DIGITS
 from stir.publication import STAMP, stands_for
 
-QUARANTINE = ".quarantine"
 SUFFIXES = (".csv", ".h5", ".json", ".safetensors", STAMP)
 """Of artifacts; logs and benchmarks carry keys, too."""
 

@@ -5,11 +5,11 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from stir.artifacts import checked, seal_path, write_atomically
+from stir.artifacts import checked, seal_path, set_aside, write_atomically
 from stir.errors import ArtifactError
 from stir.progress import progress_bar
 from stir.publication import STAMP, altered, superseded
-from stir.survey import QUARANTINE, Survey
+from stir.survey import Survey
 
 MEMORY = Path(".snakemake/stir-verified.json")
 """What was found good by a run or by ``stir verify``, in the folder of the workflow."""
@@ -127,37 +127,3 @@ def set_bad_aside(bad: Mapping[Path, str], *, say: Callable[[str], None]) -> Non
     """
     for path, problem in bad.items():
         say(f"{problem} It was moved to {set_aside(path)}.")
-
-
-def set_aside(path: Path) -> Path:
-    """Move a bad artifact and its seal to a quarantine folder beside it; return where.
-
-    Nothing is deleted: what was there can be looked at.
-
-    Raises
-    ------
-    ArtifactError
-        If the file system does not let it.
-    """
-    folder = path.parent / QUARANTINE
-    try:
-        folder.mkdir(exist_ok=True)
-        number = 0
-        while os.path.lexists(folder / f"{path.name}.{number}") or os.path.lexists(folder / f"{path.name}.{number}.json"):
-            number += 1
-        place = folder / f"{path.name}.{number}"
-        _move(path, place)
-        if os.path.lexists(seal_path(path)):
-            _move(seal_path(path), place.with_name(f"{place.name}.json"))
-    except OSError as error:
-        raise ArtifactError(f"{path} is bad and cannot be moved to {folder} ({error.strerror}); move it by hand.") from error
-    return place
-
-
-def _move(path: Path, place: Path) -> None:
-    """Rename; a link goes on pointing where it points."""
-    if path.is_symlink() and not path.readlink().is_absolute():
-        place.symlink_to(path.parent.absolute() / path.readlink())
-        path.unlink()
-    else:
-        path.rename(place)

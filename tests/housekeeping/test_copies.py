@@ -1,33 +1,34 @@
 """A copy is one if DVC can give back the very content: in its cache, unharmed, or in a remote that is asked."""
 
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from dvc.repo import Repo
 
 from housekeeping.copies import CopiesError, dvc_copies
 from tests.housekeeping.conftest import make_unneeded
 
-
-def dvc(*arguments):
-    ran = subprocess.run([sys.executable, "-m", "dvc", *arguments], capture_output=True, text=True, check=False)
-    assert ran.returncode == 0, ran.stdout + ran.stderr
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:dvc.*")
 
 
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory):
     """A DVC repository that tracks results/iris."""
-    folder, before = tmp_path_factory.mktemp("repository"), Path.cwd()
-    os.chdir(folder)
-    dvc("init", "--no-scm", "--quiet")
-    dvc("config", "core.analytics", "false")
-    make_unneeded(folder)
-    dvc("add", "results/iris")
-    os.chdir(before)
+    folder = tmp_path_factory.mktemp("repository")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        Repo.init(no_scm=True).close()
+        make_unneeded(folder)
+        with Repo() as repo:
+            repo.add("results/iris")
     return folder
+
+
+def configure(section, **options):
+    lines = [f"    {name} = {value}" for name, value in options.items()]
+    with Path(".dvc/config").open("a", encoding="utf-8") as file:
+        file.write("\n".join([f"[{section}]", *lines, ""]))
 
 
 @pytest.fixture
@@ -73,8 +74,9 @@ def test_a_copy_that_is_gone_is_none(tracked):
 
 @pytest.mark.parametrize("link", ["symlink", "hardlink"])
 def test_a_link_into_the_cache_has_a_copy(tracked, link):
-    dvc("config", "cache.type", link)
-    dvc("checkout", "--relink")
+    configure("cache", type=link)
+    with Repo() as repo:
+        repo.checkout(relink=True)
     assert tracked.is_symlink() == (link == "symlink")
     assert held(tracked)
 
@@ -82,13 +84,14 @@ def test_a_link_into_the_cache_has_a_copy(tracked, link):
 def test_the_cache_may_lie_elsewhere(tracked, tmp_path):
     Path(".dvc/cache").rename(tmp_path / "shared")
     assert not held(tracked)
-    dvc("cache", "dir", str(tmp_path / "shared"))
+    configure("cache", dir=tmp_path / "shared")
     assert held(tracked)
 
 
 def test_a_remote_counts_if_it_is_asked(tracked, tmp_path):
-    dvc("remote", "add", "store", str(tmp_path / "store"))
-    dvc("push", "--remote", "store")
+    configure("'remote \"store\"'", url=tmp_path / "store")
+    with Repo() as repo:
+        repo.push(remote="store")
     for file in cached():
         file.unlink()
     assert not held(tracked)

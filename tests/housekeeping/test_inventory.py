@@ -9,10 +9,9 @@ import pytest
 from housekeeping.inventory import inventory
 from housekeeping.needs import experiment_files, needs_of
 from planning.plan import SUFFIXES
-from stir.artifacts import seal_path
+from stir.artifacts import seal_path, set_aside
 from stir.identity import Recipe
 from stir.survey import SUFFIXES as SURVEYED
-from stir.verification import set_aside
 from tests.housekeeping.conftest import make_unneeded, planned, stamp_files, write_experiment
 
 

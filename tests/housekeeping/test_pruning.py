@@ -6,8 +6,7 @@ from filelock import FileLock
 from housekeeping.inventory import Entry, inventory
 from housekeeping.needs import Needs, experiment_files, needs_of
 from housekeeping.pruning import LOCK, PruneError, candidates, check_known, no_run, remove, split_by_copy
-from stir.artifacts import seal_path
-from stir.verification import set_aside
+from stir.artifacts import seal_path, set_aside
 from tests.housekeeping.conftest import make_unneeded, planned, write_experiment
 
 

@@ -6,12 +6,12 @@ import os
 import pytest
 
 from stir import artifacts, verification
-from stir.artifacts import seal_path, sha256_of
+from stir.artifacts import seal_path, set_aside, sha256_of
 from stir.errors import ArtifactError
 from stir.identity import Recipe
 from stir.publication import stamp
 from stir.survey import sealed_files
-from stir.verification import set_aside, verify
+from stir.verification import verify
 from tests.stir.sealed import edit_seal, flip_a_bit, seal_one
 
 
