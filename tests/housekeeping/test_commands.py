@@ -13,6 +13,7 @@ from filelock import FileLock
 from housekeeping import commands
 from housekeeping.commands import cache
 from housekeeping.pruning import LOCK
+from stir.artifacts import seal_path, set_aside
 from tests.housekeeping.conftest import make, make_unneeded, planned, write_experiment
 from tests.housekeeping.test_pruning import files
 
@@ -135,6 +136,19 @@ class TestPrune:
         assert not older.exists()
         assert "DVC holds no copy of them, so they stay" in result.output
         assert old.name in result.output.split("so they stay")[1].split("\n\n")[0]
+
+    def test_every_file_of_an_artifact_must_be_held(self, made, copies):
+        old = make_unneeded(made)
+        copies.append(seal_path(old))
+        stir_cache("prune", "--yes")
+        assert old.exists()
+        assert seal_path(old).exists()
+
+    def test_nobody_is_asked_for_leftovers(self, made):
+        place = set_aside(make_unneeded(made))
+        assert stir_cache("prune", "--yes").output == "Nothing to remove.\n"
+        assert stir_cache("prune", "--yes", "--leftovers").exit_code == 0
+        assert not place.exists()
 
     def test_removes_also_that_if_told_so(self, made, copies):
         old = make_unneeded(made)

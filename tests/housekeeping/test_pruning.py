@@ -5,8 +5,8 @@ from filelock import FileLock
 
 from housekeeping.inventory import Entry, inventory
 from housekeeping.needs import Needs, experiment_files, needs_of
-from housekeeping.pruning import LOCK, PruneError, candidates, check_known, no_run, remove, split_by_copy
-from stir.artifacts import seal_path, set_aside
+from housekeeping.pruning import LOCK, PruneError, candidates, check_known, no_run, remove
+from stir.artifacts import set_aside
 from tests.housekeeping.conftest import make_unneeded, planned, write_experiment
 
 
@@ -82,20 +82,6 @@ class TestRemove:
         with pytest.raises(PruneError, match="Expected a file in data/ or results/"):
             remove(Entry(file, "artifact", "?", (file,), 1, 0))
         assert (made / file).exists()
-
-
-class TestCopies:
-    def test_every_file_of_an_artifact_must_be_held(self, made):
-        old = make_unneeded(made).relative_to(made)
-        entries = chosen()
-        assert split_by_copy(entries, lambda file: True) == (entries, [])
-        assert split_by_copy(entries, lambda file: file != seal_path(old)) == ([], entries)
-        assert split_by_copy(entries, lambda file: file != old) == ([], entries)
-
-    def test_nobody_is_asked_for_leftovers(self, made):
-        set_aside(make_unneeded(made))
-        entries = chosen(leftovers=True)
-        assert split_by_copy(entries, lambda file: pytest.fail("asked")) == (entries, [])
 
 
 class TestNotKnown:

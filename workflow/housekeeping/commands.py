@@ -12,7 +12,7 @@ from housekeeping.copies import dvc_copies
 from housekeeping.inventory import Entry, inventory
 from housekeeping.listing import SORTS, records, size_text, table_text, totals_text
 from housekeeping.needs import Needs, experiment_files, needs_of
-from housekeeping.pruning import candidates, check_known, no_run, remove, split_by_copy
+from housekeeping.pruning import candidates, check_known, is_kept_by_dvc, no_run, remove
 from stir.errors import StirError
 from stir.progress import progress_bar
 
@@ -76,13 +76,15 @@ def prune(others: tuple[Path, ...], without_copy: bool, leftovers: bool, remote:
 
 
 def _with_copies(entries: Sequence[Entry], remote: str | None) -> tuple[list[Entry], list[Entry]]:
-    """Split entries by whether DVC holds them, with the time left."""
-    going: list[Entry] = []
+    """Split entries by whether DVC holds them, and show the time left. Of leftovers it never does, so they just go."""
+    asked = [entry for entry in entries if is_kept_by_dvc(entry)]
+    going = [entry for entry in entries if not is_kept_by_dvc(entry)]
     staying: list[Entry] = []
-    with dvc_copies(remote) as has_copy, progress_bar("asking DVC", len(entries), unit="entry", delay=3) as bar:
-        for entry in entries:
-            held, not_held = split_by_copy([entry], has_copy)
-            going, staying = going + held, staying + not_held
+    if not asked:
+        return going, staying
+    with dvc_copies(remote) as has_copy, progress_bar("asking DVC", len(asked), unit="entry", delay=3) as bar:
+        for entry in asked:
+            (going if all(map(has_copy, entry.files)) else staying).append(entry)
             bar.update()
     return going, staying
 

@@ -1,12 +1,11 @@
 """What may go, and its removal."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from housekeeping.copies import HasCopy
 from housekeeping.inventory import ARTIFACT, FOLDERS_OF_ARTIFACTS, UNSEALED, Entry
 from housekeeping.needs import EXPERIMENTS, Needs
 from planning.plan import FOLDERS
@@ -62,15 +61,13 @@ def candidates(entries: Iterable[Entry], *, leftovers: bool) -> list[Entry]:
     leftovers : bool
         Whether what is no artifact counts: set aside, half written, interrupted and needed no more.
     """
-    kinds = {ARTIFACT, UNSEALED}
-    chosen = [entry for entry in entries if not entry.needed_by and (leftovers or entry.kind in kinds)]
+    chosen = [entry for entry in entries if not entry.needed_by and (leftovers or is_kept_by_dvc(entry))]
     return [entry for entry in chosen if all(map(_in_the_cache, entry.files))]
 
 
-def split_by_copy(entries: Sequence[Entry], has_copy: HasCopy) -> tuple[list[Entry], list[Entry]]:
-    """Return entries of which DVC holds every file, and those of which it does not. Leftovers are never asked for."""
-    held = {entry.path: entry.kind not in (ARTIFACT, UNSEALED) or all(map(has_copy, entry.files)) for entry in entries}
-    return [entry for entry in entries if held[entry.path]], [entry for entry in entries if not held[entry.path]]
+def is_kept_by_dvc(entry: Entry) -> bool:
+    """Return whether an entry is of the kinds that DVC keeps; leftovers it ignores."""
+    return entry.kind in (ARTIFACT, UNSEALED)
 
 
 def remove(entry: Entry) -> None:
