@@ -188,5 +188,5 @@ def test_no_row_is_lost_whose_key_looks_like_a_number(tmp_path):
 
 
 def test_scores_of_a_model_that_is_not_named_are_refused():
-    with pytest.raises(InvalidInputError, match="got also those of {'c2'}"):
+    with pytest.raises(InvalidInputError, match=r"got also those of \{'c2'\}"):
         score_table([scores_of(reference) for reference in ("c0", "c1", "c2")], MODELS[:2])

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stir.artifacts import checked, sealed_files
+from stir.artifacts import checked
 from stir.publication import stamped
+from stir.survey import sealed_files
 from tests.experiment_files import edited, write_yaml
 from tests.workflow.snakemake import PROFILE, contents, dry_run, planned, snakemake
 
