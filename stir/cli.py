@@ -33,8 +33,12 @@ def make(stage: str, recipe: str, output: Path, inputs: tuple[str, ...], source:
     for text in inputs:
         role, _, path = text.partition("=")
         by_role.setdefault(role, []).append(Path(path))
-    with _plain_errors(), progress_of(f"{output.parent.name}/{output.stem}"):
-        stage_module(stage).make(Job(_recipe(recipe), output, by_role, device, source))
+    with (
+        _plain_errors(),
+        progress_of(f"{output.parent.name}/{output.stem}"),
+        Job(_recipe(recipe), output, by_role, device, source).holding_its_gpu() as job,
+    ):
+        stage_module(stage).make(job)
 
 
 def _recipe(text: str) -> Recipe:

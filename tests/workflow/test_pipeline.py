@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from stir.artifacts import checked, sealed_files
+from stir.provenance import processor
 from tests.experiment_files import edited, write_yaml
 from tests.workflow.snakemake import PROFILE, contents, dry_run, planned, snakemake
 
@@ -119,6 +120,7 @@ class TestOneRun:
         for file in sealed_files([finished / "data", finished / "results"]):
             seal = json.loads(file.with_name(f"{file.name}.json").read_text())
             assert seal["device"] == "cpu"
+            assert seal["device_kind"].startswith(processor())
             assert "torch" in seal["versions"]
 
 

@@ -18,6 +18,8 @@ rule checkpoint:
     benchmark:
         "results/benchmarks/checkpoint/{name}.tsv"
     threads: PLAN.threads
+    resources:
+        gpu=GPU,
     params:
         arguments=arguments(CHECKPOINT),
     shell:

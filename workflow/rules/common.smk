@@ -17,12 +17,16 @@ sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
 
 from planning.progress import RunProgress
 from planning.start import start
+from running.gpus import gpus_per_job, limit_to_this_node
 from stir.errors import StirError
 
 MAIN_PROCESS = workflow.exec_mode == ExecMode.DEFAULT
 
 try:
     PLAN = start(config, main_process=MAIN_PROCESS)
+    GPU = gpus_per_job(config.get("device", "auto"))
+    if MAIN_PROCESS:
+        limit_to_this_node(workflow, GPU)
 except StirError as error:
     sys.exit(f"error: {error}")
 

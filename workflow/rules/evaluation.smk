@@ -18,6 +18,8 @@ rule evaluation:
     benchmark:
         "results/benchmarks/evaluation/{name}.tsv"
     threads: PLAN.threads
+    resources:
+        gpu=GPU,
     params:
         arguments=arguments(EVALUATION),
     shell:

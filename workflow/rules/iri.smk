@@ -18,6 +18,8 @@ rule iri:
     benchmark:
         "results/benchmarks/iri/{name}.tsv"
     threads: PLAN.threads
+    resources:
+        gpu=GPU,
     params:
         arguments=arguments(IRI),
     shell:

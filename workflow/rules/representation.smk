@@ -18,6 +18,8 @@ rule representation:
     benchmark:
         "results/benchmarks/representation/{name}.tsv"
     threads: PLAN.threads
+    resources:
+        gpu=GPU,
     params:
         arguments=arguments(REPRESENTATION),
     shell:
