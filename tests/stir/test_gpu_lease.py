@@ -23,6 +23,7 @@ import os, subprocess, sys, time
 from pathlib import Path
 from stir.gpu_lease import gpus, leased_gpu
 folder = Path(sys.argv[1])
+CHILD = "import os, sys; print(os.getpid(), flush=True); sys.stdin.read(); os._exit(0)"
 """
 
 
@@ -94,8 +95,8 @@ class TestEightProcessesOnThreeGpus:
 
 
 CHILDREN = {
-    "forked": "child = os.fork() or (sys.stdin.read(), os._exit(0))",
-    "started": "child = subprocess.Popen([sys.executable, '-c', 'import sys; sys.stdin.read()'], close_fds=False).pid",
+    "forked": "os.fork() or os._exit(exec(CHILD))",
+    "started": "subprocess.Popen([sys.executable, '-c', CHILD], close_fds=False)",
 }
 
 
@@ -121,7 +122,6 @@ class TestALeaseEnds:
         text = f"""
         with leased_gpu(gpus(), folder=folder):
             {CHILDREN[how]}
-            print(child, flush=True)
             time.sleep(600)
         """
         with program(tmp_path, text) as holder:
@@ -143,13 +143,13 @@ class TestALeaseEnds:
 class TestWaiting:
     @pytest.fixture
     def slept(self, tmp_path, monkeypatch):
-        """Both GPUs are taken; one is given back during the third sleep. Time passes by sleeping only."""
+        """Both GPUs are taken; one is given back during the fourth sleep. Time passes by sleeping only."""
         both = [gpu_lease._lock_if_free(tmp_path / f"{device}.lock") for device in ("0", "1")]
         slept = []
 
         def sleep(seconds):
-            slept.append(8)
-            if len(slept) == 3:
+            slept.append(6)
+            if len(slept) == 4:
                 both[1].release()
 
         monkeypatch.setattr(time, "sleep", sleep)
@@ -160,9 +160,9 @@ class TestWaiting:
     def test_is_said_about_every_ten_seconds_and_what_it_ended_with(self, tmp_path, slept, capsys):
         with leased_gpu(["0", "1"], what="iris/x", folder=tmp_path) as device:
             assert device == "1"
-        assert len(slept) == 3
+        assert len(slept) == 4
         assert capsys.readouterr().err.splitlines() == [
-            "iris/x: waiting for one of 2 GPUs, 16 s so far",
+            "iris/x: waiting for one of 2 GPUs, 12 s so far",
             "iris/x: on GPU 1",
         ]
 
