@@ -90,6 +90,13 @@ def test_make_refuses_an_altered_input(tmp_path):
     assert "SHA-256 differs" in message
 
 
+def test_make_on_a_gpu_is_refused_where_there_is_none(tmp_path, monkeypatch):
+    monkeypatch.setenv("STIR_GPUS", "")
+    recipe = Recipe("evaluation", 1, {})
+    arguments = ("--recipe", recipe.to_json(), "--output", tmp_path / f"x-{recipe.key}.json", "--device", "cuda")
+    assert "Expected a GPU, since the device is cuda" in refused(stir("make", "evaluation", *arguments))
+
+
 def test_make_refuses_an_unknown_stage(tmp_path):
     result = stir("make", "datasets", "--recipe", DATASET.to_json(), "--output", tmp_path / "x.h5")
     assert result.exit_code == 2

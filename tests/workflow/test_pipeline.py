@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stir.artifacts import checked, sealed_files
-from stir.provenance import processor
+from stir.artifacts import checked, read_seal, sealed_files
+from stir.provenance import device_kind, processor
 from tests.experiment_files import edited, write_yaml
 from tests.workflow.snakemake import PROFILE, contents, dry_run, planned, snakemake
 
@@ -122,6 +122,9 @@ class TestOneRun:
             assert seal["device"] == "cpu"
             assert seal["device_kind"].startswith(processor())
             assert "torch" in seal["versions"]
+        for stage in ("checkpoint", "evaluation", "iri", "representation", "score"):
+            for path in planned(finished).stage_paths(stage):
+                assert read_seal(finished / path)["device_kind"] == device_kind("cpu"), "the vector instructions are named, too"
 
 
 class TestOnceIsEnough:
