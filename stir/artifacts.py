@@ -17,7 +17,7 @@ from typing import Any
 
 from stir.errors import ArtifactError
 from stir.identity import Recipe
-from stir.provenance import code_version, package_versions
+from stir.provenance import code_version, package_versions, processor
 
 QUARANTINE = ".quarantine"
 SEAL_KEYS = {"sha256", "size", "recipe", "key", "device", "versions", "code_version"}
@@ -36,10 +36,26 @@ def sha256_of(path: Path) -> str:
 
 
 @contextlib.contextmanager
-def sealing(path: Path, recipe: Recipe, *, device: str = "cpu") -> Iterator[Path]:
+def sealing(path: Path, recipe: Recipe, *, device: str = "cpu", device_kind: str | None = None) -> Iterator[Path]:
     """Give a temporary path to write to; seal it and rename it to ``path`` at the end.
 
     Nothing appears under the final name if the block raises.
+
+    Parameters
+    ----------
+    path : Path
+        The artifact's final name.
+    recipe : Recipe
+        What it is made by.
+    device : str
+        What it was computed on, ``"cpu"`` or ``"cuda"``.
+    device_kind : str, optional
+        Which kind of device that is; the processor if it is not given.
+
+    Yields
+    ------
+    Path
+        Where to write.
 
     Raises
     ------
@@ -64,6 +80,7 @@ def sealing(path: Path, recipe: Recipe, *, device: str = "cpu") -> Iterator[Path
             "recipe": json.loads(recipe.to_json()),
             "key": recipe.key,
             "device": device,
+            "device_kind": device_kind or processor(),
             "versions": package_versions(),
             "code_version": code_version(),
         }

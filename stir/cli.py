@@ -50,9 +50,9 @@ def _make(job: Job) -> None:
     stage, began = job.recipe.stage, time.perf_counter()
     import_for(stage)
     imported = time.perf_counter() - began
-    with storing(job.output), measured(job.benchmark) as cost:
+    with job.holding_its_gpu() as equipped, storing(job.output), measured(job.benchmark) as cost:
         cost.import_s = imported
-        stage_module(stage).make(job)
+        stage_module(stage).make(equipped)
 
 
 @main.command()

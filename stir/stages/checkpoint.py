@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from stir.stages.job import Job
+from stir.stages.job import Job, computed_on
 
 if TYPE_CHECKING:
     from torch import nn
@@ -24,7 +24,7 @@ def make(job: Job) -> None:
         model, losses = _trained(job, architecture, str(device))
     else:
         model, losses = _taken(job, architecture), []
-    with sealing(job.output, job.recipe, device=str(device)) as path:
+    with sealing(job.output, job.recipe, **computed_on(device)) as path:
         save_model(path, model, architecture, {"recipe": job.recipe.to_json(), "training_losses": losses})
 
 

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from stir.stages.job import Job
+from stir.stages.job import Job, computed_on
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,8 +45,8 @@ def make(job: Job) -> None:
             progress=True,
             snapshot=snapshot,
         )
-        with sealing(job.output, job.recipe, device=str(device)) as path:
-            write_arrays(path, _arrays(inversion), job.recipe, device=str(device))
+        with sealing(job.output, job.recipe, **computed_on(device)) as path:
+            write_arrays(path, _arrays(inversion), job.recipe, **computed_on(device))
     snapshot.discard()
 
 

@@ -10,6 +10,7 @@ from stir import artifacts
 from stir.artifacts import checked, read_seal, seal_path, sealing, sha256_of, write_atomically
 from stir.errors import ArtifactError
 from stir.identity import Recipe
+from stir.provenance import processor
 from stir.verification import verify
 from tests.stir.sealed import CONTENT, edit_seal, flip_a_bit, seal_one
 
@@ -32,6 +33,7 @@ class TestSealing:
         assert (seal["size"], seal["sha256"]) == (len(CONTENT), sha256_of(path))
         assert Recipe(**seal["recipe"]).key == seal["key"] == path.stem[-10:]
         assert seal["device"] == "cuda"
+        assert seal["device_kind"] == processor()
         assert {"python", "torch", "numpy", "stir"} <= seal["versions"].keys()
         assert seal["code_version"]
 

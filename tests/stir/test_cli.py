@@ -129,6 +129,12 @@ def test_make_refuses_an_altered_input(tmp_path):
     assert "SHA-256 differs" in message
 
 
+def test_make_on_a_gpu_is_refused_where_there_is_none(tmp_path, monkeypatch):
+    monkeypatch.setenv("STIR_GPUS", "")
+    message = refused(make(EVALUATION, tmp_path / f"x-{EVALUATION.key}.json", device="cuda"))
+    assert "Expected a GPU, since the device is cuda" in message
+
+
 def test_verify_counts_good_ones(tmp_path):
     for layer in ("stage1", "stage2"):
         seal_one(tmp_path / layer, layer)

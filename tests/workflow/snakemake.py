@@ -39,7 +39,7 @@ class Ran:
 def snakemake(folder, experiment, *arguments, config=()):
     """Run Snakemake in a folder, with the package and the workflow beside these tests."""
     command = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", folder, *arguments]
-    command += [] if "--workflow-profile" in arguments else ["--cores", "2"]
+    command += [] if {"--workflow-profile", "--cores"} & set(arguments) else ["--cores", "2"]
     command += ["--config", f"experiment={experiment}", "device=cpu", *config]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     ran = subprocess.run(

@@ -4,12 +4,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from housekeeping.inventory import ARTIFACT, FOLDERS_OF_ARTIFACTS, UNSEALED, Entry
 from housekeeping.needs import EXPERIMENTS, Needs
 from planning.artifact import FOLDERS
-from running.folder import LOCK
+from running.folder import LOCK, alone_in_folder
 from stir.errors import StirError
 
 
@@ -26,12 +24,10 @@ def no_run() -> Iterator[None]:
     PruneError
         If one is under way.
     """
-    LOCK.parent.mkdir(exist_ok=True)
-    try:
-        with FileLock(LOCK, timeout=0):
-            yield
-    except Timeout:
-        raise PruneError(f"A run is under way in {Path.cwd()} ({LOCK} is held). Prune when it has ended.") from None
+    with alone_in_folder() as alone:
+        if not alone:
+            raise PruneError(f"A run is under way in {Path.cwd()} ({LOCK} is held). Prune when it has ended.")
+        yield
 
 
 def check_known(needs: Needs) -> None:

@@ -22,6 +22,7 @@ from planning.progress import RunProgress
 from planning.start import start
 from running.client import ADDRESS
 from running.folder import enter_folder
+from running.gpus import gpus_per_job, limit_to_this_node
 from running.owner import OWNER
 from stir.errors import StirError
 from stir.storage import check_writable
@@ -32,6 +33,9 @@ try:
     if MAIN_PROCESS:
         enter_folder()
     PLAN = start(config, main_process=MAIN_PROCESS)
+    GPU = gpus_per_job(config.get("device", "auto"))
+    if MAIN_PROCESS:
+        limit_to_this_node(workflow, GPU)
 except StirError as error:
     sys.exit(f"error: {error}")
 
