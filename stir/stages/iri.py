@@ -24,9 +24,7 @@ def make(job: Job) -> None:
 
     settings, device = job.settings, job.torch_device()
     model = read_model(checked(job.one("checkpoint"))).to(device)
-    # Next to the output, named so that neither git nor DVC takes it up.
-    snapshot = Snapshot(job.output.with_name(f".{job.output.name}.snapshot.tmp"))
-    snapshot.path.parent.mkdir(parents=True, exist_ok=True)
+    snapshot = Snapshot(job.snapshot_path())
     with opened_images(job.one("dataset"), "test", first=settings["n_images"]) as (images, labels):
         inversion = invert(
             model,

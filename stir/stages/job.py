@@ -94,6 +94,11 @@ class Job:
         else:
             yield replace(self, device_name="cpu")
 
+    def snapshot_path(self) -> Path:
+        """Return where the state of the work is kept: next to the output, named so that neither git nor DVC takes it up."""
+        self.output.parent.mkdir(parents=True, exist_ok=True)
+        return self.output.with_name(f".{self.output.name}.snapshot.tmp")
+
     def torch_device(self) -> "torch.device":
         """Set threads and determinism, and return the device to compute on."""
         import torch
