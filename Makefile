@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 SNAKEMAKE := $(BIN)/snakemake --workflow-profile workflow/profiles/default
 EXPERIMENT ?= quickstart
 
-.PHONY: run test lint readme bench-quickstart bench-inversion bench-inversion-full bench-memory bench-agreement
+.PHONY: run test lint readme bench-scale bench-quickstart bench-inversion bench-inversion-full bench-memory bench-agreement
 .PHONY: bench-similarity peers check-python clean
 
 run: $(VENV)/.installed
@@ -26,6 +26,9 @@ lint: $(VENV)/.installed
 # Render the numbers and figures of README.md from the last `make run`.
 readme: $(VENV)/.installed
 	$(BIN)/python docs/quickstart.py
+
+bench-scale: $(VENV)/.installed
+	$(BIN)/python benchmarks/scale.py $(ARGUMENTS)
 
 bench-quickstart: $(VENV)/.installed
 	$(BIN)/python benchmarks/quickstart.py
