@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 SNAKEMAKE := $(BIN)/snakemake --workflow-profile workflow/profiles/default
 EXPERIMENT ?= quickstart
 
-.PHONY: run test test-all lint readme bench-overhead bench-inversion bench-inversion-full bench-memory bench-agreement
+.PHONY: run test test-all lint readme bench-overhead bench-scale bench-inversion bench-inversion-full bench-memory bench-agreement
 .PHONY: bench-similarity peers check-python clean
 
 run: $(VENV)/.installed
@@ -33,6 +33,9 @@ readme: $(VENV)/.installed
 
 bench-overhead: $(VENV)/.installed
 	$(BIN)/python benchmarks/overhead.py
+
+bench-scale: $(VENV)/.installed
+	$(BIN)/python benchmarks/scale.py $(ARGUMENTS)
 
 # These take their images from the folder or archive that STIR_CIFAR10_JPEG names.
 bench-inversion: $(VENV)/.installed

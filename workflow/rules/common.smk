@@ -20,6 +20,7 @@ sys.path.insert(0, str(WORKFLOW))
 
 from planning.progress import RunProgress
 from planning.start import start
+from planning.waiting import Waiting
 from running.client import ADDRESS
 from running.folder import enter_folder
 from running.gpus import gpus_per_job, limit_to_this_node
@@ -59,18 +60,20 @@ onstart:
         sys.exit(f"error: {error}")
 
 
+WAITING = Waiting(PLAN)
+
+
 def made_from(pattern):
-    """Return the input function of a rule: what the plan says a missing output is made from."""
+    """Return the input function of a rule: what a missing output waits for."""
 
     def inputs(wildcards):
         settings = workflow.dag_settings
         # There are no settings yet when this file is read, and they are not yet used here.
         settings.rerun_triggers = frozenset({RerunTrigger.MTIME})
-        forced = settings.forceall or settings.forcetargets or settings.forcerun
         path = pattern.format(**wildcards)
-        if Path(path).exists() and not forced:
-            return []
-        return ancient(PLAN.by_path[path].input_paths())
+        if settings.forceall or settings.forcetargets or settings.forcerun:
+            return ancient(PLAN.by_path[path].input_paths())
+        return [] if WAITING.is_there(path) else WAITING.waits_for(path)
 
     return inputs
 
