@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import json
 import os
+import secrets
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -20,8 +21,9 @@ from stir.identity import Recipe
 from stir.provenance import code_version, package_versions, processor
 
 QUARANTINE = ".quarantine"
-SEAL_KEYS = {"sha256", "size", "recipe", "key", "device", "versions", "code_version"}
 OWN_SHA256 = "seal_sha256"
+OLD_KEYS = {"sha256", "size", "recipe", "key", "device", "versions", "code_version"}
+"""Of seals that were written before they had a SHA-256 of their own; they are as good as they were."""
 
 
 def seal_path(path: Path) -> Path:
@@ -68,7 +70,7 @@ def sealing(path: Path, recipe: Recipe, *, device: str = "cpu", device_kind: str
             "Plan and job disagree: run from one checkout, with one version of the package."
         )
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
+    temporary = path.with_name(f".{path.stem}.{_token()}.tmp{path.suffix}")
     try:
         yield temporary
         if not temporary.is_file():
@@ -93,7 +95,7 @@ def sealing(path: Path, recipe: Recipe, *, device: str = "cpu", device_kind: str
 def write_atomically(path: Path, text: str) -> None:
     """Write text to a file that appears whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{_token()}.tmp")
     try:
         temporary.write_text(text, encoding="utf-8")
         _flush(temporary)
@@ -104,13 +106,18 @@ def write_atomically(path: Path, text: str) -> None:
 
 def copy_atomically(source: Path, path: Path) -> None:
     """Copy a file; the copy appears whole or not at all, and replaces a link by a file."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{_token()}.tmp")
     try:
         shutil.copyfile(source, temporary)
         _flush(temporary)
         temporary.rename(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _token() -> str:
+    """Return what no other writer has, on whatever machine of a shared file system."""
+    return f"{os.getpid()}-{secrets.token_hex(4)}"
 
 
 def _flush(path: Path) -> None:
@@ -140,8 +147,7 @@ def read_seal(path: Path) -> dict[str, Any]:
         text = seal_path(path).read_bytes().decode("utf-8")
         seal = json.loads(text)
         Recipe.from_json(json.dumps(seal["recipe"], allow_nan=False))
-        # Seals that were written before they had a SHA-256 of their own are as good as they were.
-        if seal.keys() - {OWN_SHA256} == SEAL_KEYS and text == (seal_text(seal) if OWN_SHA256 in seal else _dumped(seal)):
+        if text == (seal_text(seal) if OWN_SHA256 in seal else _dumped(seal)) and seal.keys() >= OLD_KEYS:
             return seal
     except FileNotFoundError:
         raise ArtifactError(f"{path} has no seal {seal_path(path).name}; remake it.") from None
