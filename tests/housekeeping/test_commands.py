@@ -8,12 +8,15 @@ from contextlib import contextmanager
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from dvc.repo import Repo
 from filelock import FileLock
 
 from housekeeping import commands
 from housekeeping.commands import cache
 from housekeeping.pruning import LOCK
 from stir.artifacts import seal_path, set_aside
+from stir.survey import sealed_files
+from stir.verification import verify
 from tests.housekeeping.conftest import make, make_unneeded, planned, write_experiment
 from tests.housekeeping.test_pruning import files
 
@@ -114,11 +117,11 @@ class TestPrune:
         assert "Removed 1 entries" in result.output
         assert files(made) == before
 
-    @pytest.mark.parametrize("how", [{"answer": "n\n"}, {"answer": "\n"}, {"answer": ""}, {"option": "--dry-run"}])
+    @pytest.mark.parametrize("how", [{"answer": "n\n"}, {"answer": "\n"}, {"answer": ""}, {"options": ["--dry-run", "--yes"]}])
     def test_removes_nothing_unless_told_so(self, made, copies, how):
         make_unneeded(made)
         before = files(made)
-        result = stir_cache("prune", *([how["option"]] if "option" in how else []), answer=how.get("answer"))
+        result = stir_cache("prune", *how.get("options", []), answer=how.get("answer"))
         assert "No experiment needs these" in result.output
         assert files(made) == before
 
@@ -203,3 +206,21 @@ class TestPrune:
 
     def test_nothing_to_do_is_said(self, made, copies):
         assert stir_cache("prune").output == "Nothing to remove.\n"
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:dvc.*")
+def test_what_was_pruned_comes_back_from_dvc_as_it_was(made, tiny):
+    with Repo.init(no_scm=True) as repo:
+        repo.add(["data", "results"])
+    before = {file: file.read_bytes() for file in files(made)}
+    uncopied = make_unneeded(made)
+    write_experiment(made, "tiny", {**tiny, "layers": ["stage3"]})
+    result = stir_cache("prune", "--yes")
+    assert result.exit_code == 0, result.output
+    after = set(files(made))
+    assert uncopied in after
+    assert 0 < len(after) < len(before)
+    assert verify(sealed_files([made / "data", made / "results"])) == {}
+    with Repo() as repo:
+        repo.checkout(force=True)
+    assert {file: file.read_bytes() for file in files(made)} == before

@@ -57,9 +57,8 @@ CONTENT_KINDS = {"truncated": truncate, "bit flipped": flip_one_bit, "emptied": 
 KINDS = (*CONTENT_KINDS, "replaced", "replaced with its seal", "seal deleted")
 
 
-def corrupt(group, others, kind, generator):
-    """Harm one random file of a group, in a way that changes it; return what was done."""
-    file = group.members[int(generator.integers(len(group.members)))]
+def corrupt(group, file, others, kind, generator):
+    """Harm one file of a group, in a way that changes it; some kinds choose which. Return what was done."""
     if kind == "seal deleted":
         seal_path(group.artifact).unlink()
         return Corruption(kind, seal_path(group.artifact), group.artifact, None)
@@ -88,7 +87,11 @@ def corrupt_some(folder, number, generator):
     victims = [everything[place] for place in generator.permutation(len(everything))[:number]]
     spared = [group for group in everything if group not in victims]
     kinds = [KINDS[place] for place in generator.permutation(len(KINDS))]
-    return [corrupt(victim, spared, kinds[place % len(kinds)], generator) for place, victim in enumerate(victims)]
+    files = [victim.members[int(generator.integers(len(victim.members)))] for victim in victims]
+    return [
+        corrupt(victim, file, spared, kinds[place % len(kinds)], generator)
+        for place, (victim, file) in enumerate(zip(victims, files, strict=True))
+    ]
 
 
 def noticed(corruption, text):

@@ -78,9 +78,9 @@ def remove(entry: Entry) -> None:
 
 
 def _in_the_cache(file: Path) -> bool:
-    """Return whether a file lies in data/ or results/, and no linked folder on the way leads elsewhere."""
+    """Return whether a file lies in data/ or results/, wherever links within them lead."""
     folder = file.parent.resolve()
-    return any(file.is_relative_to(top) and folder.is_relative_to(top.resolve()) for top in FOLDERS_OF_ARTIFACTS)
+    return any(folder.is_relative_to(top.resolve()) for top in FOLDERS_OF_ARTIFACTS)
 
 
 def _remove_empty(folder: Path) -> None:
