@@ -22,6 +22,7 @@ ONE_OF_EACH = {
     "score": ("seal deleted", 1),
     "table": ("bit flipped", 2),
     "figure": ("replaced", 2),
+    "publication": ("emptied", 2),
 }
 
 
