@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 SNAKEMAKE := $(BIN)/snakemake --workflow-profile workflow/profiles/default
 EXPERIMENT ?= quickstart
 
-.PHONY: run test lint readme bench-quickstart bench-inversion bench-inversion-full bench-memory bench-agreement
+.PHONY: run test test-slurm lint readme bench-quickstart bench-inversion bench-inversion-full bench-memory bench-agreement
 .PHONY: bench-similarity peers check-python clean
 
 run: $(VENV)/.installed
@@ -15,6 +15,12 @@ run: $(VENV)/.installed
 
 test: $(VENV)/.installed lint
 	$(BIN)/python -m pytest
+
+# The tests on a real SLURM, which they start: as root, with slurm-wlm and munge installed. ARGUMENTS='-m long' for the long ones.
+# It is asked for by STIR_TEST_SLURM=1, since it writes /etc/slurm.
+test-slurm: $(VENV)/.installed
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt -e '.[workflow,dev,cluster]'
+	$(BIN)/python -m pytest tests/workflow/slurm $(ARGUMENTS)
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .

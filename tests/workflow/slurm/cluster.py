@@ -9,6 +9,7 @@ import shutil
 import socket
 import subprocess
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 CONFIGURATION = Path("/etc/slurm")
@@ -28,7 +29,9 @@ def reason_against():
     if os.geteuid() != 0:
         return "SLURM's daemons are started by root alone"
     missing = [name for name in (*DAEMONS, "sbatch", "setpriv") if not shutil.which(name)]
-    return f"not installed: {', '.join(missing)} (apt-get install slurm-wlm munge)" if missing else ""
+    if missing:
+        return f"not installed: {', '.join(missing)} (apt-get install slurm-wlm munge)"
+    return "" if find_spec("snakemake_executor_plugin_slurm") else "Snakemake cannot submit (pip install -e '.[cluster]')"
 
 
 class Cluster:
