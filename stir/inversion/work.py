@@ -93,7 +93,8 @@ class Work:
         if resumed is not None:
             rows = descent.rows_type(**{name: value.to(device) for name, value in resumed["rows"].items()})
             waiting = resumed["waiting"].to(device)
-        with progress_bar("inverting", len(self.task.references), unit="image", show=progress) as bar:
+        what = "inverting" if resumed is None else "inverting, from a snapshot"
+        with progress_bar(what, len(self.task.references), unit="image", show=progress) as bar:
             run(
                 InversionProblem(exact or self.represent_batch),
                 descent,
