@@ -14,6 +14,8 @@ from stir.artifacts import checked, copy_atomically, read_seal, seal_path, seali
 from stir.errors import ArtifactError
 from stir.identity import Recipe
 
+STAMP = ".stamp"
+
 
 def keyed_folder(path: Path) -> Path:
     """Return the folder of the files that the stamp of a table or figure stands for."""
@@ -33,15 +35,18 @@ def drop_stamp(path: Path) -> None:
     seal_path(path).unlink(missing_ok=True)
 
 
-def unmatched(path: Path) -> list[Path]:
-    """Return the files of a stamp that are absent or have another content.
+def stands_for(path: Path) -> dict[Path, str]:
+    """Return the files that a stamp names, whether they are there or not, and their SHA-256; none if it cannot be read."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return {path.parent.parent / name: sha256 for name, sha256 in content.items()} if isinstance(content, dict) else {}
 
-    Raises
-    ------
-    ArtifactError
-        If the stamp itself is bad.
-    """
-    return [file for file, sha256 in _content(path).items() if not file.is_file() or sha256_of(file) != sha256]
+
+def altered(path: Path) -> list[Path]:
+    """Return the files that a stamp names and that are absent, unreadable, or have another content."""
+    return [file for file, sha256 in stands_for(path).items() if _sha256(file) != sha256]
 
 
 def stamped(path: Path) -> dict[str, Path]:
@@ -52,9 +57,10 @@ def stamped(path: Path) -> dict[str, Path]:
     ArtifactError
         If the stamp is bad, or a file is absent or has another content.
     """
-    for file in unmatched(path):
+    checked(path)
+    for file in altered(path):
         raise ArtifactError(f"{file} is not the one that {path.name} stands for; run the workflow to make it again.")
-    return {file.name: file for file in _content(path)}
+    return {file.name: file for file in stands_for(path)}
 
 
 def publish(path: Path, recipe: Recipe, stamps: Iterable[Path]) -> list[str]:
@@ -96,15 +102,9 @@ def publish(path: Path, recipe: Recipe, stamps: Iterable[Path]) -> list[str]:
     return said
 
 
-def _content(path: Path) -> dict[Path, str]:
-    """Read a stamp: file -> SHA-256."""
-    content: dict[str, str] = json.loads(checked(path).read_text(encoding="utf-8"))
-    return {path.parent.parent / name: sha256 for name, sha256 in content.items()}
-
-
 def _stamps(root: Path, experiment: str) -> Iterator[Path]:
     """Find the good stamps of an experiment, whatever its settings were."""
-    for path in sorted(root.glob("*/*.stamp")):
+    for path in sorted(root.glob(f"*/*{STAMP}")):
         try:
             if read_seal(checked(path))["recipe"]["settings"].get("experiment") == experiment:
                 yield path
@@ -116,7 +116,15 @@ def _published_digests(stamps: Iterable[Path]) -> dict[Path, set[str]]:
     """Return place without a key -> SHA-256 of everything that was, or may have been, copied there."""
     digests: dict[Path, set[str]] = defaultdict(set)
     for path in stamps:
-        for file, sha256 in _content(path).items():
+        for file, sha256 in stands_for(path).items():
             place = path.with_name(file.name) if file.parent == keyed_folder(path) else file
             digests[place].add(sha256)
     return digests
+
+
+def _sha256(file: Path) -> str | None:
+    """Return the SHA-256 of a file, or none if there is nothing to read."""
+    try:
+        return sha256_of(file) if file.is_file() else None
+    except (OSError, ValueError):
+        return None

@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stir.artifacts import checked, sealed_files
+from stir.artifacts import checked, read_seal
+from stir.provenance import device_kind, processor
 from stir.publication import stamped
+from stir.survey import sealed_files
 from tests.experiment_files import edited, write_yaml
 from tests.workflow.snakemake import PROFILE, contents, dry_run, planned, snakemake
 
@@ -128,7 +130,11 @@ class TestOneRun:
         for file in sealed_files([finished / "data", finished / "results"]):
             seal = json.loads(file.with_name(f"{file.name}.json").read_text())
             assert seal["device"] == "cpu"
+            assert seal["device_kind"].startswith(processor())
             assert "torch" in seal["versions"]
+        for stage in ("checkpoint", "evaluation", "iri", "representation", "score"):
+            for path in planned(finished).stage_paths(stage):
+                assert read_seal(finished / path)["device_kind"] == device_kind("cpu"), "the vector instructions are named, too"
 
 
 class TestOnceIsEnough:
