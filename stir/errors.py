@@ -38,6 +38,14 @@ class ArtifactError(StirError):
     """A cached artifact that is absent, altered, or not what its name says."""
 
 
+class StorageError(StirError, OSError):
+    """A place that cannot be written to: full, read-only, or not ours."""
+
+
+class DeviceError(StirError):
+    """A device that was asked for and cannot be had."""
+
+
 class ConvergenceError(StirError):
     """Too few images converged for a score that could be trusted."""
 

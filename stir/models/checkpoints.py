@@ -10,7 +10,7 @@ from urllib.parse import urlparse
 import pooch
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from stir.artifacts import sha256_of
@@ -161,7 +161,7 @@ def save_model(path: Path, model: nn.Module, architecture: Architecture, metadat
     text = json.dumps({"architecture": architecture.to_dict(), **metadata}, sort_keys=True)
     weights = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     # One entry: safetensors orders several at random, and the file would differ each time.
-    save_file(weights, path, metadata={METADATA_KEY: text})
+    path.write_bytes(save(weights, metadata={METADATA_KEY: text}))
 
 
 def read_metadata(path: Path) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from stir.stages.job import Job
 
 VERSION = 1
+IMPORTS = ("sklearn.datasets", "stir.data.dataset", "stir.hdf5")
 
 
 def make(job: Job) -> None:

@@ -1,16 +1,21 @@
 """`stir make` and `stir verify` say what is wrong in one message and by their exit status."""
 
+import json
 import os
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 
+from stir import artifacts
 from stir.artifacts import seal_path
 from stir.cli import main
 from stir.identity import Recipe
+from stir.publication import stamp
 from tests.stir.sealed import flip_a_bit, seal_one
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,9 +35,17 @@ def refused(result):
     return result.stderr
 
 
-def make_dataset(folder, recipe=DATASET, key=None):
-    output = folder / f"digits-{key or recipe.key}.h5"
-    return stir("make", "dataset", "--recipe", recipe.to_json(), "--output", output), output
+def ordered(recipe, output, **more):
+    return json.dumps({"recipe": asdict(recipe), "output": str(output), **more})
+
+
+def make(recipe, output, **more):
+    return CliRunner().invoke(main, ["make"], input=ordered(recipe, output, **more))
+
+
+def make_dataset(folder, recipe=DATASET, **more):
+    output = folder / f"digits-{recipe.key}.h5"
+    return make(recipe, output, **more), output
 
 
 def test_make_makes_a_sealed_artifact(tmp_path):
@@ -42,20 +55,51 @@ def test_make_makes_a_sealed_artifact(tmp_path):
     assert seal_path(output).is_file()
 
 
+def test_make_takes_its_order_from_a_file_too(tmp_path):
+    order, output = tmp_path / "order.json", tmp_path / f"digits-{DATASET.key}.h5"
+    order.write_text(ordered(DATASET, output), encoding="utf-8")
+    assert stir("make", order).exit_code == 0
+    assert output.is_file()
+
+
+def test_make_notes_time_and_memory(tmp_path):
+    benchmark = tmp_path / "deeper" / "digits.tsv"
+    make_dataset(tmp_path, benchmark=str(benchmark))
+    row = pd.read_csv(benchmark, sep="\t").iloc[0]
+    assert row["s"] > 0
+    assert row["cpu_s"] > 0
+    assert row["max_rss_mb"] > 10
+    assert row["max_gpu_mb"] == 0
+
+
+def test_make_notes_nothing_of_a_job_that_failed(tmp_path):
+    benchmark = tmp_path / "digits.tsv"
+    make(DATASET, tmp_path / "digits.h5", benchmark=str(benchmark))
+    assert not benchmark.exists()
+
+
 def test_make_as_a_program_prints_no_traceback(tmp_path):
-    arguments = ["make", "dataset", "--recipe", DATASET.to_json(), "--output", str(tmp_path / "digits.h5")]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    ran = subprocess.run(
-        [sys.executable, "-m", "stir", *arguments], capture_output=True, text=True, env=environment, cwd=tmp_path, check=False
-    )
+    command = [sys.executable, "-m", "stir", "make"]
+    order = ordered(DATASET, tmp_path / "digits.h5")
+    ran = subprocess.run(command, input=order, capture_output=True, text=True, env=environment, cwd=tmp_path, check=False)
     assert ran.returncode == 1
     assert ran.stderr.startswith("error: Expected a file name with the key")
     assert "Traceback" not in ran.stderr
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"stage": "dataset", "version": 1, "colour": 2}'])
-def test_make_refuses_what_is_no_recipe(tmp_path, text):
-    refused(stir("make", "dataset", "--recipe", text, "--output", tmp_path / "x.h5"))
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "{}", "7", '{"recipe": {}, "output": "x"}', '{"recipe": {"stage": "dataset", "version": 1}}']
+)
+def test_make_refuses_what_is_no_order(text):
+    assert "Expected an order" in refused(CliRunner().invoke(main, ["make"], input=text))
+
+
+@pytest.mark.parametrize("recipe", [Recipe("datasets", 1), DATASET])
+def test_make_refuses_what_it_does_not_know(tmp_path, recipe):
+    more = {"colour": 2} if recipe is DATASET else {}
+    message = refused(make(recipe, tmp_path / "x.h5", **more))
+    assert ("unknown keys ['colour']" if more else "unknown stage 'datasets'") in message
     assert list(tmp_path.iterdir()) == []
 
 
@@ -66,34 +110,29 @@ def test_make_refuses_settings_that_nothing_can_be_made_from(tmp_path):
     assert not output.exists()
 
 
+EVALUATION = Recipe(
+    "evaluation", 1, {"attack": {"norm": "l2", "eps": 1.0, "steps": 1, "step_size": 1.0}, "threads": 1, "batch_size": 8}
+)
+
+
 def test_make_refuses_an_absent_input(tmp_path):
-    attack = {"norm": "l2", "eps": 1.0, "steps": 1, "step_size": 1.0}
-    recipe = Recipe("evaluation", 1, {"attack": attack, "threads": 1, "batch_size": 8}, {"checkpoint": "x", "dataset": "y"})
-    output = tmp_path / f"x-{recipe.key}.json"
-    inputs = [word for role in ("checkpoint", "dataset") for word in ("--input", f"{role}={tmp_path}/absent.h5")]
-    message = refused(stir("make", "evaluation", "--recipe", recipe.to_json(), "--output", output, *inputs))
+    output, absent = tmp_path / f"x-{EVALUATION.key}.json", f"{tmp_path}/absent.h5"
+    message = refused(make(EVALUATION, output, inputs={"checkpoint": [absent], "dataset": [absent]}))
     assert "absent.h5; there is no such file" in message
-    assert "Expected one input 'dataset'" in refused(
-        stir("make", "evaluation", "--recipe", recipe.to_json(), "--output", output, *inputs[:2])
-    )
+    assert "Expected one input 'dataset'" in refused(make(EVALUATION, output, inputs={"checkpoint": [absent]}))
 
 
 def test_make_refuses_an_altered_input(tmp_path):
     _, dataset = make_dataset(tmp_path)
     flip_a_bit(dataset)
-    attack = {"norm": "l2", "eps": 1.0, "steps": 1, "step_size": 1.0}
-    recipe = Recipe("evaluation", 1, {"attack": attack, "threads": 1, "batch_size": 8})
-    output = tmp_path / f"x-{recipe.key}.json"
-    message = refused(
-        stir("make", "evaluation", "--recipe", recipe.to_json(), "--output", output, "--input", f"dataset={dataset}")
-    )
+    message = refused(make(EVALUATION, tmp_path / f"x-{EVALUATION.key}.json", inputs={"dataset": [str(dataset)]}))
     assert "SHA-256 differs" in message
 
 
-def test_make_refuses_an_unknown_stage(tmp_path):
-    result = stir("make", "datasets", "--recipe", DATASET.to_json(), "--output", tmp_path / "x.h5")
-    assert result.exit_code == 2
-    assert "'dataset'" in result.stderr
+def test_make_on_a_gpu_is_refused_where_there_is_none(tmp_path, monkeypatch):
+    monkeypatch.setenv("STIR_GPUS", "")
+    message = refused(make(EVALUATION, tmp_path / f"x-{EVALUATION.key}.json", device="cuda"))
+    assert "Expected a GPU, since the device is cuda" in message
 
 
 def test_verify_counts_good_ones(tmp_path):
@@ -114,13 +153,78 @@ def test_verify_names_bad_ones_and_fails(tmp_path):
     assert paths[1].name in result.stderr
     assert paths[2].name in result.stderr
     assert paths[0].name not in result.stderr
-    assert paths[1].exists(), "it looks, and moves nothing"
+    assert "Run the workflow" in result.output
+    assert not paths[1].exists()
+    assert {path.name for path in (tmp_path / ".quarantine").iterdir()} == {
+        f"{path.name}.0{seal}" for path in paths[1:] for seal in ("", ".json")
+    }
+    assert stir("verify", tmp_path).exit_code == 0, "what was set aside is not looked at again"
+
+
+def test_verify_moves_nothing_if_it_is_to_look(tmp_path):
+    path = seal_one(tmp_path)
+    flip_a_bit(path)
+    for _ in range(2):
+        result = stir("verify", tmp_path, "--look")
+        assert result.exit_code == 1
+        assert f"The content of {path} is not what its seal says" in result.stderr
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_verify_remembers_what_was_good_unless_it_is_to_read_every_byte(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".snakemake").mkdir()
+    seal_one(tmp_path / "results")
+    assert stir("verify").exit_code == 0
+    monkeypatch.setattr(artifacts, "sha256_of", lambda path: "read again")
+    assert stir("verify").exit_code == 0
+    assert "SHA-256 differs" in stir("verify", "--deep", "--look").stderr
+
+
+def test_verify_leaves_no_memory_where_no_workflow_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    seal_one(tmp_path / "results")
+    assert stir("verify").exit_code == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["results"]
+
+
+def test_verify_tells_of_what_nothing_vouches_for_and_does_not_fail(tmp_path):
+    unsealed, alone, good = (seal_one(tmp_path, layer) for layer in ("stage1", "stage2", "stage3"))
+    seal_path(unsealed).unlink()
+    alone.unlink()
+    (tmp_path / "notes.txt").write_text("mine")
+    result = stir("verify", tmp_path)
+    assert result.exit_code == 0
+    assert f"{unsealed} has no seal" in result.stderr
+    assert f"{seal_path(alone)} is the seal of nothing" in result.stderr
+    assert "notes.txt is no artifact" in result.stderr
+    assert good.name not in result.stderr
+    assert unsealed.exists()
+
+
+def test_verify_finds_links_that_point_nowhere(tmp_path):
+    path = seal_one(tmp_path)
+    path.unlink()
+    path.symlink_to(tmp_path / "dvc" / "cache")
+    result = stir("verify", tmp_path)
+    assert result.exit_code == 1
+    assert "where there is no file. Bring that back (dvc pull), or remake it" in result.stderr
+
+
+def test_verify_says_what_cannot_be_moved(tmp_path):
+    path = seal_one(tmp_path)
+    flip_a_bit(path)
+    (tmp_path / ".quarantine").write_text("in the way")
+    assert f"{path} is bad and cannot be moved" in refused(stir("verify", tmp_path))
 
 
 def test_verify_does_not_pass_over_a_named_file_without_a_seal(tmp_path):
     path = seal_one(tmp_path)
     seal_path(path).unlink()
-    assert stir("verify", path).exit_code != 0
+    result = stir("verify", path)
+    assert result.exit_code != 0
+    assert "has no seal" in result.stderr
+    assert path.exists(), "it may be any file"
 
 
 def test_verify_does_not_pass_over_a_misspelt_path(tmp_path):
@@ -134,3 +238,19 @@ def test_verify_reads_data_and_results_if_nothing_is_named(tmp_path, monkeypatch
     result = stir("verify")
     assert result.exit_code == 1
     assert "1 artifacts are as their seals say, 1 are not" in result.output
+
+
+@pytest.mark.parametrize("harm", [lambda file: file.write_text("stir\n0.9\n"), lambda file: file.unlink()])
+def test_verify_names_a_table_that_its_stamp_does_not_stand_for(tmp_path, harm):
+    recipe = Recipe("table", 1)
+    path = tmp_path / "tables" / f"tiny-{recipe.key}.stamp"
+    table = path.with_suffix("") / "tiny.csv"
+    table.parent.mkdir(parents=True)
+    table.write_text("stir\n0.5\n")
+    stamp(path, recipe, [table])
+    assert stir("verify", tmp_path).exit_code == 0
+    harm(table)
+    result = stir("verify", tmp_path)
+    assert result.exit_code == 1
+    assert "0 artifacts are as their seals say, 1 are not" in result.output
+    assert str(table) in result.stderr

@@ -36,10 +36,10 @@ class Ran:
         return dict(Counter(re.findall(r"Finished jobid: \d+ \(Rule: (\w+)\)", self.text)))
 
 
-def snakemake(folder, experiment, *arguments, config=()):
+def snakemake(folder, experiment, *arguments, config=(), timeout=300):
     """Run Snakemake in a folder, with the package and the workflow beside these tests."""
     command = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", folder, *arguments]
-    command += [] if "--workflow-profile" in arguments else ["--cores", "2"]
+    command += [] if {"--workflow-profile", "--cores"} & set(arguments) else ["--cores", "2"]
     command += ["--config", f"experiment={experiment}", "device=cpu", *config]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     ran = subprocess.run(
@@ -50,7 +50,7 @@ def snakemake(folder, experiment, *arguments, config=()):
         cwd=folder,
         env=environment,
         check=False,
-        timeout=300,
+        timeout=timeout,
     )
     return Ran(ran.returncode, ran.stdout)
 
@@ -75,5 +75,6 @@ def contents(folder):
     return {
         name: file.read_bytes()
         for name, file in names.items()
-        if not re.search(r"results/(logs|benchmarks)/|/\.quarantine/", name) and not file.with_suffix("").exists()
+        if not re.search(r"results/(logs|benchmarks)/|/\.quarantine/", name)
+        and not (file.suffix == ".json" and file.with_suffix("").exists())
     }

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-from planning.plan import Artifact, Plan
+from planning.artifact import Artifact
+from planning.plan import Plan
 
 
 def _is_there(path: str) -> bool:

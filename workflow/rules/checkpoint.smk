@@ -15,10 +15,10 @@ rule checkpoint:
         CHECKPOINT,
     log:
         "results/logs/checkpoint/{name}.log",
-    benchmark:
-        "results/benchmarks/checkpoint/{name}.tsv"
     threads: PLAN.threads
+    resources:
+        gpu=GPU,
     params:
-        arguments=arguments(CHECKPOINT),
+        order=order(CHECKPOINT),
     shell:
-        "{MAKE} {params.arguments} 2>&1 | tee {log}"
+        DO

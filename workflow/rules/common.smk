@@ -6,6 +6,8 @@ and neither time stamps nor the text of a rule make a job.
 """
 
 import logging
+import os
+import secrets
 import shlex
 import sys
 from pathlib import Path
@@ -13,26 +15,49 @@ from pathlib import Path
 from snakemake.settings.enums import RerunTrigger
 from snakemake.settings.types import ExecMode
 
-sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
+WORKFLOW = Path(workflow.basedir) / "workflow"
+sys.path.insert(0, str(WORKFLOW))
 
 from planning.progress import RunProgress
 from planning.start import start
 from planning.waiting import Waiting
+from running.client import ADDRESS
+from running.folder import enter_folder
+from running.gpus import gpus_per_job, limit_to_this_node
+from running.owner import OWNER
 from stir.errors import StirError
+from stir.storage import check_writable
 
 MAIN_PROCESS = workflow.exec_mode == ExecMode.DEFAULT
 
 try:
+    if MAIN_PROCESS:
+        enter_folder()
     PLAN = start(config, main_process=MAIN_PROCESS)
+    GPU = gpus_per_job(config.get("device", "auto"))
+    if MAIN_PROCESS:
+        limit_to_this_node(workflow, GPU)
 except StirError as error:
     sys.exit(f"error: {error}")
 
 if MAIN_PROCESS:
     logging.getLogger("snakemake.logging").addHandler(RunProgress(workflow.cores or 1))
 
-MAKE = shlex.join(
-    [sys.executable, "-m", "stir", "make", "--device", config.get("device", "auto")]
-)
+# Snakemake's log file lies on the disk that may be full: a log that cannot be written is no reason for a traceback.
+logging.raiseExceptions = False
+
+# Jobs end with this process, and share one server, which the first of them starts.
+os.environ[OWNER] = str(os.getpid())
+os.environ[ADDRESS] = f"stir-{os.getuid()}-{os.getpid()}-{secrets.token_hex(8)}"
+JOB = shlex.join([sys.executable, "-I", "-S", str(WORKFLOW / "running" / "client.py")])
+DO = "{JOB} {rule} 2>&1 <<'ORDER' | tee {log}\n{params.order}\nORDER"
+
+
+onstart:
+    try:
+        check_writable([Path("data"), Path("results")])
+    except StirError as error:
+        sys.exit(f"error: {error}")
 
 
 WAITING = Waiting(PLAN)
@@ -53,6 +78,7 @@ def made_from(pattern):
     return inputs
 
 
-def arguments(pattern):
-    """Return the parameter function of a rule: recipe, inputs and output for `stir make`."""
-    return lambda wildcards: PLAN.by_path[pattern.format(**wildcards)].arguments()
+def order(pattern):
+    """Return the parameter function of a rule: what the job is to make, as `stir make` reads it."""
+    device = config.get("device", "auto")
+    return lambda wildcards: PLAN.by_path[pattern.format(**wildcards)].order(device)

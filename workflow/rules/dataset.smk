@@ -7,6 +7,11 @@ Gives: data/datasets/NAME-KEY.h5: train and test images as integers, labels.
 DATASET = "data/datasets/{name}.h5"
 
 
+# Made on the node where the run was started: others often have no way to the internet.
+localrules:
+    dataset,
+
+
 rule dataset:
     """Images and labels, split into training and test."""
     input:
@@ -15,9 +20,7 @@ rule dataset:
         DATASET,
     log:
         "results/logs/dataset/{name}.log",
-    benchmark:
-        "results/benchmarks/dataset/{name}.tsv"
     params:
-        arguments=arguments(DATASET),
+        order=order(DATASET),
     shell:
-        "{MAKE} {params.arguments} 2>&1 | tee {log}"
+        DO

@@ -15,10 +15,10 @@ rule evaluation:
         EVALUATION,
     log:
         "results/logs/evaluation/{name}.log",
-    benchmark:
-        "results/benchmarks/evaluation/{name}.tsv"
     threads: PLAN.threads
+    resources:
+        gpu=GPU,
     params:
-        arguments=arguments(EVALUATION),
+        order=order(EVALUATION),
     shell:
-        "{MAKE} {params.arguments} 2>&1 | tee {log}"
+        DO

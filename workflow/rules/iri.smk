@@ -15,10 +15,10 @@ rule iri:
         IRI,
     log:
         "results/logs/iri/{name}.log",
-    benchmark:
-        "results/benchmarks/iri/{name}.tsv"
     threads: PLAN.threads
+    resources:
+        gpu=GPU,
     params:
-        arguments=arguments(IRI),
+        order=order(IRI),
     shell:
-        "{MAKE} {params.arguments} 2>&1 | tee {log}"
+        DO

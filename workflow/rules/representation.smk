@@ -15,10 +15,10 @@ rule representation:
         REPRESENTATION,
     log:
         "results/logs/representation/{name}.log",
-    benchmark:
-        "results/benchmarks/representation/{name}.tsv"
     threads: PLAN.threads
+    resources:
+        gpu=GPU,
     params:
-        arguments=arguments(REPRESENTATION),
+        order=order(REPRESENTATION),
     shell:
-        "{MAKE} {params.arguments} 2>&1 | tee {log}"
+        DO

@@ -15,10 +15,8 @@ rule score:
         SCORE,
     log:
         "results/logs/score/{name}.log",
-    benchmark:
-        "results/benchmarks/score/{name}.tsv"
     threads: PLAN.threads
     params:
-        arguments=arguments(SCORE),
+        order=order(SCORE),
     shell:
-        "{MAKE} {params.arguments} 2>&1 | tee {log}"
+        DO

@@ -1,0 +1,122 @@
+"""A repository of this checkout's files with the tiny experiment for the quickstart, and clones of it."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from planning.loading import load_experiment
+from tests.experiment_files import ROOT, TINY, read_yaml, write_yaml
+from tests.workflow.snakemake import Ran
+
+EXPERIMENT = "workflow/experiments/quickstart.yaml"
+EVERYTHING = {
+    "dataset": 1,
+    "checkpoint": 2,
+    "evaluation": 2,
+    "iri": 4,
+    "representation": 4,
+    "score": 2,
+    "table": 1,
+    "figure": 1,
+    "publication": 1,
+    "all": 1,
+}
+
+
+def jobs_of(*stages):
+    """Return stage -> all its jobs of the tiny experiment, and the target's."""
+    return {stage: EVERYTHING[stage] for stage in (*stages, "all")}
+
+
+@dataclass(frozen=True)
+class Clone:
+    """A working tree, and commands in it as a user types them."""
+
+    path: Path
+
+    def run(self, *command, code=0):
+        """Run a command with this tree's own package; return what it printed."""
+        ran = subprocess.run(
+            [str(part) for part in command],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=self.path,
+            env=self.environment(),
+            check=False,
+            timeout=600,
+        )
+        assert ran.returncode == code or (code == "any failure" and ran.returncode), ran.stdout
+        return ran.stdout
+
+    def environment(self):
+        """Return the environment: no settings of the user's, and the package of this tree."""
+        own = self.path.parent / "dvc-of-nobody"
+        return os.environ | {
+            "PYTHONPATH": str(self.path),
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "DVC_SITE_CACHE_DIR": str(own),
+            "DVC_GLOBAL_CONFIG_DIR": str(own),
+            "DVC_SYSTEM_CONFIG_DIR": str(own),
+            "GIT_CONFIG_GLOBAL": os.devnull,
+            "GIT_CONFIG_SYSTEM": os.devnull,
+            **{f"GIT_{who}_{what}": f"{what}@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
+        }
+
+    def snakemake(self, *arguments):
+        """Run the workflow on two cores, or say what it would do."""
+        return Ran(0, self.run("snakemake", "--cores", "2", *arguments))
+
+    def due(self, *arguments):
+        """Return rule -> number of jobs that are due; empty if nothing is to be done."""
+        ran = self.snakemake("-n", *arguments)
+        assert ran.planned or "Nothing to be done" in ran.text, ran.text
+        return ran.planned
+
+    def json(self, *command):
+        """Return what a command prints as JSON."""
+        return json.loads(self.run(*command))
+
+    def commit(self, message):
+        """Commit all that git does not ignore."""
+        self.run("git", "add", "--all")
+        self.run("git", "commit", "--quiet", "--message", message)
+
+    def clone(self, path):
+        """Clone the repository, as another user would."""
+        self.run("git", "clone", "--quiet", self.path, path)
+        return Clone(path)
+
+    @property
+    def experiment(self):
+        """What the experiment file says."""
+        return read_yaml(self.path / EXPERIMENT)
+
+    def write_experiment(self, content, name=EXPERIMENT):
+        """Write an experiment file."""
+        write_yaml(self.path / name, content)
+
+    def files(self):
+        """Return all files that runs made, but for logs."""
+        found = [file for part in ("data", "results") for file in sorted((self.path / part).rglob("*")) if file.is_file()]
+        return [file for file in found if not {"logs", "benchmarks", "README.md"} & set(file.relative_to(self.path).parts)]
+
+
+def new_repository(path):
+    """Put the files of this checkout, committed or not, into a repository of their own; the quickstart is tiny there."""
+    listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    names = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")
+    for name in names:
+        if (ROOT / name).is_file():
+            (path / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, path / name)
+    repository = Clone(path)
+    repository.write_experiment(load_experiment(TINY))
+    (path / "dvc.lock").unlink()
+    repository.run("git", "init", "--quiet", "--initial-branch", "main")
+    repository.commit("The tiny experiment")
+    return repository

@@ -1,0 +1,32 @@
+"""One `dvc repro` of the tiny experiment, pushed to a folder, and clones of it to change."""
+
+import pytest
+
+from tests.dvc.clone import new_repository
+
+
+@pytest.fixture(scope="session")
+def origin(tmp_path_factory):
+    """A repository in which `dvc repro` was run; its lock is committed, its files are in a remote. Look at it; change a clone."""
+    folder = tmp_path_factory.mktemp("dvc")
+    (folder / "origin").mkdir()
+    repository = new_repository(folder / "origin")
+    repository.run("dvc", "remote", "add", "--default", "store", folder / "store")
+    repository.run("dvc", "remote", "modify", "store", "verify", "true")
+    (folder / "said.txt").write_text(repository.run("dvc", "repro"), encoding="utf-8")
+    repository.commit("Run it")
+    repository.run("dvc", "push")
+    return repository
+
+
+@pytest.fixture
+def clone(origin, tmp_path):
+    """A fresh clone, without any artifact."""
+    return origin.clone(tmp_path / "clone")
+
+
+@pytest.fixture
+def pulled(clone):
+    """A fresh clone after `dvc pull`."""
+    clone.run("dvc", "pull")
+    return clone

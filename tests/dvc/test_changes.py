@@ -1,0 +1,92 @@
+"""A change in a clone makes exactly what depends on it; back again costs one publication."""
+
+import re
+
+import pytest
+
+from stir.stages import STAGES
+from tests.dvc.clone import EVERYTHING, EXPERIMENT, jobs_of
+from tests.experiment_files import edited
+
+pytestmark = pytest.mark.long
+
+OF_PLAIN = {
+    "checkpoint": 1,
+    "evaluation": 1,
+    "iri": 2,
+    "representation": 3,
+    "score": 2,
+    "table": 1,
+    "figure": 1,
+    "publication": 1,
+}
+DEPENDANTS = {
+    "dataset": STAGES,
+    "checkpoint": STAGES[1:],
+    "evaluation": ("evaluation", "table", "figure", "publication"),
+    "iri": STAGES[3:],
+    "representation": STAGES[4:],
+    "score": STAGES[5:],
+    "table": STAGES[6:],
+    "figure": STAGES[7:],
+    "publication": STAGES[8:],
+}
+
+
+def test_one_setting_of_one_model_changed_and_changed_back(pulled):
+    tables = {
+        name: (pulled.path / "results/tables" / name).read_bytes() for name in ("quickstart.csv", "quickstart-metrics.json")
+    }
+    pulled.write_experiment(edited(pulled.experiment, {"training.1.epochs": 2}))
+    assert pulled.due() == OF_PLAIN | {"all": 1}
+    assert pulled.snakemake().finished == OF_PLAIN | {"all": 1}
+    pulled.run("git", "checkout", "--", EXPERIMENT)
+    assert pulled.due() == jobs_of("publication")
+    assert pulled.snakemake().finished == jobs_of("publication")
+    assert {name: (pulled.path / "results/tables" / name).read_bytes() for name in tables} == tables
+    assert pulled.due() == {}
+
+
+def test_a_model_added_runs_only_its_own_jobs(pulled):
+    models = pulled.experiment["models"]
+    pulled.write_experiment(pulled.experiment | {"models": [*models, models[0] | {"name": "wide", "width": 3}]})
+    own = {"checkpoint": 1, "evaluation": 1, "iri": 2, "representation": 5, "score": 3}
+    assert pulled.due() == own | {"table": 1, "figure": 1, "publication": 1, "all": 1}
+
+
+def raise_version(clone, stage):
+    file = clone.path / "stir" / "stages" / f"{stage}.py"
+    text, count = re.subn(r"^VERSION = \d+$", "VERSION = 99", file.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert count == 1
+    file.write_text(text, encoding="utf-8")
+
+
+def test_a_raised_version_makes_its_stage_and_what_depends_on_it(pulled):
+    assert set(DEPENDANTS) == set(STAGES)
+    for stage, dependants in DEPENDANTS.items():
+        raise_version(pulled, stage)
+        assert pulled.due() == jobs_of(*dependants), stage
+        changed = pulled.json("dvc", "status", "--json")
+        assert any(f"stir/stages/{stage}.py" in str(reasons) for reasons in changed.values()), "DVC notices, too"
+        pulled.run("git", "checkout", "--", "stir")
+    assert pulled.due() == {}
+
+
+def test_an_output_that_changed_under_its_version_fails_the_golden_test(clone):
+    golden = ("python", "-m", "pytest", "tests/regression", "-q", "-p", "no:cacheprovider", "-k", "score")
+    clone.run(*golden)
+    file = clone.path / "stir" / "stages" / "score.py"
+    text = file.read_text(encoding="utf-8")
+    assert text.count("pd.DataFrame(rows).to_csv") == 1
+    file.write_text(text.replace("pd.DataFrame(rows).to_csv", "pd.DataFrame(rows).assign(stir=0.5).to_csv"), encoding="utf-8")
+    said = clone.run(*golden, code=1)
+    assert "The output of stage score changed but its VERSION did not" in said
+    raise_version(clone, "score")
+    assert "stage score has version 99" in clone.run(*golden, code=1)
+
+
+def test_a_deleted_file_in_the_middle_is_made_and_nothing_else(pulled):
+    (iri, *_) = (pulled.path / "results" / "iris").rglob("*.h5")
+    iri.unlink()
+    assert pulled.due() == {"iri": 1, "all": 1}
+    assert sum(EVERYTHING.values()) > 2
