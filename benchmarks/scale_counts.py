@@ -2,7 +2,6 @@
 
 import tempfile
 import time
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from scale_experiment import ATTACK, LAYERS, RECIPES
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from stir.artifacts import sealing
 from stir.hdf5 import Labelled, read_arrays, write_arrays
 from stir.identity import Recipe
 from stir.inversion.working import working_forwards
@@ -23,14 +23,14 @@ from stir.similarity import joint_basis
 from stir.training import Attack, TrainingRecipe, accuracy, train
 
 NETWORK = Architecture("resnet18", 64, 3, 10)
-SIDE, COUNTED = 32, 10
+SIDE, COUNTED = 32, 4
 
 
 def count(work: Callable[[], Any]) -> float:
-    """Return the floating-point operations that a piece of work does, an image."""
+    """Return the floating-point operations that a piece of work does."""
     with FlopCounterMode(display=False) as counter:
         work()
-    return counter.get_total_flops() / COUNTED
+    return counter.get_total_flops()
 
 
 def count_flop() -> Flop:
@@ -38,11 +38,13 @@ def count_flop() -> Flop:
     images, labels = torch.rand(COUNTED, 3, SIDE, SIDE), torch.arange(COUNTED)
     attack = Attack(**ATTACK | {"steps": 20})
     model = build_model(NETWORK).eval()
+    training = [count(lambda recipe=recipe: _train(recipe, images, labels)) / COUNTED for recipe in RECIPES]
+    forwards = {layer: _forward(model, layer, images[:2]) for layer in LAYERS}
     return Flop(
-        training=sum(count(lambda recipe=recipe: _train(recipe, images, labels)) for recipe in RECIPES) / len(RECIPES),
-        evaluation=count(lambda: accuracy(model, images, labels, attack)),
-        inversion={layer: count(lambda layer=layer: _evaluate(model, layer, images)) for layer in LAYERS},
-        representation={layer: count(lambda layer=layer: represent(model, images, layer=layer)) for layer in LAYERS},
+        training=sum(training) / len(RECIPES),
+        evaluation=count(lambda: accuracy(model, images[:1], labels[:1], attack)),
+        inversion={layer: count(lambda run=run: _evaluate(run, images[:1])) for layer, run in forwards.items()},
+        representation={layer: count(lambda run=run: run(images[:1])) for layer, run in forwards.items()},
     )
 
 
@@ -53,12 +55,16 @@ def _train(recipe: dict[str, Any], images: Tensor, labels: Tensor) -> None:
     train(build_model(NETWORK), images, labels, TrainingRecipe(**rates | settings), generator=torch.Generator())
 
 
-def _evaluate(model: nn.Module, layer: str, images: Tensor) -> None:
+def _forward(model: nn.Module, layer: str, images: Tensor) -> Callable[[Tensor], Tensor]:
+    """Return the pass up to a layer alone: the proof that it is the model's is not counted."""
     name = None if layer == "penultimate" else layer
-    forward = working_forwards(model, name, images[:2], pooling="flatten", precision="float32", last_relu="true")["float32"]
+    forward = working_forwards(model, name, images, pooling="flatten", precision="float32", last_relu="true")["float32"]
     assert forward is not None, "the model could not be traced"
-    pixels = images.clone().requires_grad_()
-    torch.autograd.grad(forward(pixels).square().sum(), pixels)
+    return forward
+
+
+def _evaluate(forward: Callable[[Tensor], Tensor], images: Tensor) -> None:
+    forward(images.clone().requires_grad_()).square().sum().backward()  # the weights are frozen: it stops at the pixels
 
 
 def describe(n_images: int, **sizes: Any) -> Setting:
@@ -104,9 +110,7 @@ def seconds_to_read(megabytes: int = 256) -> float:
     """Measure what it takes to check and read a file of representations, a gigabyte."""
     recipe = Recipe("representation", 0)
     values = torch.rand(megabytes * 1000, 250).numpy()
-    from stir.artifacts import sealing
-
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+    with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"read-{recipe.key}.h5"
         with sealing(path, recipe) as temporary:
             write_arrays(temporary, {"x": Labelled(values, ("image", "feature"), "activation")}, recipe, device="cpu")
