@@ -47,7 +47,8 @@ class TestList:
         result = stir_cache("list")
         assert result.exit_code == 0
         (line,) = [line for line in result.output.splitlines() if line.endswith(old.name)]
-        assert line.split() == ["1.08", "kB", "3", "d", "iri", "-", f"results/iris/model/{old.name}"]
+        size = sum(file.stat().st_size for file in (old, old.with_name(f"{old.name}.json")))
+        assert line.split() == [f"{size / 1000:.2f}", "kB", "3", "d", "iri", "-", f"results/iris/model/{old.name}"]
         iri = planned(made / "workflow/experiments/tiny.yaml").stage_paths("iri")[0]
         assert any(line.split()[-2:] == ["tiny", iri] for line in result.output.splitlines())
 
