@@ -41,6 +41,7 @@ def jobs(setting: Setting) -> dict[str, int]:
         "score": models,
         "table": 1,
         "figure": 1,
+        "publication": 1,
     }
 
 

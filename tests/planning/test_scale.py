@@ -23,6 +23,7 @@ ARTIFACTS = {
     "score": 100,
     "table": 1,
     "figure": 1,
+    "publication": 1,
 }
 
 

@@ -17,6 +17,7 @@ JOBS = {
     "score": 100,
     "table": 1,
     "figure": 1,
+    "publication": 1,
     "all": 1,
 }
 
