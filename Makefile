@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 SNAKEMAKE := $(BIN)/snakemake --workflow-profile workflow/profiles/default
 EXPERIMENT ?= quickstart
 
-.PHONY: run test test-slurm lint readme bench-quickstart bench-inversion bench-inversion-full bench-memory bench-agreement
+.PHONY: run test test-all test-slurm lint readme bench-overhead bench-scale bench-inversion bench-inversion-full bench-memory bench-agreement
 .PHONY: bench-similarity peers check-python clean
 
 run: $(VENV)/.installed
@@ -15,6 +15,10 @@ run: $(VENV)/.installed
 
 test: $(VENV)/.installed lint
 	$(BIN)/python -m pytest
+
+# The same and the long ones: hundreds of corruptions and kills, SLURM, 13,000 jobs. Some 40 minutes.
+test-all: $(VENV)/.installed lint
+	$(BIN)/python -m pytest -m 'long or not long'
 
 # The tests on a real SLURM, which they start: as root, with slurm-wlm and munge installed. ARGUMENTS='-m long' for the long ones.
 # It is asked for by STIR_TEST_SLURM=1, since it writes /etc/slurm.
@@ -33,8 +37,11 @@ lint: $(VENV)/.installed
 readme: $(VENV)/.installed
 	$(BIN)/python docs/quickstart.py
 
-bench-quickstart: $(VENV)/.installed
-	$(BIN)/python benchmarks/quickstart.py
+bench-overhead: $(VENV)/.installed
+	$(BIN)/python benchmarks/overhead.py
+
+bench-scale: $(VENV)/.installed
+	$(BIN)/python benchmarks/scale.py $(ARGUMENTS)
 
 # These take their images from the folder or archive that STIR_CIFAR10_JPEG names.
 bench-inversion: $(VENV)/.installed

@@ -1,6 +1,6 @@
 """To what degree does one neural network share another's invariances?
 
-    dataset -> checkpoint -> iri -> representation -> score -> table -> figure
+    dataset -> checkpoint -> iri -> representation -> score -> table -> figure -> publication
 
 One rule a stage. Run `snakemake --cores all` for the experiment quickstart, and
 `snakemake --cores all --config experiment=NAME` (or a path) for another.
@@ -13,8 +13,7 @@ include: "workflow/rules/common.smk"
 rule all:
     """Tables and figures of the experiment, and all that they are made from."""
     input:
-        PLAN.closure("table"),
-        PLAN.closure("figure"),
+        PLAN.closure("publication"),
 
 
 include: "workflow/rules/targets.smk"
@@ -26,3 +25,4 @@ include: "workflow/rules/representation.smk"
 include: "workflow/rules/score.smk"
 include: "workflow/rules/table.smk"
 include: "workflow/rules/figure.smk"
+include: "workflow/rules/publication.smk"

@@ -1,23 +1,29 @@
 """Sealed, atomic artifacts: written whole or not at all, and checked when read.
 
 An artifact ``name-<key>.h5`` has a seal beside it, ``name-<key>.h5.json``, with
-its size, SHA-256, recipe and provenance. The seal is written first and the
-artifact renamed into place last, so a file under its final name is complete.
+its size, SHA-256, recipe and provenance, and a SHA-256 of the seal itself. The seal
+is written first and the artifact renamed into place last, so a file under its final
+name is complete.
 """
 
 import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from stir.errors import ArtifactError
 from stir.identity import Recipe
-from stir.provenance import code_version, package_versions
+from stir.provenance import code_version, package_versions, processor
 
 QUARANTINE = ".quarantine"
+OWN_SHA256 = "seal_sha256"
+OLD_KEYS = {"sha256", "size", "recipe", "key", "device", "versions", "code_version"}
+"""Of seals that were written before they had a SHA-256 of their own; they are as good as they were."""
 
 
 def seal_path(path: Path) -> Path:
@@ -32,10 +38,26 @@ def sha256_of(path: Path) -> str:
 
 
 @contextlib.contextmanager
-def sealing(path: Path, recipe: Recipe, *, device: str = "cpu") -> Iterator[Path]:
+def sealing(path: Path, recipe: Recipe, *, device: str = "cpu", device_kind: str | None = None) -> Iterator[Path]:
     """Give a temporary path to write to; seal it and rename it to ``path`` at the end.
 
     Nothing appears under the final name if the block raises.
+
+    Parameters
+    ----------
+    path : Path
+        The artifact's final name.
+    recipe : Recipe
+        What it is made by.
+    device : str
+        What it was computed on, ``"cpu"`` or ``"cuda"``.
+    device_kind : str, optional
+        Which kind of device that is; the processor if it is not given.
+
+    Yields
+    ------
+    Path
+        Where to write.
 
     Raises
     ------
@@ -48,7 +70,7 @@ def sealing(path: Path, recipe: Recipe, *, device: str = "cpu") -> Iterator[Path
             "Plan and job disagree: run from one checkout, with one version of the package."
         )
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
+    temporary = path.with_name(f".{path.stem}.{_token()}.tmp{path.suffix}")
     try:
         yield temporary
         if not temporary.is_file():
@@ -60,10 +82,11 @@ def sealing(path: Path, recipe: Recipe, *, device: str = "cpu") -> Iterator[Path
             "recipe": json.loads(recipe.to_json()),
             "key": recipe.key,
             "device": device,
+            "device_kind": device_kind or processor(),
             "versions": package_versions(),
             "code_version": code_version(),
         }
-        write_atomically(seal_path(path), json.dumps(seal, indent=1, sort_keys=True) + "\n")
+        write_atomically(seal_path(path), seal_text(seal))
         temporary.rename(path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -72,7 +95,7 @@ def sealing(path: Path, recipe: Recipe, *, device: str = "cpu") -> Iterator[Path
 def write_atomically(path: Path, text: str) -> None:
     """Write text to a file that appears whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{_token()}.tmp")
     try:
         temporary.write_text(text, encoding="utf-8")
         _flush(temporary)
@@ -81,9 +104,35 @@ def write_atomically(path: Path, text: str) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def copy_atomically(source: Path, path: Path) -> None:
+    """Copy a file; the copy appears whole or not at all, and replaces a link by a file."""
+    temporary = path.with_name(f".{path.name}.{_token()}.tmp")
+    try:
+        shutil.copyfile(source, temporary)
+        _flush(temporary)
+        temporary.rename(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _token() -> str:
+    """Return what no other writer has, on whatever machine of a shared file system."""
+    return f"{os.getpid()}-{secrets.token_hex(4)}"
+
+
 def _flush(path: Path) -> None:
     with path.open("rb") as file:
         os.fsync(file.fileno())
+
+
+def seal_text(seal: Mapping[str, Any]) -> str:
+    """Return what a seal's file holds: what it says, and the SHA-256 of that."""
+    said = {name: value for name, value in seal.items() if name != OWN_SHA256}
+    return _dumped({**said, OWN_SHA256: hashlib.sha256(_dumped(said).encode()).hexdigest()})
+
+
+def _dumped(seal: Mapping[str, Any]) -> str:
+    return json.dumps(seal, indent=1, sort_keys=True) + "\n"
 
 
 def read_seal(path: Path) -> dict[str, Any]:
@@ -92,16 +141,17 @@ def read_seal(path: Path) -> dict[str, Any]:
     Raises
     ------
     ArtifactError
-        If there is none, or it is not JSON with what a seal holds.
+        If there is none, or it is not to the letter what `sealing` wrote.
     """
     try:
-        seal = json.loads(seal_path(path).read_text(encoding="utf-8"))
-        Recipe.from_json(json.dumps(seal["recipe"]))
-        if {"sha256", "size", "key"} <= seal.keys():
+        text = seal_path(path).read_bytes().decode("utf-8")
+        seal = json.loads(text)
+        Recipe.from_json(json.dumps(seal["recipe"], allow_nan=False))
+        if text == (seal_text(seal) if OWN_SHA256 in seal else _dumped(seal)) and seal.keys() >= OLD_KEYS:
             return seal
     except FileNotFoundError:
         raise ArtifactError(f"{path} has no seal {seal_path(path).name}; remake it.") from None
-    except (ValueError, TypeError, KeyError, AttributeError, OSError):
+    except (ValueError, TypeError, KeyError, AttributeError, OSError, RecursionError):
         pass
     raise ArtifactError(f"The seal {seal_path(path)} cannot be read; remake {path.name}.")
 
@@ -112,10 +162,18 @@ def checked(path: Path) -> Path:
     Raises
     ------
     ArtifactError
-        If the file is absent, unsealed, altered, or another artifact's.
+        If the file is absent, unreadable, unsealed, altered, or another artifact's.
     """
+    try:
+        _check(path)
+    except OSError as error:
+        raise ArtifactError(f"{path} cannot be read ({error.strerror or error}); remake it.") from error
+    return path
+
+
+def _check(path: Path) -> None:
     if not path.is_file():
-        raise ArtifactError(f"Expected the artifact {path}; there is no such file. Run the workflow to make it.")
+        raise ArtifactError(_no_file(path))
     seal = read_seal(path)
     recipe = Recipe(**seal["recipe"])
     if recipe.key != seal["key"] or seal["key"] not in path.name:
@@ -125,78 +183,46 @@ def checked(path: Path) -> Path:
         raise ArtifactError(f"{path} has {size} bytes; its seal says {seal['size']}. It was cut or altered; remake it.")
     if sha256_of(path) != seal["sha256"]:
         raise ArtifactError(f"The content of {path} is not what its seal says (SHA-256 differs); remake it.")
-    return path
 
 
-def verify(paths: Iterable[Path], *, memory: Path | None = None) -> dict[Path, str]:
-    """Check every artifact that exists; say what is wrong with each bad one.
-
-    Parameters
-    ----------
-    paths : iterable of Path
-        Artifacts; those that do not exist are passed over.
-    memory : Path, optional
-        A JSON file that remembers (size, mtime, inode) of what was found good,
-        so that only new files are hashed. Without it every file is hashed.
-
-    Returns
-    -------
-    dict
-        Path -> what is wrong. Empty if all is well.
-    """
-    known = _read_memory(memory)
-    seen: dict[str, list[int]] = {}
-    bad: dict[Path, str] = {}
-    for path in paths:
-        if not path.is_file():
-            continue
-        mark = _mark(path)
-        if known.get(str(path)) != mark:
-            try:
-                checked(path)
-            except ArtifactError as error:
-                bad[path] = str(error)
-                continue
-        seen[str(path)] = mark
-    if memory is not None and not seen.items() <= known.items():
-        write_atomically(memory, json.dumps(known | seen))
-    return bad
-
-
-def sealed_files(paths: Iterable[Path]) -> list[Path]:
-    """Return given files, and the files in given folders that have a seal and are not set aside."""
-    found: list[Path] = []
-    for path in paths:
-        inside = [path] if path.is_file() else [file for file in sorted(path.rglob("*")) if seal_path(file).is_file()]
-        found += [file for file in inside if QUARANTINE not in file.parts]
-    return found
-
-
-def _mark(path: Path) -> list[int]:
-    """Return what changes when a file or its seal does: sizes, times and inodes."""
-    seal = seal_path(path)
-    stats = [path.stat()] + ([seal.stat()] if seal.exists() else [])
-    return [number for stat in stats for number in (stat.st_size, stat.st_mtime_ns, stat.st_ino)]
-
-
-def _read_memory(memory: Path | None) -> dict[str, list[int]]:
-    try:
-        return json.loads(memory.read_text(encoding="utf-8")) if memory else {}
-    except (OSError, ValueError):
-        return {}
+def _no_file(path: Path) -> str:
+    """Say what is there in place of a file."""
+    if path.is_symlink():
+        return f"{path} is a link to {path.readlink()}, where there is no file. Bring that back (dvc pull), or remake it."
+    if path.exists():
+        return f"Expected a file at {path}; there is a folder or device. Remake it."
+    return f"Expected the artifact {path}; there is no such file. Run the workflow to make it."
 
 
 def set_aside(path: Path) -> Path:
     """Move a bad artifact and its seal to a quarantine folder beside it; return where.
 
     Nothing is deleted: what was there can be looked at.
+
+    Raises
+    ------
+    ArtifactError
+        If the file system does not let it.
     """
     folder = path.parent / QUARANTINE
-    folder.mkdir(exist_ok=True)
-    number = 0
-    while (place := folder / f"{path.name}.{number}").exists():
-        number += 1
-    path.rename(place)
-    if seal_path(path).exists():
-        seal_path(path).rename(folder / f"{path.name}.{number}.json")
+    try:
+        folder.mkdir(exist_ok=True)
+        number = 0
+        while os.path.lexists(folder / f"{path.name}.{number}") or os.path.lexists(folder / f"{path.name}.{number}.json"):
+            number += 1
+        place = folder / f"{path.name}.{number}"
+        _move(path, place)
+        if os.path.lexists(seal_path(path)):
+            _move(seal_path(path), place.with_name(f"{place.name}.json"))
+    except OSError as error:
+        raise ArtifactError(f"{path} is bad and cannot be moved to {folder} ({error.strerror}); move it by hand.") from error
     return place
+
+
+def _move(path: Path, place: Path) -> None:
+    """Rename; a link goes on pointing where it points."""
+    if path.is_symlink() and not path.readlink().is_absolute():
+        place.symlink_to(path.parent.absolute() / path.readlink())
+        path.unlink()
+    else:
+        path.rename(place)

@@ -1,16 +1,20 @@
 """What the workflow's rules call: ``stir make``."""
 
 import contextlib
+import os
 import sys
 import time
 import warnings
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TextIO
 
 import click
 
+from stir.artifacts import seal_path
 from stir.errors import StirError
+from stir.further_commands import OpenGroup
 from stir.progress import progress_of
 from stir.stages import import_for, stage_module
 from stir.stages.cost import measured
@@ -18,7 +22,7 @@ from stir.stages.job import Job
 from stir.storage import storing
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=OpenGroup, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """Make and check the artifacts of shared-invariance experiments."""
 
@@ -46,23 +50,41 @@ def _make(job: Job) -> None:
     stage, began = job.recipe.stage, time.perf_counter()
     import_for(stage)
     imported = time.perf_counter() - began
-    with storing(job.output), measured(job.benchmark) as cost:
+    with job.holding_its_gpu() as equipped, storing(job.output), measured(job.benchmark) as cost:
         cost.import_s = imported
-        stage_module(stage).make(job)
+        stage_module(stage).make(equipped)
 
 
 @main.command()
-@click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=Path))
-def verify(paths: tuple[Path, ...]) -> None:
-    """Check artifacts (files, or folders of them) against their seals, reading every byte."""
-    from stir.artifacts import sealed_files
-    from stir.artifacts import verify as verify_artifacts
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--deep", is_flag=True, help="Read every byte, also of what has not changed since it was found good.")
+@click.option("--look", is_flag=True, help="Say what is bad, and move nothing.")
+def verify(paths: tuple[Path, ...], deep: bool, look: bool) -> None:
+    """Check artifacts against their seals.
 
-    files = sealed_files(paths or (Path("data"), Path("results")))
-    bad = verify_artifacts(files)
-    for problem in bad.values():
-        click.echo(problem, err=True)
-    click.echo(f"{len(files) - len(bad)} artifacts are as their seals say, {len(bad)} are not")
+    PATHS are artifacts or folders of them: data and results if none is named. Bad ones are named and
+    moved to .quarantine beside them, as before a run; the next run remakes what it needs. The exit
+    status is 1 if any was bad.
+    """
+    from stir.survey import survey
+    from stir.verification import MEMORY, oddities, set_bad_aside
+    from stir.verification import verify as verify_artifacts
+
+    for path in paths:
+        if not path.is_dir() and not seal_path(path).is_file():
+            what = "has no seal, so that nothing vouches for it" if os.path.lexists(path) else "does not exist"
+            raise click.BadParameter(f"Expected an artifact or a folder; {path} {what}.")
+    found = survey(paths or (Path("data"), Path("results")))
+    with _plain_errors():
+        bad = verify_artifacts(found.artifacts, memory=MEMORY if MEMORY.parent.is_dir() else None, deep=deep)
+        for line in (*oddities(found), *(bad.values() if look else ())):
+            click.echo(line, err=True)
+        if not look:
+            set_bad_aside(bad, say=partial(click.echo, err=True))
+    good = sum(path not in bad for path in found.artifacts)
+    click.echo(f"{good} artifacts are as their seals say, {len(found.artifacts) - good} are not")
+    if bad and not look:
+        click.echo("Run the workflow: what an experiment needs is remade.")
     sys.exit(1 if bad else 0)
 
 

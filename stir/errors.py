@@ -42,6 +42,10 @@ class StorageError(StirError, OSError):
     """A place that cannot be written to: full, read-only, or not ours."""
 
 
+class DeviceError(StirError):
+    """A device that was asked for and cannot be had."""
+
+
 class ConvergenceError(StirError):
     """Too few images converged for a score that could be trusted."""
 

@@ -28,12 +28,20 @@ class Labelled:
 
 
 def write_arrays(
-    path: Path, arrays: Mapping[str, Labelled], recipe: Recipe, *, device: str, attributes: Mapping[str, Any] | None = None
+    path: Path,
+    arrays: Mapping[str, Labelled],
+    recipe: Recipe,
+    *,
+    device: str,
+    device_kind: str | None = None,
+    attributes: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write labelled arrays, with recipe, versions and device as attributes of the file."""
+    """Write labelled arrays, with recipe, versions and device (and its kind, where given) as attributes of the file."""
     with h5py.File(path, "w", track_order=False) as file:
         file.attrs["recipe"] = recipe.to_json()
         file.attrs["device"] = device
+        if device_kind is not None:
+            file.attrs["device_kind"] = device_kind
         for package, version in package_versions().items():
             file.attrs[f"{package}_version"] = version
         for name, value in (attributes or {}).items():

@@ -7,7 +7,8 @@ arrive at the same names.
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
+from functools import cached_property
 from typing import Any
 
 KEY_DIGITS = 10
@@ -35,14 +36,15 @@ class Recipe:
     settings: Mapping[str, Any] = field(default_factory=dict)
     inputs: Mapping[str, str | list[str]] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def key(self) -> str:
-        """The first hexadecimal digits of the SHA-256 of the canonical recipe."""
+        """The first hexadecimal digits of the SHA-256 of the canonical recipe, computed once."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()[:KEY_DIGITS]
 
     def to_json(self) -> str:
         """Write the recipe as canonical JSON: sorted keys, no spaces, no NaN."""
-        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"), allow_nan=False)
+        content = {part.name: getattr(self, part.name) for part in fields(self)}
+        return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str) -> "Recipe":

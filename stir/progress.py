@@ -41,9 +41,19 @@ def progress_of(name: str) -> Iterator[None]:
         _OF.reset(token)
 
 
-def progress_bar(description: str, total: int, *, unit: str, show: bool = True) -> Any:
-    """Start a progress bar: a moving one in a terminal or notebook, else lines."""
-    settings: dict[str, Any] = {"desc": description + _OF.get(), "total": total, "unit": unit, "disable": not show}
+def progress_bar(description: str, total: int, *, unit: str, done: int = 0, show: bool = True, delay: float = 0.0) -> Any:
+    """Start a progress bar: a moving one in a terminal or notebook, else lines; none before ``delay`` seconds.
+
+    What is ``done`` took no time here.
+    """
+    settings: dict[str, Any] = {
+        "desc": description + _OF.get(),
+        "total": total,
+        "unit": unit,
+        "initial": done,
+        "disable": not show,
+        "delay": delay,
+    }
     if sys.stderr.isatty() or "ipykernel" in sys.modules:
         return notebook_or_terminal(**settings)
     return _LineProgress(**settings, mininterval=SECONDS_BETWEEN_LINES, maxinterval=SECONDS_BETWEEN_LINES, bar_format=LINE)

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from stir.artifacts import write_atomically
+from stir.errors import InvalidInputError
 
 SCORE_COLUMNS = [
     "reference_model",
@@ -41,6 +42,7 @@ SUMMARY_KEYS = [
     "inversion_method",
     "seed_images",
 ]
+TEXT_COLUMNS = [f"{side}_{what}" for side in ("reference", "target") for what in ("checkpoint", "model", "group", "layer")]
 MODEL_COLUMNS = [
     "model",
     "architecture",
@@ -56,8 +58,8 @@ MODEL_COLUMNS = [
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    """Read a CSV table."""
-    return pd.read_csv(path)
+    """Read a CSV table. Keys and names are text, also those that look like numbers: 61145855e0."""
+    return pd.read_csv(path, dtype=dict.fromkeys(TEXT_COLUMNS, "str"))
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:
@@ -74,10 +76,17 @@ def score_table(scores: Sequence[pd.DataFrame], models: Sequence[Mapping[str, An
         Rows with ``reference_checkpoint`` and ``target_checkpoint`` (keys).
     models : sequence of mapping
         ``name`` and ``checkpoint`` (key) of every model; their order is the table's.
+
+    Raises
+    ------
+    InvalidInputError
+        If there are scores of a model that is not among these.
     """
     named = pd.DataFrame([{"name": model["name"], "checkpoint": model["checkpoint"]} for model in models])
     named["order"] = range(len(named))
     rows = pd.concat(scores, ignore_index=True)
+    if unknown := {*rows["reference_checkpoint"], *rows["target_checkpoint"]} - {*named["checkpoint"]}:
+        raise InvalidInputError(f"Expected scores of the checkpoints {list(named['checkpoint'])}; got also those of {unknown}.")
     for side in ("reference", "target"):
         rows = rows.merge(
             named.rename(columns={"name": f"{side}_model", "checkpoint": f"{side}_checkpoint", "order": f"{side}_order"})
@@ -136,3 +145,30 @@ def model_table(evaluations: Sequence[Mapping[str, Any]], models: Sequence[Mappi
         evaluation = by_checkpoint[model["checkpoint"]]
         rows.append({column: {"model": model["name"], **model, **evaluation}.get(column) for column in MODEL_COLUMNS})
     return pd.DataFrame(rows, columns=MODEL_COLUMNS)
+
+
+def metrics(summary: pd.DataFrame, models: pd.DataFrame) -> dict[str, Any]:
+    """Nest the numbers to compare from run to run, by what they are of.
+
+    Parameters
+    ----------
+    summary : DataFrame
+        Of `summary_table`.
+    models : DataFrame
+        Of `model_table`.
+
+    Returns
+    -------
+    dict
+        ``scores``: reference group -> target group -> layer -> similarity measure -> means
+        (``stir_mean``, ``similarity_mean``; one that is not a number is left out); ``models``: model -> accuracies.
+    """
+    scores: dict[str, Any] = {}
+    for row in summary.to_dict("records"):
+        layer = scores.setdefault(row["reference_group"], {}).setdefault(row["target_group"], {})
+        by_measure = layer.setdefault(row["reference_layer"], {})
+        by_measure[row["similarity_measure"]] = {
+            name: row[name] for name in ("stir_mean", "similarity_mean") if pd.notna(row[name])
+        }
+    accuracies = models.set_index("model")[["clean_accuracy", "robust_accuracy"]]
+    return {"scores": scores, "models": accuracies.to_dict("index")}

@@ -17,7 +17,6 @@ from stir.inversion.references import References
 from stir.inversion.snapshot import Snapshot
 from stir.inversion.work import Task, Work
 from stir.inversion.working import working_forwards
-from stir.provenance import code_version, package_versions
 from stir.representations import representing
 from stir.seed_images import make_seed_images
 from stir.stored_images import Images
@@ -127,8 +126,7 @@ def invert(
             work = Work(task, torch.empty(seeds.shape, dtype=like.dtype, device=like.device))
         else:
             work = Work(task, snapshot.pictures(seeds.shape, like.dtype))
-            made_by = {"versions": package_versions(), "code": code_version()}
-            resumed = work.resume(snapshot, {"method": method, "precision": precision, "last_relu": last_relu, **made_by})
+            resumed = work.resume(snapshot, {"method": method, "precision": precision, "last_relu": last_relu})
         work.check(forwards["float32"])
         work.descend(METHODS[method], forwards["float32"], forwards.get("bfloat16"), resumed, progress=progress)
     return work.result(method, seeds[:] if snapshot is None else cast("Tensor", seeds))

@@ -1,24 +1,19 @@
-"""The state of an inversion under way, on disk: what was interrupted goes on as if it had not been."""
+"""The state of an inversion under way, with the pictures found so far."""
 
-import os
-import time
-import warnings
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
 
+from stir import snapshots
+from stir.snapshots import State
 from stir.stored_images import StoredImages
 
 if TYPE_CHECKING:
     import h5py
 
-State = dict[str, Any]
 
-
-class Snapshot:
+class Snapshot(snapshots.Snapshot):
     """A file that holds the newest state, at most ``seconds`` and one iteration old, and a file of the pictures found.
 
     Parameters
@@ -30,10 +25,9 @@ class Snapshot:
     """
 
     def __init__(self, path: Path, *, seconds: float = 20.0) -> None:
-        self.path, self.seconds = path, seconds
-        self._part, self._pictures_path = self._beside("part"), self._beside("pictures")
+        super().__init__(path, seconds=seconds)
+        self._pictures_path = self._beside("pictures")
         self._pictures: StoredImages | None = None
-        self._written = time.monotonic()
 
     def pictures(self, shape: tuple[int, ...], dtype: torch.dtype) -> StoredImages:
         """Open the pictures found so far; a state is worth nothing without them."""
@@ -45,45 +39,17 @@ class Snapshot:
         self._pictures = StoredImages(dataset, dtype=stored)
         return self._pictures
 
-    def offer(self, state: Callable[[], State]) -> None:
-        """Write the state if it is time to."""
-        if time.monotonic() - self._written < self.seconds:
-            return
-        if self._pictures is not None:
-            self._pictures.flush()
-        with self._part.open("wb") as file:
-            torch.save(state(), file)
-            file.flush()
-            os.fsync(file.fileno())
-        self._part.replace(self.path)
-        self._written = time.monotonic()
-
-    def load(self, expected: Mapping[str, Any]) -> State | None:
-        """Return the state, if there is one of an inversion with the same settings and targets.
-
-        Parameters
-        ----------
-        expected : mapping
-            Entries that the state must have.
-        """
-        if not self.path.is_file():
-            return None
-        try:
-            state: State = torch.load(self.path, map_location="cpu", weights_only=True)
-        except Exception as error:  # whatever a file can be
-            warnings.warn(f"{self.path} cannot be read ({error}); the inversion starts anew.", stacklevel=2)
-            return None
-        return state if all(_same(state.get(name), value) for name, value in expected.items()) else None
-
     def discard(self) -> None:
         """Remove the files; call it when the result is safe."""
         if self._pictures is not None:
             self._pictures.close()
-        for path in (self.path, self._part, self._pictures_path):
-            path.unlink(missing_ok=True)
+        super().discard()
+        self._pictures_path.unlink(missing_ok=True)
 
-    def _beside(self, name: str) -> Path:
-        return self.path.with_name(f"{self.path.stem}.{name}{self.path.suffix}")
+    def _write(self, state: State) -> None:
+        if self._pictures is not None:
+            self._pictures.flush()
+        super()._write(state)
 
 
 def _open(path: Path, shape: tuple[int, ...], dtype: torch.dtype) -> "h5py.Dataset | None":
@@ -106,9 +72,3 @@ def _create(path: Path, shape: tuple[int, ...], dtype: torch.dtype) -> "h5py.Dat
     dataset = h5py.File(path, "w").create_dataset("images", shape, dtype=str(dtype).removeprefix("torch."), dcpl=places)
     dataset.file.flush()
     return dataset
-
-
-def _same(found: Any, expected: Any) -> bool:
-    if isinstance(expected, Tensor):
-        return isinstance(found, Tensor) and torch.equal(found, expected.cpu())
-    return bool(found == expected)

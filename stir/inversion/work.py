@@ -16,10 +16,11 @@ from stir.inversion.outcome import Inversion, warn_of_unconverged
 from stir.inversion.problem import InversionProblem, relative_errors
 from stir.inversion.references import References
 from stir.inversion.run import Rounded, run
-from stir.inversion.snapshot import Snapshot, State
+from stir.inversion.snapshot import Snapshot
 from stir.inversion.working import Forward
 from stir.progress import progress_bar
 from stir.seed_images import SeedImages
+from stir.snapshots import State, made_by
 from stir.stored_images import Images
 
 ROUNDED_FLOOR = 0.07
@@ -64,7 +65,7 @@ class Work:
 
     def resume(self, snapshot: Snapshot, settings: dict[str, Any]) -> State | None:
         """Keep snapshots from now on; take up the state of one that is there."""
-        known = settings | self.task.settings()
+        known = made_by() | settings | self.task.settings()
 
         def state(rows: Rows, waiting: Tensor) -> State:
             done = {"matches": vars(self.matches), "seed_error": self.seed_error, "iterations": self.iterations}

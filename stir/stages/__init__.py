@@ -8,7 +8,7 @@ names it, for a process that imports once and forks for each job.
 from importlib import import_module
 from types import ModuleType
 
-STAGES = ("dataset", "checkpoint", "evaluation", "iri", "representation", "score", "table", "figure")
+STAGES = ("dataset", "checkpoint", "evaluation", "iri", "representation", "score", "table", "figure", "publication")
 
 
 def stage_module(stage: str) -> ModuleType:

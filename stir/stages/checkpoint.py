@@ -2,12 +2,13 @@
 
 from typing import TYPE_CHECKING
 
-from stir.stages.job import Job
+from stir.stages.job import Job, computed_on
 
 if TYPE_CHECKING:
     from torch import nn
 
     from stir.models import Architecture
+    from stir.snapshots import Snapshot
 
 VERSION = 1
 IMPORTS = ("stir.models", "stir.stages.images", "stir.training", "torch._dynamo")
@@ -17,18 +18,21 @@ def make(job: Job) -> None:
     """Make a safetensors file that carries its architecture, recipe and learning curve."""
     from stir.artifacts import sealing
     from stir.models import Architecture, save_model
+    from stir.snapshots import Snapshot
 
     device = job.torch_device()
     architecture = Architecture(**job.settings["architecture"])
+    snapshot = Snapshot(job.snapshot_path())
     if "training" in job.settings:
-        model, losses = _trained(job, architecture, str(device))
+        model, losses = _trained(job, architecture, str(device), snapshot)
     else:
         model, losses = _taken(job, architecture), []
-    with sealing(job.output, job.recipe, device=str(device)) as path:
+    with sealing(job.output, job.recipe, **computed_on(device)) as path:
         save_model(path, model, architecture, {"recipe": job.recipe.to_json(), "training_losses": losses})
+    snapshot.discard()
 
 
-def _trained(job: Job, architecture: "Architecture", device: str) -> "tuple[nn.Module, list[float]]":
+def _trained(job: Job, architecture: "Architecture", device: str, snapshot: "Snapshot") -> "tuple[nn.Module, list[float]]":
     import torch
 
     from stir.models import build_model
@@ -48,6 +52,7 @@ def _trained(job: Job, architecture: "Architecture", device: str) -> "tuple[nn.M
         TrainingRecipe(**{**training, "attack": attack}),
         generator=torch.Generator().manual_seed(random_seed),
         progress=True,
+        snapshot=snapshot,
     )
     return model, losses
 

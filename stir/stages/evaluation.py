@@ -1,6 +1,6 @@
 """Stage evaluation: clean and robust accuracy of a checkpoint on the test images."""
 
-from stir.stages.job import Job
+from stir.stages.job import Job, computed_on
 
 VERSION = 1
 IMPORTS = ("stir.models", "stir.stages.images", "stir.training")
@@ -29,5 +29,5 @@ def make(job: Job) -> None:
         "attack_steps": attack.steps,
         "n_images": len(images),
     }
-    with sealing(job.output, job.recipe, device=str(device)) as path:
+    with sealing(job.output, job.recipe, **computed_on(device)) as path:
         path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

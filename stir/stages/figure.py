@@ -8,7 +8,7 @@ from stir.stages.job import Job
 if TYPE_CHECKING:
     from stir.plotting.pictures import ImageRow
 
-VERSION = 1
+VERSION = 2
 IMPORTS = (
     "matplotlib.backends.backend_agg",
     "matplotlib.backends.backend_svg",
@@ -20,23 +20,25 @@ IMPORTS = (
 
 
 def make(job: Job) -> None:
-    """Draw an experiment's figures from its table and its IRIs, and stamp them."""
+    """Draw an experiment's figures, from its table and its IRIs, into a folder of its key; stamp them."""
     from stir.plotting.heatmaps import draw_heatmaps
     from stir.plotting.pictures import draw_pictures
     from stir.plotting.saving import save_figure
-    from stir.publication import published, stamp
+    from stir.publication import keyed_folder, stamp, stamped
     from stir.tables import read_table
 
     experiment = job.settings["experiment"]
-    scores = read_table(published(job.one("table"))[f"{experiment}.csv"])
+    scores = read_table(stamped(job.one("table"))[f"{experiment}.csv"])
     figures = {}
     for (layer, measure), rows in scores.groupby(["reference_layer", "similarity_measure"], sort=False):
         figures[f"{experiment}-{layer}-{measure}"] = draw_heatmaps(rows)
     for layer in job.settings["layers"]:
         figures[f"{experiment}-{layer}-images"] = draw_pictures(_image_rows(job, layer))
+    folder = keyed_folder(job.output)
+    folder.mkdir(parents=True, exist_ok=True)
     files: list[Path] = []
     for name, figure in figures.items():
-        files += save_figure(figure, job.output.with_name(name))
+        files += save_figure(figure, folder / name)
     stamp(job.output, job.recipe, files)
 
 

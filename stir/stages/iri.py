@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from stir.stages.job import Job
+from stir.stages.job import Job, computed_on
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,9 +24,7 @@ def make(job: Job) -> None:
 
     settings, device = job.settings, job.torch_device()
     model = read_model(checked(job.one("checkpoint"))).to(device)
-    # Next to the output, named so that neither git nor DVC takes it up.
-    snapshot = Snapshot(job.output.with_name(f".{job.output.name}.snapshot.tmp"))
-    snapshot.path.parent.mkdir(parents=True, exist_ok=True)
+    snapshot = Snapshot(job.snapshot_path())
     with opened_images(job.one("dataset"), "test", first=settings["n_images"]) as (images, labels):
         inversion = invert(
             model,
@@ -45,8 +43,8 @@ def make(job: Job) -> None:
             progress=True,
             snapshot=snapshot,
         )
-        with sealing(job.output, job.recipe, device=str(device)) as path:
-            write_arrays(path, _arrays(inversion), job.recipe, device=str(device))
+        with sealing(job.output, job.recipe, **computed_on(device)) as path:
+            write_arrays(path, _arrays(inversion), job.recipe, **computed_on(device))
     snapshot.discard()
 
 

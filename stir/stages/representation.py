@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from stir.stages.job import Job
+from stir.stages.job import Job, computed_on
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -39,8 +39,8 @@ def make(job: Job) -> None:
         arrays[f"{layer}/iri_images/{made['random_seed']}"] = of_iri
     unit = "activation" if settings["basis"] == "features" else "activation, or coordinate in a joint orthogonal basis"
     labelled = {name: Labelled(array.numpy(), ("image", "feature"), unit) for name, array in arrays.items()}
-    with sealing(job.output, job.recipe, device=str(device)) as path:
-        write_arrays(path, labelled, job.recipe, device=str(device))
+    with sealing(job.output, job.recipe, **computed_on(device)) as path:
+        write_arrays(path, labelled, job.recipe, **computed_on(device))
 
 
 def _in_joint_basis(x: "Tensor", x_prime: "Tensor") -> "tuple[Tensor, Tensor]":

@@ -19,6 +19,7 @@ def make(job: Job) -> None:
 
     from stir.artifacts import sealing
     from stir.hdf5 import read_arrays
+    from stir.provenance import device_kind
     from stir.stages.matches import read_matches, require_convergence
 
     job.torch_device()
@@ -31,7 +32,7 @@ def make(job: Job) -> None:
     for path in job.inputs["representations"]:
         target = Cached(path, [name for match in matches for name in (_of_reference(match), _of_iri(match))])
         rows += _rows(job.settings["similarity_measures"], reference, target, inverted)
-    with sealing(job.output, job.recipe) as path:
+    with sealing(job.output, job.recipe, device_kind=device_kind("cpu")) as path:
         path.write_text(pd.DataFrame(rows).to_csv(index=False), encoding="utf-8")
 
 

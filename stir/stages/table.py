@@ -2,26 +2,28 @@
 
 from stir.stages.job import Job
 
-VERSION = 2
+VERSION = 3
 IMPORTS = ("stir.tables",)
 
 
 def make(job: Job) -> None:
-    """Write the three tables of an experiment under their fixed names, and stamp them."""
+    """Write the three tables of an experiment, and their metrics, into a folder of its key; stamp them."""
     import json
 
-    from stir.artifacts import checked
-    from stir.publication import stamp
-    from stir.tables import model_table, read_table, score_table, summary_table, write_table
+    from stir.artifacts import checked, write_atomically
+    from stir.publication import keyed_folder, stamp
+    from stir.tables import metrics, model_table, read_table, score_table, summary_table, write_table
 
     models, experiment = job.settings["models"], job.settings["experiment"]
     scores = score_table([read_table(checked(path)) for path in job.inputs["scores"]], models)
     evaluations = [json.loads(checked(path).read_text(encoding="utf-8")) for path in job.inputs["evaluations"]]
-    tables = {
-        f"{experiment}.csv": scores,
-        f"{experiment}-summary.csv": summary_table(scores, {model["name"]: model["group"] for model in models}),
-        f"{experiment}-models.csv": model_table(evaluations, models),
-    }
-    for name, table in tables.items():
-        write_table(job.output.with_name(name), table)
-    stamp(job.output, job.recipe, [job.output.with_name(name) for name in tables])
+    summary = summary_table(scores, {model["name"]: model["group"] for model in models})
+    accuracies = model_table(evaluations, models)
+    folder = keyed_folder(job.output)
+    tables = {"": scores, "-summary": summary, "-models": accuracies}
+    files = [folder / f"{experiment}{part}.csv" for part in tables]
+    for path, table in zip(files, tables.values(), strict=True):
+        write_table(path, table)
+    for_dvc = folder / f"{experiment}-metrics.json"
+    write_atomically(for_dvc, json.dumps(metrics(summary, accuracies), indent=1, allow_nan=False) + "\n")
+    stamp(job.output, job.recipe, [*files, for_dvc])

@@ -1,15 +1,20 @@
 """Train a classifier, vanilla or adversarially (AT)."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import asdict, dataclass
 
 import torch
 from jaxtyping import Float, Int
 from torch import Generator, Tensor, nn
 from torch.nn.functional import cross_entropy
+from torch.optim import SGD
+from torch.optim.lr_scheduler import OneCycleLR
 
 from stir.errors import InvalidInputError, StirError, check_known
 from stir.progress import progress_bar
+from stir.snapshots import Snapshot
 from stir.training.attacks import Attack, pgd
+from stir.training.state import TrainingState, beginning, draws_determined_by
 
 OBJECTIVES = ("vanilla", "at")
 
@@ -44,6 +49,7 @@ def train(
     *,
     generator: Generator,
     progress: bool = False,
+    snapshot: Snapshot | None = None,
 ) -> list[float]:
     """Train a model in place; return the mean loss of every epoch.
 
@@ -58,41 +64,52 @@ def train(
     recipe : TrainingRecipe
         How.
     generator : torch.Generator
-        Orders the images; on the CPU.
+        Orders the images, and determines what layers such as dropout draw; on the CPU.
     progress : bool
         Show epochs, loss and time left.
+    snapshot : Snapshot, optional
+        Keeps the state between epochs on disk: after an interruption the same call, with the same initial
+        weights and random seed, goes on from there, to the same bits.
 
     Raises
     ------
     StirError
         If the loss becomes NaN or infinite.
     """
-    optimiser = torch.optim.SGD(
+    optimiser, schedule = _descent(model, recipe, batches_per_epoch=-(-len(images) // recipe.batch_size))
+    state = TrainingState(model, optimiser, schedule, generator)
+    if snapshot is not None:
+        state.resume(snapshot, {"recipe": asdict(recipe)} | beginning(model, images, labels, generator))
+    done = len(state.losses)
+    with progress_bar(f"training ({recipe.objective})", recipe.epochs, unit="epoch", done=done, show=progress) as bar:
+        while len(state.losses) < recipe.epochs:
+            total = 0.0
+            with draws_determined_by(generator, images.device):
+                order = torch.randperm(len(images), generator=generator).to(images.device)
+                for rows in order.split(recipe.batch_size):
+                    total += _step(model, images[rows], labels[rows], recipe.attack, optimiser) * len(rows)
+                    schedule.step()
+            loss = total / len(images)
+            if not math.isfinite(loss):
+                raise StirError(f"The training loss is {loss} in epoch {len(state.losses) + 1}. Lower learning_rate.")
+            state.losses.append(loss)
+            state.keep()
+            bar.set_postfix_str(f"loss {loss:.3f}", refresh=False)
+            bar.update()
+    model.eval()
+    return state.losses
+
+
+def _descent(model: nn.Module, recipe: TrainingRecipe, *, batches_per_epoch: int) -> tuple[SGD, OneCycleLR]:
+    optimiser = SGD(
         model.parameters(),
         lr=recipe.learning_rate,
         momentum=recipe.momentum,
         weight_decay=recipe.weight_decay,
         nesterov=recipe.momentum > 0,
     )
-    batches_per_epoch = -(-len(images) // recipe.batch_size)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, recipe.learning_rate, total_steps=recipe.epochs * batches_per_epoch, cycle_momentum=False
-    )
-    losses = []
-    with progress_bar(f"training ({recipe.objective})", recipe.epochs, unit="epoch", show=progress) as bar:
-        for epoch in range(recipe.epochs):
-            order = torch.randperm(len(images), generator=generator).to(images.device)
-            total = 0.0
-            for rows in order.split(recipe.batch_size):
-                total += _step(model, images[rows], labels[rows], recipe.attack, optimiser) * len(rows)
-                schedule.step()
-            losses.append(total / len(images))
-            if not torch.isfinite(torch.tensor(losses[-1])):
-                raise StirError(f"The training loss is {losses[-1]} in epoch {epoch + 1}. Lower learning_rate.")
-            bar.set_postfix_str(f"loss {losses[-1]:.3f}", refresh=False)
-            bar.update()
-    model.eval()
-    return losses
+    steps = recipe.epochs * batches_per_epoch
+    return optimiser, OneCycleLR(optimiser, recipe.learning_rate, total_steps=steps, cycle_momentum=False)
 
 
 def _step(model: nn.Module, images: Tensor, labels: Tensor, attack: Attack | None, optimiser: torch.optim.Optimizer) -> float:

@@ -4,12 +4,11 @@ import os
 
 import pytest
 
-from planning import cache
 from planning.cache import set_bad_aside
-from stir import artifacts
+from stir import artifacts, verification
 from stir.artifacts import seal_path, sha256_of
 from stir.identity import Recipe
-from stir.publication import stamp
+from stir.publication import keyed_folder, stamp
 from tests.stir.sealed import flip_a_bit, seal_one
 
 
@@ -26,11 +25,12 @@ def paths(folder):
 
 @pytest.fixture
 def stamped(folder):
+    """A stamp, and the table that it stands for in a folder of its key."""
     recipe = Recipe("table", 1)
-    table = folder / "tables" / "tiny.csv"
-    table.parent.mkdir()
+    path = folder / "tables" / f"tiny-{recipe.key}.stamp"
+    table = keyed_folder(path) / "tiny.csv"
+    table.parent.mkdir(parents=True)
     table.write_text("stir\n0.5\n")
-    path = table.with_name(f"tiny-{recipe.key}.stamp")
     stamp(path, recipe, [table])
     return path
 
@@ -63,7 +63,7 @@ def test_an_unsealed_file_is_moved(folder, paths):
 
 def test_files_that_were_found_good_are_not_read_again(folder, paths, monkeypatch):
     set_bad_aside(paths)
-    assert (folder / cache.MEMORY).is_file()
+    assert (folder / verification.MEMORY).is_file()
     monkeypatch.setattr(artifacts, "sha256_of", lambda path: pytest.fail(f"{path} was read again"))
     assert set_bad_aside(paths) == []
 
@@ -74,15 +74,45 @@ def test_memory_is_no_trust_after_a_change(folder, paths):
     assert len(set_bad_aside(paths)) == 1
 
 
-@pytest.mark.parametrize("harm", ["altered", "absent"])
-def test_a_stamp_goes_if_its_table_is_not_the_one(stamped, harm):
-    table = stamped.with_name("tiny.csv")
+def test_an_altered_table_is_set_aside_with_its_stamp(stamped):
+    table = keyed_folder(stamped) / "tiny.csv"
     set_bad_aside([str(stamped)])
-    table.write_text("stir\n0.9\n") if harm == "altered" else table.unlink()
-    (said,) = set_bad_aside([str(stamped)])
-    assert "tiny.csv is not the one" in said
+    table.write_text("stir\n0.9\n")
+    said = set_bad_aside([str(stamped)])
+    assert any("tiny.csv is not the one" in line for line in said)
     assert not stamped.exists()
-    assert table.exists() == (harm == "altered"), "a table that was edited by hand is left to be looked at"
+    assert not seal_path(stamped).exists()
+    assert (table.parent / ".quarantine" / "tiny.csv.0").read_text() == "stir\n0.9\n", "what was edited by hand is kept"
+    assert not table.exists()
+
+
+def test_a_stamp_goes_if_its_table_is_gone(stamped):
+    (keyed_folder(stamped) / "tiny.csv").unlink()
+    (said,) = set_bad_aside([str(stamped)])
+    assert "tiny.csv, which changed or is gone" in said
+    assert not stamped.exists()
+
+
+def test_an_altered_copy_is_set_aside_with_the_stamp_of_the_publication(folder):
+    recipe = Recipe("publication", 1)
+    path, table = folder / "publications" / f"tiny-{recipe.key}.stamp", folder / "tables" / "tiny.csv"
+    table.parent.mkdir()
+    table.write_text("stir\n0.5\n")
+    stamp(path, recipe, [table])
+    table.write_text("stir\n0.9\n")
+    said = set_bad_aside([str(path)])
+    assert any("tiny.csv is not the one" in line for line in said)
+    assert not path.exists()
+    assert (table.parent / ".quarantine" / "tiny.csv.0").read_text() == "stir\n0.9\n"
+
+
+def test_what_a_damaged_stamp_names_elsewhere_is_left_alone(folder, stamped):
+    other = folder / "notes.txt"
+    other.write_text("mine")
+    stamped.write_text('{"notes.txt": "0"}')
+    set_bad_aside([str(stamped)])
+    assert not stamped.exists()
+    assert other.read_text() == "mine"
 
 
 def test_a_bad_stamp_is_moved_as_any_file(stamped):
@@ -90,7 +120,7 @@ def test_a_bad_stamp_is_moved_as_any_file(stamped):
     (said,) = set_bad_aside([str(stamped)])
     assert "its seal says" in said
     assert not stamped.exists()
-    assert stamped.with_name("tiny.csv").exists()
+    assert (keyed_folder(stamped) / "tiny.csv").exists()
 
 
 def test_other_files_are_not_looked_at(folder, paths):

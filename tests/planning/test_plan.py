@@ -12,7 +12,7 @@ from stir.stages import STAGES
 from stir.stages.job import Job
 from tests.experiment_files import QUICKSTART, ROOT, edited
 
-DOWNSTREAM_OF_IRI = {"iri": 32, "representation": 64, "score": 8, "table": 1, "figure": 1}
+DOWNSTREAM_OF_IRI = {"iri": 32, "representation": 64, "score": 8, "table": 1, "figure": 1, "publication": 1}
 
 
 def changed(before, after):
@@ -32,6 +32,7 @@ def test_the_quickstart_has_an_artifact_for_each_thing_to_make(plan):
         "score": 8,
         "table": 1,
         "figure": 1,
+        "publication": 1,
     }
     assert counts == expected
     assert len(plan().paths()) == sum(expected.values()) == len(set(plan().paths()))
@@ -106,11 +107,11 @@ class TestClosure:
         assert stages["checkpoint"] == {"dataset", "checkpoint"}
         assert stages["iri"] == {"dataset", "checkpoint", "iri"}
         assert stages["score"] == {"dataset", "checkpoint", "iri", "representation", "score"}
-        assert stages["figure"] == set(STAGES)
-        assert len(planned.closure("figure")) == len(planned.paths())
+        assert stages["publication"] == set(STAGES)
+        assert len(planned.closure("publication")) == len(planned.paths())
 
 
-AT = {"checkpoint": 4, "evaluation": 4, "iri": 16, "representation": 48, "score": 8, "table": 1, "figure": 1}
+AT = {"checkpoint": 4, "evaluation": 4, "iri": 16, "representation": 48, "score": 8, "table": 1, "figure": 1, "publication": 1}
 ALL_BUT_THE_DATASET = {"checkpoint": 8, "evaluation": 8} | DOWNSTREAM_OF_IRI
 CHANGES = [
     ({"dataset.random_seed": 1}, {"dataset": 1} | ALL_BUT_THE_DATASET),
@@ -120,26 +121,26 @@ CHANGES = [
     ({"training.1.attack.eps": 0.5}, AT),
     (
         {"models.0.width": 16},
-        {"checkpoint": 2, "evaluation": 2, "iri": 8, "representation": 28, "score": 8, "table": 1, "figure": 1},
+        {"checkpoint": 2, "evaluation": 2, "iri": 8, "representation": 28, "score": 8, "table": 1, "figure": 1, "publication": 1},
     ),
     (
         {"models.0.training_seeds": [0, 2]},
-        {"checkpoint": 1, "evaluation": 1, "iri": 4, "representation": 15, "score": 8, "table": 1, "figure": 1},
+        {"checkpoint": 1, "evaluation": 1, "iri": 4, "representation": 15, "score": 8, "table": 1, "figure": 1, "publication": 1},
     ),
-    ({"evaluation.steps": 40}, {"evaluation": 8, "table": 1, "figure": 1}),
-    ({"layers": ["stage3"]}, {"representation": 64, "score": 8, "table": 1, "figure": 1}),
+    ({"evaluation.steps": 40}, {"evaluation": 8, "table": 1, "figure": 1, "publication": 1}),
+    ({"layers": ["stage3"]}, {"representation": 64, "score": 8, "table": 1, "figure": 1, "publication": 1}),
     ({"inversion.tolerance": 0.2}, DOWNSTREAM_OF_IRI),
     ({"inversion.max_iterations": 200}, DOWNSTREAM_OF_IRI),
     ({"inversion.batch_size": 100}, DOWNSTREAM_OF_IRI),
     ({"inversion.method": "normalised_gradient"}, DOWNSTREAM_OF_IRI),
     ({"inversion.seed_images": "uniform_noise"}, DOWNSTREAM_OF_IRI),
     ({"inversion.random_seeds": [0, 1, 2]}, DOWNSTREAM_OF_IRI | {"iri": 16}),
-    ({"inversion.minimum_converged_fraction": 0.5}, {"score": 8, "table": 1, "figure": 1}),
-    ({"representations.basis": "joint"}, {"representation": 64, "score": 8, "table": 1, "figure": 1}),
-    ({"similarity_measures": ["linear_cka"]}, {"score": 8, "table": 1, "figure": 1}),
+    ({"inversion.minimum_converged_fraction": 0.5}, {"score": 8, "table": 1, "figure": 1, "publication": 1}),
+    ({"representations.basis": "joint"}, {"representation": 64, "score": 8, "table": 1, "figure": 1, "publication": 1}),
+    ({"similarity_measures": ["linear_cka"]}, {"score": 8, "table": 1, "figure": 1, "publication": 1}),
     ({"compute.threads": 2}, ALL_BUT_THE_DATASET),
-    ({"compute.batch_size": 30}, {"evaluation": 8, "representation": 64, "score": 8, "table": 1, "figure": 1}),
-    ({"models.0.name": "renamed"}, {"table": 1, "figure": 1}),
+    ({"compute.batch_size": 30}, {"evaluation": 8, "representation": 64, "score": 8, "table": 1, "figure": 1, "publication": 1}),
+    ({"models.0.name": "renamed"}, {"table": 1, "figure": 1, "publication": 1}),
     ({"training.1.name": "renamed", "models.2.training": "renamed", "models.3.training": "renamed"}, {}),
     ({"description": "Anything else?"}, {}),
     ({}, {}),
@@ -181,16 +182,25 @@ def test_one_number_written_two_ways_is_one_key(plan):
 
 def test_experiments_share_what_they_have_in_common(plan, quickstart):
     fewer = plan(content=edited(quickstart, {"models": quickstart["models"][1:3]}), name="fewer")
-    assert changed(plan(), fewer) == {"score": 4, "table": 1, "figure": 1}
+    assert changed(plan(), fewer) == {"score": 4, "table": 1, "figure": 1, "publication": 1}
 
 
 def test_a_name_for_the_experiment_changes_tables_and_figures_only(plan):
-    assert changed(plan(), plan(name="another")) == {"table": 1, "figure": 1}
+    assert changed(plan(), plan(name="another")) == {"table": 1, "figure": 1, "publication": 1}
 
 
 def test_a_model_added_adds_its_own_and_leaves_the_others_alone(plan, quickstart):
     more = [*quickstart["models"], quickstart["models"][0] | {"name": "wide", "width": 9, "training_seeds": [0]}]
-    expected = {"checkpoint": 1, "evaluation": 1, "iri": 4, "representation": 17, "score": 9, "table": 1, "figure": 1}
+    expected = {
+        "checkpoint": 1,
+        "evaluation": 1,
+        "iri": 4,
+        "representation": 17,
+        "score": 9,
+        "table": 1,
+        "figure": 1,
+        "publication": 1,
+    }
     assert changed(plan(), plan({"models": more})) == expected
 
 
@@ -223,7 +233,7 @@ def test_planning_imports_nothing_heavy():
     )
     path = f"{ROOT}:{ROOT / 'workflow'}"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONPATH": path})
-    assert json.loads(ran.stdout) == [123, []]
+    assert json.loads(ran.stdout) == [124, []]
 
 
 def test_two_plans_of_one_experiment_are_equal(plan):

@@ -100,9 +100,18 @@ def of_rows(path, prefix):
 
 
 def of_tables(stamp):
+    from stir.publication import stamped
+
     numbers = {}
-    for name in json.loads(stamp.read_text(encoding="utf-8")):
-        numbers |= of_rows(stamp.with_name(name), name)
+    for name, path in stamped(stamp).items():
+        numbers |= of_rows(path, name) if path.suffix == ".csv" else of_nested(json.loads(path.read_text(encoding="utf-8")), name)
+    return numbers
+
+
+def of_nested(content, prefix):
+    numbers = {}
+    for key, value in content.items():
+        numbers |= of_nested(value, f"{prefix}/{key}") if isinstance(value, dict) else {f"{prefix}/{key}": value}
     return numbers
 
 

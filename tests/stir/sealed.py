@@ -2,7 +2,7 @@
 
 import json
 
-from stir.artifacts import seal_path, sealing
+from stir.artifacts import seal_path, seal_text, sealing
 from stir.identity import Recipe
 
 CONTENT = b"what an inversion found" * 40
@@ -16,11 +16,12 @@ def seal_one(folder, layer="stage3", content=CONTENT):
     return path
 
 
-def flip_a_bit(path):
+def flip_a_bit(path, at=100):
     content = bytearray(path.read_bytes())
-    content[100] ^= 1
+    content[at] ^= 1
     path.write_bytes(content)
 
 
 def edit_seal(path, **changes):
-    seal_path(path).write_text(json.dumps(json.loads(seal_path(path).read_text()) | changes))
+    """Alter a seal so that it looks as if it had been written so."""
+    seal_path(path).write_text(seal_text(json.loads(seal_path(path).read_text()) | changes))

@@ -7,9 +7,11 @@ import shutil
 import pytest
 
 from stir import artifacts
-from stir.artifacts import checked, read_seal, seal_path, sealing, sha256_of, verify, write_atomically
+from stir.artifacts import checked, read_seal, seal_path, sealing, sha256_of, write_atomically
 from stir.errors import ArtifactError
 from stir.identity import Recipe
+from stir.provenance import processor
+from stir.verification import verify
 from tests.stir.sealed import CONTENT, edit_seal, flip_a_bit, seal_one
 
 
@@ -31,6 +33,7 @@ class TestSealing:
         assert (seal["size"], seal["sha256"]) == (len(CONTENT), sha256_of(path))
         assert Recipe(**seal["recipe"]).key == seal["key"] == path.stem[-10:]
         assert seal["device"] == "cuda"
+        assert seal["device_kind"] == processor()
         assert {"python", "torch", "numpy", "stir"} <= seal["versions"].keys()
         assert seal["code_version"]
 
@@ -107,6 +110,16 @@ def replace_by_another(path, *, with_seal):
         shutil.copy(seal_path(other), seal_path(path))
 
 
+def in_place_of(path, *, what):
+    path.unlink()
+    path.mkdir() if what == "folder" else path.symlink_to("nowhere")
+
+
+def rewrite_seal(path, change):
+    """Write a seal as text, with nothing to make it good again."""
+    seal_path(path).write_text(change(seal_path(path).read_text()))
+
+
 HARM = {
     "absent": (lambda path: path.unlink(), "no such file"),
     "no seal": (lambda path: seal_path(path).unlink(), "has no seal"),
@@ -121,6 +134,25 @@ HARM = {
     "seal a list": (lambda path: seal_path(path).write_text("[]"), "cannot be read"),
     "seal without a hash": (lambda path: seal_path(path).write_text('{"size": 3, "key": "x", "recipe": {}}'), "cannot be read"),
     "seal not text": (lambda path: seal_path(path).write_bytes(b"\xff\xfe\x00"), "cannot be read"),
+    "seal without its last character": (lambda path: rewrite_seal(path, lambda text: text[:-1]), "cannot be read"),
+    "seal on one line": (lambda path: rewrite_seal(path, lambda text: json.dumps(json.loads(text))), "cannot be read"),
+    "seal with another device": (
+        lambda path: rewrite_seal(path, lambda text: text.replace('"cuda"', '"cudb"')),
+        "cannot be read",
+    ),
+    "seal with a misnamed sum": (
+        lambda path: rewrite_seal(path, lambda text: text.replace("seal_sha", "seal_sia")),
+        "cannot be read",
+    ),
+    "seal nested without end": (lambda path: seal_path(path).write_text("[" * 100_000), "cannot be read"),
+    "seal with more than a seal says": (lambda path: edit_seal(path, colour="red"), "cannot be read"),
+    "seal with no number in its recipe": (
+        lambda path: edit_seal(path, recipe={"stage": "iri", "version": float("nan"), "settings": {}, "inputs": {}}),
+        "cannot be read",
+    ),
+    "seal a folder": (lambda path: (seal_path(path).unlink(), seal_path(path).mkdir()), "cannot be read"),
+    "a folder in its place": (lambda path: in_place_of(path, what="folder"), "there is a folder"),
+    "a link to nowhere": (lambda path: in_place_of(path, what="link"), "is a link to nowhere"),
     "seal with a recipe of another form": (lambda path: edit_seal(path, recipe={"stage": "iri", "colour": 1}), "remake"),
     "seal with a list for a recipe": (lambda path: edit_seal(path, recipe=["iri"]), "remake"),
     "seal with another key": (lambda path: edit_seal(path, key="0123456789"), "seal of another artifact"),
@@ -148,6 +180,42 @@ def test_verify_finds_the_bad_one_among_good_ones(artifact, harm):
     bad = verify([good, artifact, artifact.with_name("absent")])
     assert list(bad) == [artifact]
     assert message in bad[artifact]
+
+
+def test_every_bit_of_a_seal_counts(artifact):
+    """What it says of versions and device is provenance, and no less to be trusted than the content."""
+    good = seal_path(artifact).read_bytes()
+    unnoticed = []
+    for place in range(len(good)):
+        for bit in range(8):
+            bad = bytearray(good)
+            bad[place] ^= 1 << bit
+            seal_path(artifact).write_bytes(bad)
+            try:
+                read_seal(artifact)
+            except ArtifactError:
+                continue
+            unnoticed.append((place, bit))
+    assert unnoticed == []
+
+
+def test_seals_without_a_sum_of_their_own_are_as_good_as_they_were(artifact):
+    seal = json.loads(seal_path(artifact).read_text())
+    del seal["seal_sha256"]
+    seal_path(artifact).write_text(json.dumps(seal, indent=1, sort_keys=True) + "\n")
+    assert checked(artifact) == artifact
+
+
+@pytest.mark.parametrize("error", [PermissionError(13, "Permission denied"), OSError(5, "Input/output error")])
+def test_what_the_disk_does_not_give_is_bad_and_said(artifact, monkeypatch, error):
+    def refuse(_):
+        raise error
+
+    monkeypatch.setattr(artifacts, "sha256_of", refuse)
+    with pytest.raises(ArtifactError, match=f"cannot be read .{error.strerror}") as caught:
+        checked(artifact)
+    assert str(artifact) in str(caught.value)
+    assert list(verify([artifact])) == [artifact]
 
 
 def test_checked_returns_a_good_one(artifact):

@@ -11,9 +11,11 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
+from stir import artifacts
 from stir.artifacts import seal_path
 from stir.cli import main
 from stir.identity import Recipe
+from stir.publication import stamp
 from tests.stir.sealed import flip_a_bit, seal_one
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -127,6 +129,12 @@ def test_make_refuses_an_altered_input(tmp_path):
     assert "SHA-256 differs" in message
 
 
+def test_make_on_a_gpu_is_refused_where_there_is_none(tmp_path, monkeypatch):
+    monkeypatch.setenv("STIR_GPUS", "")
+    message = refused(make(EVALUATION, tmp_path / f"x-{EVALUATION.key}.json", device="cuda"))
+    assert "Expected a GPU, since the device is cuda" in message
+
+
 def test_verify_counts_good_ones(tmp_path):
     for layer in ("stage1", "stage2"):
         seal_one(tmp_path / layer, layer)
@@ -145,13 +153,78 @@ def test_verify_names_bad_ones_and_fails(tmp_path):
     assert paths[1].name in result.stderr
     assert paths[2].name in result.stderr
     assert paths[0].name not in result.stderr
-    assert paths[1].exists(), "it looks, and moves nothing"
+    assert "Run the workflow" in result.output
+    assert not paths[1].exists()
+    assert {path.name for path in (tmp_path / ".quarantine").iterdir()} == {
+        f"{path.name}.0{seal}" for path in paths[1:] for seal in ("", ".json")
+    }
+    assert stir("verify", tmp_path).exit_code == 0, "what was set aside is not looked at again"
+
+
+def test_verify_moves_nothing_if_it_is_to_look(tmp_path):
+    path = seal_one(tmp_path)
+    flip_a_bit(path)
+    for _ in range(2):
+        result = stir("verify", tmp_path, "--look")
+        assert result.exit_code == 1
+        assert f"The content of {path} is not what its seal says" in result.stderr
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_verify_remembers_what_was_good_unless_it_is_to_read_every_byte(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".snakemake").mkdir()
+    seal_one(tmp_path / "results")
+    assert stir("verify").exit_code == 0
+    monkeypatch.setattr(artifacts, "sha256_of", lambda path: "read again")
+    assert stir("verify").exit_code == 0
+    assert "SHA-256 differs" in stir("verify", "--deep", "--look").stderr
+
+
+def test_verify_leaves_no_memory_where_no_workflow_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    seal_one(tmp_path / "results")
+    assert stir("verify").exit_code == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["results"]
+
+
+def test_verify_tells_of_what_nothing_vouches_for_and_does_not_fail(tmp_path):
+    unsealed, alone, good = (seal_one(tmp_path, layer) for layer in ("stage1", "stage2", "stage3"))
+    seal_path(unsealed).unlink()
+    alone.unlink()
+    (tmp_path / "notes.txt").write_text("mine")
+    result = stir("verify", tmp_path)
+    assert result.exit_code == 0
+    assert f"{unsealed} has no seal" in result.stderr
+    assert f"{seal_path(alone)} is the seal of nothing" in result.stderr
+    assert "notes.txt is no artifact" in result.stderr
+    assert good.name not in result.stderr
+    assert unsealed.exists()
+
+
+def test_verify_finds_links_that_point_nowhere(tmp_path):
+    path = seal_one(tmp_path)
+    path.unlink()
+    path.symlink_to(tmp_path / "dvc" / "cache")
+    result = stir("verify", tmp_path)
+    assert result.exit_code == 1
+    assert "where there is no file. Bring that back (dvc pull), or remake it" in result.stderr
+
+
+def test_verify_says_what_cannot_be_moved(tmp_path):
+    path = seal_one(tmp_path)
+    flip_a_bit(path)
+    (tmp_path / ".quarantine").write_text("in the way")
+    assert f"{path} is bad and cannot be moved" in refused(stir("verify", tmp_path))
 
 
 def test_verify_does_not_pass_over_a_named_file_without_a_seal(tmp_path):
     path = seal_one(tmp_path)
     seal_path(path).unlink()
-    assert stir("verify", path).exit_code != 0
+    result = stir("verify", path)
+    assert result.exit_code != 0
+    assert "has no seal" in result.stderr
+    assert path.exists(), "it may be any file"
 
 
 def test_verify_does_not_pass_over_a_misspelt_path(tmp_path):
@@ -165,3 +238,19 @@ def test_verify_reads_data_and_results_if_nothing_is_named(tmp_path, monkeypatch
     result = stir("verify")
     assert result.exit_code == 1
     assert "1 artifacts are as their seals say, 1 are not" in result.output
+
+
+@pytest.mark.parametrize("harm", [lambda file: file.write_text("stir\n0.9\n"), lambda file: file.unlink()])
+def test_verify_names_a_table_that_its_stamp_does_not_stand_for(tmp_path, harm):
+    recipe = Recipe("table", 1)
+    path = tmp_path / "tables" / f"tiny-{recipe.key}.stamp"
+    table = path.with_suffix("") / "tiny.csv"
+    table.parent.mkdir(parents=True)
+    table.write_text("stir\n0.5\n")
+    stamp(path, recipe, [table])
+    assert stir("verify", tmp_path).exit_code == 0
+    harm(table)
+    result = stir("verify", tmp_path)
+    assert result.exit_code == 1
+    assert "0 artifacts are as their seals say, 1 are not" in result.output
+    assert str(table) in result.stderr

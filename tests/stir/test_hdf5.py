@@ -57,10 +57,17 @@ def test_plain_h5py_reads_where_it_comes_from(file):
     with h5py.File(file) as plain:
         assert Recipe.from_json(plain.attrs["recipe"]) == RECIPE
         assert plain.attrs["device"] == "cpu"
+        assert "device_kind" not in plain.attrs, "datasets are the same wherever they are made"
         assert plain.attrs["experiment"] == "tiny"
         assert plain.attrs["python_version"] == platform.python_version()
         assert plain.attrs["numpy_version"] == np.__version__
         assert {"torch_version", "h5py_version", "stir_version"} <= set(plain.attrs)
+
+
+def test_the_kind_of_device_is_told_where_it_is_given(tmp_path):
+    write_arrays(tmp_path / "x.h5", ARRAYS, RECIPE, device="cuda", device_kind="NVIDIA H100 80GB HBM3")
+    with h5py.File(tmp_path / "x.h5") as plain:
+        assert plain.attrs["device_kind"] == "NVIDIA H100 80GB HBM3"
 
 
 def test_arrays_come_back_as_they_were_in_the_order_asked(file):

@@ -7,68 +7,158 @@ import pytest
 from stir.artifacts import seal_path
 from stir.errors import ArtifactError
 from stir.identity import Recipe
-from stir.publication import published, stamp
+from stir.publication import keyed_folder, publish, stamp, stamped
 
 RECIPE = Recipe("table", 1, {"experiment": "tiny"})
 
 
-@pytest.fixture
-def tables(tmp_path):
-    files = [tmp_path / "tiny.csv", tmp_path / "tiny-models.csv"]
-    for file in files:
-        file.write_text(f"{file.name}\n1\n")
-    return files
-
-
-@pytest.fixture
-def stamped(tmp_path, tables):
-    path = tmp_path / f"tiny-{RECIPE.key}.stamp"
-    stamp(path, RECIPE, tables)
+def make(folder, files, stage="table", version=1, experiment="tiny"):
+    """Write files into a folder of their key, and stamp them."""
+    recipe = Recipe(stage, version, {"experiment": experiment})
+    path = folder / f"{stage}s" / f"{experiment}-{recipe.key}.stamp"
+    keyed_folder(path).mkdir(parents=True)
+    for name, text in files.items():
+        (keyed_folder(path) / name).write_text(text)
+    stamp(path, recipe, [keyed_folder(path) / name for name in files])
     return path
 
 
-def test_published_gives_the_files_by_name(stamped, tables):
-    assert published(stamped) == {file.name: file for file in tables}
+class TestAStamp:
+    @pytest.fixture
+    def path(self, tmp_path):
+        return make(tmp_path, {name: f"{name}\n1\n" for name in ("tiny.csv", "tiny-models.csv")})
+
+    @pytest.fixture
+    def tables(self, path):
+        return [keyed_folder(path) / "tiny.csv", keyed_folder(path) / "tiny-models.csv"]
+
+    def test_gives_its_files_by_name(self, path, tables):
+        assert stamped(path) == {file.name: file for file in tables}
+
+    def test_is_sealed_and_the_same_whatever_the_order(self, path, tables):
+        first = path.read_bytes()
+        assert seal_path(path).is_file()
+        stamp(path, RECIPE, reversed(tables))
+        assert path.read_bytes() == first
+
+    def test_of_an_altered_file_is_refused(self, path, tables):
+        tables[0].write_text("tiny.csv\n2\n")
+        with pytest.raises(ArtifactError, match=r"tiny\.csv is not the one"):
+            stamped(path)
+
+    def test_of_a_missing_file_is_refused(self, path, tables):
+        tables[1].unlink()
+        with pytest.raises(ArtifactError, match=r"tiny-models\.csv is not the one"):
+            stamped(path)
+
+    def test_of_files_in_each_others_place_is_refused(self, path, tables):
+        first, second = (file.read_bytes() for file in tables)
+        tables[0].write_bytes(second)
+        tables[1].write_bytes(first)
+        with pytest.raises(ArtifactError, match="is not the one"):
+            stamped(path)
+
+    def test_edited_to_fit_is_refused(self, path, tables):
+        tables[0].write_text("tiny.csv\n2\n")
+        path.write_text(json.dumps(dict(list(json.loads(path.read_text()).items())[:1])))
+        with pytest.raises(ArtifactError, match="its seal says"):
+            stamped(path)
+
+    def test_cannot_be_of_absent_files(self, tmp_path, tables):
+        path = tmp_path / "tables" / f"other-{RECIPE.key}.stamp"
+        with pytest.raises(FileNotFoundError):
+            stamp(path, RECIPE, [*tables, tables[0].with_name("absent.csv")])
+        assert not path.exists()
 
 
-def test_a_stamp_is_sealed_and_the_same_whatever_the_order(stamped, tables):
-    first = stamped.read_bytes()
-    assert seal_path(stamped).is_file()
-    stamp(stamped, RECIPE, reversed(tables))
-    assert stamped.read_bytes() == first
+class TestPublishing:
+    @pytest.fixture
+    def root(self, tmp_path):
+        return tmp_path / "results"
 
+    @pytest.fixture
+    def versions(self, root):
+        """Tables and figures of two settings; the second makes a figure less."""
+        return [
+            (
+                make(root, {"tiny.csv": f"table {version}"}, "table", version),
+                make(root, {f"tiny-{name}.png": f"{name} {version}" for name in names}, "figure", version),
+            )
+            for version, names in ((1, ("cka", "rsa")), (2, ("cka",)))
+        ]
 
-def test_an_altered_file_is_found(stamped, tables):
-    tables[0].write_text("tiny.csv\n2\n")
-    with pytest.raises(ArtifactError, match=r"tiny\.csv is not the one"):
-        published(stamped)
+    def published(self, root, versions, number):
+        recipe = Recipe("publication", 1, {"experiment": "tiny"}, {"table": str(number)})
+        path = root / "publications" / f"tiny-{recipe.key}.stamp"
+        return path, publish(path, recipe, versions[number])
 
+    def texts(self, root):
+        return {file.name: file.read_text() for file in sorted(root.glob("*/*")) if file.suffix in (".csv", ".png", ".txt")}
 
-def test_a_missing_file_is_found(stamped, tables):
-    tables[1].unlink()
-    with pytest.raises(ArtifactError, match=r"tiny-models\.csv is not the one"):
-        published(stamped)
+    def test_copies_tables_and_figures_to_names_without_a_key(self, root, versions):
+        path, said = self.published(root, versions, 0)
+        assert said == []
+        assert self.texts(root) == {"tiny-cka.png": "cka 1", "tiny-rsa.png": "rsa 1", "tiny.csv": "table 1"}
+        assert stamped(path).keys() == self.texts(root).keys()
+        assert not list(root.rglob("*.tmp"))
 
+    def test_replaces_copies_of_other_settings_and_removes_those_it_does_not_make(self, root, versions):
+        before, _ = self.published(root, versions, 0)
+        _, said = self.published(root, versions, 1)
+        assert said == []
+        assert self.texts(root) == {"tiny-cka.png": "cka 2", "tiny.csv": "table 2"}
+        assert not before.exists(), "one stamp says what lies there"
+        assert not seal_path(before).exists()
+        self.published(root, versions, 0)
+        assert self.texts(root) == {"tiny-cka.png": "cka 1", "tiny-rsa.png": "rsa 1", "tiny.csv": "table 1"}
+        assert not list(root.rglob(".quarantine"))
 
-def test_files_in_each_others_place_are_found(stamped, tables):
-    first, second = (file.read_bytes() for file in tables)
-    tables[0].write_bytes(second)
-    tables[1].write_bytes(first)
-    with pytest.raises(ArtifactError, match="is not the one"):
-        published(stamped)
+    def test_that_was_cut_off_and_came_out_mixed_is_completed_by_either_settings(self, root, versions):
+        self.published(root, versions, 0)[0].unlink()
+        (root / "tables" / "tiny.csv").write_text("table 2")
+        for number, figures in ((1, 1), (0, 2)):
+            path, said = self.published(root, versions, number)
+            assert said == []
+            assert len(stamped(path)) == len(self.texts(root)) == 1 + figures
+        assert not list(root.rglob(".quarantine"))
 
+    def test_sets_aside_what_it_did_not_publish(self, root, versions):
+        (root / "tables" / "tiny.csv").write_text("my own")
+        _, (said,) = self.published(root, versions, 0)
+        assert "tiny.csv was not made by this workflow. It was moved to" in said
+        assert (root / "tables" / ".quarantine" / "tiny.csv.0").read_text() == "my own"
+        assert self.texts(root)["tiny.csv"] == "table 1"
 
-def test_a_stamp_edited_to_fit_is_found(stamped, tables):
-    tables[0].write_text("tiny.csv\n2\n")
-    content = json.loads(stamped.read_text())
-    content.pop("tiny.csv")
-    stamped.write_text(json.dumps(content))
-    with pytest.raises(ArtifactError, match="its seal says"):
-        published(stamped)
+    def test_leaves_alone_what_it_did_not_publish_and_does_not_make(self, root, versions):
+        self.published(root, versions, 0)
+        (root / "figures" / "tiny-rsa.png").write_text("drawn by hand")
+        (root / "figures" / "tiny-notes.txt").write_text("notes")
+        _, said = self.published(root, versions, 1)
+        assert said == []
+        texts = self.texts(root)
+        assert (texts["tiny-rsa.png"], texts["tiny-notes.txt"]) == ("drawn by hand", "notes")
 
+    def test_leaves_alone_an_experiment_whose_name_begins_the_same(self, root, versions):
+        table = make(root, {"tiny-wide.csv": "wide"}, "table", experiment="tiny-wide")
+        recipe = Recipe("publication", 1, {"experiment": "tiny-wide"})
+        path = root / "publications" / f"tiny-wide-{recipe.key}.stamp"
+        publish(path, recipe, [table])
+        for number in (0, 1):
+            self.published(root, versions, number)
+        assert stamped(path)["tiny-wide.csv"].read_text() == "wide"
 
-def test_files_that_are_absent_cannot_be_stamped(tmp_path, tables):
-    path = tmp_path / f"tiny-{RECIPE.key}.stamp"
-    with pytest.raises(FileNotFoundError):
-        stamp(path, RECIPE, [*tables, tmp_path / "absent.csv"])
-    assert not path.exists()
+    def test_does_not_write_through_a_link(self, root, versions):
+        cached = root.parent / "cached"
+        cached.write_text("table 2")
+        (root / "tables" / "tiny.csv").symlink_to(cached)
+        self.published(root, versions, 0)
+        assert cached.read_text() == "table 2"
+        assert not (root / "tables" / "tiny.csv").is_symlink()
+
+    def test_of_a_bad_table_is_refused_and_changes_nothing(self, root, versions):
+        self.published(root, versions, 0)
+        before = self.texts(root)
+        (keyed_folder(versions[1][0]) / "tiny.csv").write_text("worse")
+        with pytest.raises(ArtifactError, match="is not the one"):
+            self.published(root, versions, 1)
+        assert self.texts(root) == before

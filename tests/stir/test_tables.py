@@ -5,7 +5,8 @@ import math
 import pandas as pd
 import pytest
 
-from stir.tables import MODEL_COLUMNS, SCORE_COLUMNS, model_table, read_table, score_table, summary_table, write_table
+from stir.errors import InvalidInputError
+from stir.tables import MODEL_COLUMNS, SCORE_COLUMNS, metrics, model_table, read_table, score_table, summary_table, write_table
 
 MODELS = [
     {"name": "zebra-0", "group": "zebra", "checkpoint": "c0", "architecture": "resnet8", "objective": "at", "training_seed": 0},
@@ -153,3 +154,39 @@ def test_numbers_come_back_to_the_last_digit(tmp_path):
     write_table(tmp_path / "table.csv", pd.DataFrame({"stir": numbers}))
     assert read_table(tmp_path / "table.csv")["stir"].tolist() == numbers
     assert [file.name for file in tmp_path.iterdir()] == ["table.csv"]
+
+
+def test_metrics_nest_means_and_accuracies_by_what_they_are_of(scores):
+    summary = summary_table(scores, GROUPS)
+    models = pd.DataFrame({"model": ["ape"], "clean_accuracy": [0.9], "robust_accuracy": [0.5], "attack_norm": ["l2"]})
+    found = metrics(summary, models)
+    assert found["models"] == {"ape": {"clean_accuracy": 0.9, "robust_accuracy": 0.5}}
+    assert {(first, second) for first, by_target in found["scores"].items() for second in by_target} == {
+        ("zebra", "zebra"),
+        ("zebra", "ape"),
+        ("ape", "zebra"),
+    }
+    there = found["scores"]["zebra"]["ape"]["stage3"]["linear_cka"]
+    assert there == {"stir_mean": pytest.approx((0.25 + 0.40) / 2), "similarity_mean": pytest.approx(0.7)}
+
+
+def test_metrics_leave_out_what_is_not_a_number(scores):
+    summary = summary_table(scores.assign(stir=math.nan), GROUPS)
+    found = metrics(summary, pd.DataFrame({"model": [], "clean_accuracy": [], "robust_accuracy": []}))
+    assert found["scores"]["zebra"]["ape"]["stage3"]["linear_cka"].keys() == {"similarity_mean"}
+
+
+def test_no_row_is_lost_whose_key_looks_like_a_number(tmp_path):
+    keys = {"c0": "61145855e0", "c1": "0123456789", "c2": "fe1bc7cdb7"}
+    models = [model | {"checkpoint": keys[model["checkpoint"]]} for model in MODELS]
+    tables = []
+    for reference in keys:
+        rows = scores_of(reference).replace({"reference_checkpoint": keys, "target_checkpoint": keys})
+        write_table(tmp_path / f"{reference}.csv", rows)
+        tables.append(read_table(tmp_path / f"{reference}.csv"))
+    assert len(score_table(tables, models)) == 18
+
+
+def test_scores_of_a_model_that_is_not_named_are_refused():
+    with pytest.raises(InvalidInputError, match=r"got also those of \{'c2'\}"):
+        score_table([scores_of(reference) for reference in ("c0", "c1", "c2")], MODELS[:2])

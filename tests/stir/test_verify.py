@@ -5,8 +5,13 @@ import os
 
 import pytest
 
-from stir import artifacts
-from stir.artifacts import seal_path, sealed_files, set_aside, sha256_of, verify
+from stir import artifacts, verification
+from stir.artifacts import seal_path, set_aside, sha256_of
+from stir.errors import ArtifactError
+from stir.identity import Recipe
+from stir.publication import keyed_folder, stamp
+from stir.survey import sealed_files
+from stir.verification import verify
 from tests.stir.sealed import edit_seal, flip_a_bit, seal_one
 
 
@@ -70,7 +75,30 @@ class TestMemory:
         for _ in range(3):
             assert list(verify(known, memory=tmp_path / "memory.json")) == [known[0]]
 
-    @pytest.mark.parametrize("content", ["", "{", "\x00", '{"a": 1}'])
+    def test_a_time_that_was_set_back_hides_no_change(self, known, hashed, tmp_path):
+        old = known[0].stat()
+        flip_a_bit(known[0])
+        os.utime(known[0], ns=(old.st_atime_ns, old.st_mtime_ns))
+        assert known[0].stat().st_mtime_ns == old.st_mtime_ns
+        assert list(verify(known, memory=tmp_path / "memory.json")) == [known[0]]
+
+    def test_a_disk_that_forgets_without_a_trace_is_seen_by_reading_every_byte(self, known, hashed, tmp_path, monkeypatch):
+        """Tested by remembering a file as it is: nothing but a disk changes bytes and no time."""
+        flip_a_bit(known[0])
+        memory = tmp_path / "memory.json"
+        memory.write_text(json.dumps({str(path): verification._mark(path) for path in known}))
+        assert verify(known, memory=memory) == {}
+        assert list(verify(known, memory=memory, deep=True)) == [known[0]]
+        assert list(verify(known, memory=memory)) == [known[0]], "what was found bad is no longer taken for good"
+
+    def test_a_run_and_a_look_from_outside_remember_alike(self, known, hashed, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        verify([path.relative_to(tmp_path) for path in known], memory=tmp_path / "here.json")
+        hashed.clear()
+        verify(known, memory=tmp_path / "here.json")
+        assert hashed == []
+
+    @pytest.mark.parametrize("content", ["[]", "", "{", "\x00", '{"a": 1}'])
     def test_an_unreadable_memory_is_as_none(self, known, hashed, tmp_path, content):
         (tmp_path / "memory.json").write_text(content)
         assert verify(known, memory=tmp_path / "memory.json") == {}
@@ -106,9 +134,80 @@ class TestSetAside:
         seals = sorted(tmp_path.glob(".quarantine/*.json"))
         assert [json.loads(seal.read_text())["size"] for seal in seals] == [5, 5]
 
+    def test_a_link_goes_on_pointing_where_it_did(self, artifact):
+        """DVC may keep content elsewhere, and links here."""
+        store = artifact.with_name("store")
+        artifact.rename(store)
+        artifact.symlink_to("store")
+        flip_a_bit(store)
+        place = set_aside(artifact)
+        assert place.is_symlink()
+        assert place.read_bytes() == store.read_bytes()
+        assert not artifact.is_symlink()
+
+    def test_whatever_is_there_is_moved(self, tmp_path):
+        folder, link = seal_one(tmp_path, "stage1"), seal_one(tmp_path, "stage2")
+        folder.unlink(), link.unlink()
+        folder.mkdir(), link.symlink_to("nowhere")
+        (folder / "inside").write_text("kept")
+        assert (set_aside(folder) / "inside").read_text() == "kept"
+        assert set_aside(link).is_symlink()
+        assert [path.name for path in tmp_path.iterdir()] == [".quarantine"]
+
+    def test_a_folder_that_lets_nothing_be_moved_is_named(self, artifact):
+        (artifact.parent / ".quarantine").write_text("a file in its place")
+        with pytest.raises(ArtifactError, match=r"cannot be moved to .*\.quarantine.*; move it by hand") as caught:
+            set_aside(artifact)
+        assert str(artifact) in str(caught.value)
+        assert artifact.exists()
+
     def test_sealed_files_passes_over_quarantine(self, tmp_path):
         set_aside(seal_one(tmp_path))
         good = seal_one(tmp_path / "deeper", "penultimate")
         (tmp_path / "notes.txt").write_text("no artifact")
         assert sealed_files([tmp_path]) == [good]
         assert sealed_files([good]) == [good]
+
+
+class TestStamps:
+    """A stamp and the files that it stands for are good together."""
+
+    @pytest.fixture
+    def stamped(self, tmp_path):
+        recipe = Recipe("table", 1)
+        path = tmp_path / "tables" / f"tiny-{recipe.key}.stamp"
+        table = keyed_folder(path) / "tiny.csv"
+        table.parent.mkdir(parents=True)
+        table.write_text("first")
+        stamp(path, recipe, [table])
+        return path, table
+
+    def test_good_ones_are_good(self, stamped):
+        assert verify([stamped[0]]) == {}
+
+    @pytest.mark.parametrize("harm", ["altered", "emptied", "folder"])
+    def test_a_bad_file_is_named_with_its_stamp(self, stamped, harm):
+        path, table = stamped
+        table.unlink()
+        table.mkdir() if harm == "folder" else table.write_text({"altered": "frist", "emptied": ""}[harm])
+        bad = verify([path])
+        assert set(bad) == {path, table}
+        assert "tiny.csv is not the one" in bad[table]
+
+    def test_a_file_that_is_gone_makes_its_stamp_bad(self, stamped):
+        path, table = stamped
+        table.unlink()
+        assert list(bad := verify([path])) == [path]
+        assert "tiny.csv, which changed or is gone" in bad[path]
+
+    def test_a_bad_stamp_takes_along_what_does_not_match_it(self, stamped):
+        path, table = stamped
+        table.write_text("frist")
+        path.write_text(path.read_text() + " ")
+        assert set(verify([path])) == {path, table}
+
+    def test_a_bad_stamp_is_not_believed_about_files_elsewhere(self, stamped, tmp_path):
+        path, _ = stamped
+        (tmp_path / "mine.txt").write_text("not of this workflow")
+        path.write_text(json.dumps({"mine.txt": "0" * 64}))
+        assert list(verify([path])) == [path]

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from stir.artifacts import checked, seal_path
+from stir.publication import keyed_folder
 from tests.experiment_files import edited, write_yaml
 from tests.stir.sealed import flip_a_bit
 from tests.workflow.snakemake import contents, dry_run, planned, snakemake
@@ -39,14 +40,28 @@ def test_whatever_is_missing_or_bad_is_made_and_nothing_else(copied, tiny):
     assert dry_run(copied, tiny) == {"checkpoint": 1, "iri": 1, "score": 1, "evaluation": 1, "all": 1}
 
 
-def test_a_table_altered_by_hand_is_made_again(copied):
+@pytest.mark.parametrize(("where", "stage"), [("results/tables", "publication"), ("keyed", "table")])
+def test_a_table_altered_by_hand_is_kept_aside_and_made_again(copied, where, stage):
     before = contents(copied)
-    table = copied / "results" / "tables" / "tiny.csv"
-    table.write_text(table.read_text(encoding="utf-8").replace("residual-0", "better-0"), encoding="utf-8")
+    folder = keyed_folder(first(copied, "table")) if where == "keyed" else copied / where
+    table = folder / "tiny.csv"
+    altered = table.read_text(encoding="utf-8").replace("residual-0", "better-0")
+    table.write_text(altered, encoding="utf-8")
     ran = snakemake(copied, "tiny.yaml")
     assert ran.code == 0, ran.text
     assert "tiny.csv is not the one" in ran.text
-    assert ran.finished == {"table": 1, "all": 1}
+    assert ran.finished == {stage: 1, "all": 1}
+    assert contents(copied) == before
+    assert (folder / ".quarantine" / "tiny.csv.0").read_text(encoding="utf-8") == altered
+
+
+def test_a_figure_bad_in_its_keyed_folder_is_made_again_and_not_published(copied):
+    before = contents(copied)
+    figure = keyed_folder(first(copied, "figure")) / "tiny-penultimate-images.png"
+    figure.write_bytes(b"")
+    ran = snakemake(copied, "tiny.yaml")
+    assert ran.code == 0, ran.text
+    assert ran.finished == {"figure": 1, "all": 1}
     assert contents(copied) == before
 
 

@@ -8,7 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stir.artifacts import checked, sealed_files
+from stir.artifacts import checked, read_seal
+from stir.provenance import device_kind, processor
+from stir.publication import stamped
+from stir.survey import sealed_files
 from tests.experiment_files import edited, write_yaml
 from tests.workflow.snakemake import PROFILE, contents, dry_run, planned, snakemake
 
@@ -21,6 +24,7 @@ JOBS = {
     "score": 2,
     "table": 1,
     "figure": 1,
+    "publication": 1,
     "all": 1,
 }
 COLUMNS = [
@@ -66,7 +70,7 @@ class TestOneRun:
 
     def test_says_how_far_it_is(self, finished):
         said = (finished / "said.txt").read_text(encoding="utf-8")
-        assert "17 of 17 jobs done" in said or "18 of 18 jobs done" in said
+        assert "18 of 18 jobs done" in said or "19 of 19 jobs done" in said
         assert "left" in said
 
     def test_the_table_has_a_row_for_every_pair_seed_and_measure(self, finished):
@@ -108,18 +112,29 @@ class TestOneRun:
             ("plain", "residual"),
         ]
 
-    def test_figures_are_there_and_stamped(self, finished):
-        folder = finished / "results" / "figures"
-        (stamp,) = folder.glob("*.stamp")
-        names = {f"tiny-penultimate-{what}" for what in ("linear_cka", "linear_cka_debiased", "images")}
-        assert set(json.loads(stamp.read_text())) == {f"{name}.{suffix}" for name in names for suffix in ("png", "svg")}
-        assert all((folder / name).stat().st_size > 1000 for name in json.loads(stamp.read_text()))
+    def test_tables_and_figures_lie_under_names_that_stay_and_in_folders_of_their_keys(self, finished):
+        plan = planned(finished)
+        kept = stamped(finished / plan.table.path) | stamped(finished / plan.figure.path)
+        tables = {"tiny.csv", "tiny-summary.csv", "tiny-models.csv", "tiny-metrics.json"}
+        figures = {f"tiny-penultimate-{what}" for what in ("linear_cka", "linear_cka_debiased", "images")}
+        assert kept.keys() == tables | {f"{name}.{suffix}" for name in figures for suffix in ("png", "svg")}
+        assert all(file.stat().st_size > 100 for file in kept.values())
+        published = stamped(finished / plan.publication.path)
+        assert published.keys() == kept.keys()
+        for name, file in published.items():
+            assert file == finished / "results" / ("tables" if name in tables else "figures") / name
+            assert kept[name].parent.parent == file.parent
+            assert file.read_bytes() == kept[name].read_bytes()
 
     def test_seals_say_what_artifacts_were_made_by(self, finished):
         for file in sealed_files([finished / "data", finished / "results"]):
             seal = json.loads(file.with_name(f"{file.name}.json").read_text())
             assert seal["device"] == "cpu"
+            assert seal["device_kind"].startswith(processor())
             assert "torch" in seal["versions"]
+        for stage in ("checkpoint", "evaluation", "iri", "representation", "score"):
+            for path in planned(finished).stage_paths(stage):
+                assert read_seal(finished / path)["device_kind"] == device_kind("cpu"), "the vector instructions are named, too"
 
 
 class TestOnceIsEnough:
@@ -144,7 +159,7 @@ class TestOnceIsEnough:
 def test_another_folder_and_the_profile_give_the_same_files_bit_for_bit(finished, tiny, tmp_path):
     """One of the two models is enough: experiments share the names of what they have in common."""
     write_yaml(tmp_path / "one.yaml", edited(tiny, {"models": tiny["models"][:1]}))
-    ran = snakemake(tmp_path, "one.yaml", "tables", "--workflow-profile", PROFILE)
+    ran = snakemake(tmp_path, "one.yaml", "--workflow-profile", PROFILE)
     assert ran.code == 0, ran.text
     here, there = contents(finished), contents(tmp_path)
     common = sorted(here.keys() & there.keys())
@@ -178,10 +193,29 @@ class TestAChange:
             "score": 2,
             "table": 1,
             "figure": 1,
+            "publication": 1,
             "all": 1,
         }
         assert dry_run(copied, edited(tiny, {"training.1.epochs": 2})) == affected
         assert dry_run(copied, tiny) == {}
+
+    def test_that_was_made_and_is_taken_back_costs_one_publication(self, copied, tiny):
+        """Its tables and figures are of other settings; a figure that these do not make is not left there."""
+        before = contents(copied)
+        fewer = edited(tiny, {"similarity_measures": ["linear_cka"]})
+        ran = snakemake(copied, write_yaml(copied / "tiny.yaml", fewer))
+        assert ran.code == 0, ran.text
+        assert ran.finished == {"score": 2, "table": 1, "figure": 1, "publication": 1, "all": 1}
+        figures = copied / "results" / "figures"
+        assert sorted(file.name for file in figures.glob("*.png")) == [
+            f"tiny-penultimate-{what}.png" for what in ("images", "linear_cka")
+        ]
+        ran = snakemake(copied, write_yaml(copied / "tiny.yaml", tiny))
+        assert ran.code == 0, ran.text
+        assert ran.finished == {"publication": 1, "all": 1}
+        after = contents(copied)
+        assert {name: after[name] for name in before} == before
+        assert not list(copied.rglob(".quarantine"))
 
     def test_that_adds_a_model(self, copied, tiny):
         more = [*tiny["models"], tiny["models"][0] | {"name": "wide", "width": 3}]
@@ -193,6 +227,7 @@ class TestAChange:
             "score": 3,
             "table": 1,
             "figure": 1,
+            "publication": 1,
             "all": 1,
         }
         assert dry_run(copied, edited(tiny, {"models": more})) == affected

@@ -3,27 +3,20 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from stir.artifacts import set_aside, verify
-from stir.errors import ArtifactError
-from stir.publication import published
-
-MEMORY = Path(".snakemake/stir-verified.json")
+from stir import verification
 
 
 def set_bad_aside(paths: Iterable[str]) -> list[str]:
-    """Check what exists of a plan; move bad files to quarantine; say what was done.
+    """Check what exists of a plan, and what its stamps stand for; move bad files to quarantine; say what was done.
 
     Only files that changed since they were last found good are read.
+
+    Raises
+    ------
+    ArtifactError
+        If a bad file cannot be moved.
     """
-    files = [Path(path) for path in paths]
-    said = []
-    for path, problem in verify(files, memory=MEMORY).items():
-        said.append(f"{problem} It was moved to {set_aside(path)}.")
-    for path in files:
-        if path.suffix == ".stamp" and path.is_file():
-            try:
-                published(path)
-            except ArtifactError as error:
-                said.append(str(error))
-                path.unlink()
+    said: list[str] = []
+    bad = verification.verify(map(Path, paths), memory=verification.MEMORY)
+    verification.set_bad_aside(bad, say=said.append)
     return said

@@ -11,8 +11,17 @@ from stir.data import DATASETS
 from stir.errors import StirError, near_matches
 
 
-def check_meaning(experiment: Experiment, path: Path) -> None:
+def check_meaning(experiment: Experiment, path: Path, *, sources: bool = True) -> None:
     """Refuse an experiment that would fail in a job.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        What the file says, with defaults.
+    path : Path
+        The file, to be named.
+    sources : bool
+        Whether checkpoint files that it names must be there.
 
     Raises
     ------
@@ -27,7 +36,7 @@ def check_meaning(experiment: Experiment, path: Path) -> None:
         *_rotations(experiment),
     ]
     if not problems:
-        problems = [*_layers(experiment), *_checkpoints(experiment), *_same_models(experiment)]
+        problems = [*_layers(experiment), *(_checkpoints(experiment) if sources else ()), *_same_models(experiment)]
     if problems:
         raise ExperimentError("\n".join(f"{path}: {problem}" for problem in problems))
 

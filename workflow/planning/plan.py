@@ -4,69 +4,17 @@ Pure: no file is read or written here, and nothing heavy is imported. The Snakef
 asks this plan for everything; it decides nothing itself.
 """
 
-import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
+from planning.artifact import FOLDERS, SUFFIXES, Artifact
 from planning.loading import Experiment
 from stir.data import dataset_facts
 from stir.identity import Recipe
-from stir.stages import STAGES, stage_module
+from stir.stages import stage_module
 
-FOLDERS = {
-    "dataset": "data/datasets",
-    "checkpoint": "results/checkpoints",
-    "evaluation": "results/evaluations",
-    "iri": "results/iris",
-    "representation": "results/representations",
-    "score": "results/scores",
-    "table": "results/tables",
-    "figure": "results/figures",
-}
-SUFFIXES = {
-    "dataset": ".h5",
-    "checkpoint": ".safetensors",
-    "evaluation": ".json",
-    "iri": ".h5",
-    "representation": ".h5",
-    "score": ".csv",
-    "table": ".stamp",
-    "figure": ".stamp",
-}
 PICTURES = 10
-
-
-@dataclass(frozen=True)
-class Artifact:
-    """One file to make, and all that its job needs to know."""
-
-    recipe: Recipe
-    path: str
-    inputs: Mapping[str, list[str]] = field(default_factory=dict)
-    """Role -> paths."""
-    source: str | None = None
-
-    @property
-    def key(self) -> str:
-        """The key of its recipe."""
-        return self.recipe.key
-
-    def input_paths(self) -> list[str]:
-        """Return all inputs."""
-        return [path for paths in self.inputs.values() for path in paths]
-
-    @property
-    def benchmark(self) -> str:
-        """Where its job notes time and memory."""
-        stage = self.recipe.stage
-        name = self.path.removeprefix(f"{FOLDERS[stage]}/").removesuffix(SUFFIXES[stage])
-        return f"results/benchmarks/{stage}/{name}.tsv"
-
-    def order(self, device: str) -> str:
-        """Return what ``stir make`` reads, in one line of JSON."""
-        order = {"recipe": asdict(self.recipe), "output": self.path, "inputs": self.inputs, "benchmark": self.benchmark}
-        return json.dumps(order | {"device": device} | ({"source": self.source} if self.source else {}))
 
 
 @dataclass(frozen=True)
@@ -104,6 +52,7 @@ class Plan:
         self.scores = [self._plan_score(number) for number in range(len(self.models))]
         self.table = self._plan_table()
         self.figure = self._plan_figure()
+        self.publication = self._artifact("publication", name, {"experiment": name}, table=self.table, figure=self.figure)
         self.by_path = {artifact.path: artifact for artifact in self._all()}
 
     def stage_paths(self, stage: str) -> list[str]:
@@ -134,6 +83,7 @@ class Plan:
         yield from self.scores
         yield self.table
         yield self.figure
+        yield self.publication
 
     def _artifact(
         self, stage: str, name: str, settings: Mapping[str, Any], source: str | None = None, **inputs: Artifact | list[Artifact]
@@ -250,6 +200,3 @@ class Plan:
         }
         iris = [iri for _, iri in shown]
         return self._artifact("figure", self.name, settings, table=self.table, iris=iris, dataset=self.dataset)
-
-
-assert set(FOLDERS) == set(SUFFIXES) == set(STAGES)

@@ -3,9 +3,9 @@
 import sys
 from collections.abc import Mapping
 
+from planning.apart import check_apart
 from planning.cache import set_bad_aside
 from planning.loading import ExperimentError, find_experiment, load_experiment
-from planning.meaning import check_meaning
 from planning.plan import Plan
 from stir.errors import near_matches
 
@@ -34,7 +34,7 @@ def start(config: Mapping[str, str], *, main_process: bool) -> Plan:
     path = find_experiment(str(config.get("experiment", "quickstart")))
     experiment = load_experiment(path)
     if main_process:
-        check_meaning(experiment, path)
+        check_apart(path)
     plan = Plan(path.stem, experiment)
     if main_process:
         for line in set_bad_aside(plan.paths()):

@@ -16,6 +16,8 @@ rule checkpoint:
     log:
         "results/logs/checkpoint/{name}.log",
     threads: PLAN.threads
+    resources:
+        gpu=GPU,
     params:
         order=order(CHECKPOINT),
     shell:

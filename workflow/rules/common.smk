@@ -20,8 +20,10 @@ sys.path.insert(0, str(WORKFLOW))
 
 from planning.progress import RunProgress
 from planning.start import start
+from planning.waiting import Waiting
 from running.client import ADDRESS
 from running.folder import enter_folder
+from running.gpus import gpus_per_job, limit_to_this_node
 from running.owner import OWNER
 from stir.errors import StirError
 from stir.storage import check_writable
@@ -32,6 +34,9 @@ try:
     if MAIN_PROCESS:
         enter_folder()
     PLAN = start(config, main_process=MAIN_PROCESS)
+    GPU = gpus_per_job(config.get("device", "auto"))
+    if MAIN_PROCESS:
+        limit_to_this_node(workflow, GPU)
 except StirError as error:
     sys.exit(f"error: {error}")
 
@@ -55,18 +60,20 @@ onstart:
         sys.exit(f"error: {error}")
 
 
+WAITING = Waiting(PLAN)
+
+
 def made_from(pattern):
-    """Return the input function of a rule: what the plan says a missing output is made from."""
+    """Return the input function of a rule: what a missing output waits for."""
 
     def inputs(wildcards):
         settings = workflow.dag_settings
         # There are no settings yet when this file is read, and they are not yet used here.
         settings.rerun_triggers = frozenset({RerunTrigger.MTIME})
-        forced = settings.forceall or settings.forcetargets or settings.forcerun
         path = pattern.format(**wildcards)
-        if Path(path).exists() and not forced:
-            return []
-        return ancient(PLAN.by_path[path].input_paths())
+        if settings.forceall or settings.forcetargets or settings.forcerun:
+            return ancient(PLAN.by_path[path].input_paths())
+        return [] if WAITING.is_there(path) else WAITING.waits_for(path)
 
     return inputs
 

@@ -16,6 +16,8 @@ rule evaluation:
     log:
         "results/logs/evaluation/{name}.log",
     threads: PLAN.threads
+    resources:
+        gpu=GPU,
     params:
         order=order(EVALUATION),
     shell:

@@ -1,14 +1,14 @@
-"""Stage figure: the experiment's figures, under fixed names.
+"""Stage figure: the experiment's figures.
 
 Needs: the tables, the dataset, the IRIs of the first random seed.
-Gives: results/figures/EXPERIMENT-*.png and .svg, and a stamp that stands for them.
+Gives: EXPERIMENT-*.png and .svg in results/figures/EXPERIMENT-KEY/, and a stamp beside it that stands for them.
 """
 
 FIGURE = "results/figures/{name}.stamp"
 
 
 rule figure:
-    """The experiment's figures, under fixed names."""
+    """The experiment's figures."""
     input:
         made_from(FIGURE),
     output:

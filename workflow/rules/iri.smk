@@ -16,6 +16,8 @@ rule iri:
     log:
         "results/logs/iri/{name}.log",
     threads: PLAN.threads
+    resources:
+        gpu=GPU,
     params:
         order=order(IRI),
     shell:

@@ -16,6 +16,8 @@ rule representation:
     log:
         "results/logs/representation/{name}.log",
     threads: PLAN.threads
+    resources:
+        gpu=GPU,
     params:
         order=order(REPRESENTATION),
     shell:

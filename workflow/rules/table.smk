@@ -1,14 +1,15 @@
-"""Stage table: the experiment's tables, under fixed names.
+"""Stage table: the experiment's tables.
 
 Needs: all scores and evaluations.
-Gives: results/tables/EXPERIMENT.csv, -summary.csv, -models.csv, and a stamp that stands for them.
+Gives: EXPERIMENT.csv, -summary.csv, -models.csv and -metrics.json in results/tables/EXPERIMENT-KEY/, and a stamp
+beside it that stands for them.
 """
 
 TABLE = "results/tables/{name}.stamp"
 
 
 rule table:
-    """The experiment's tables, under fixed names."""
+    """The experiment's tables."""
     input:
         made_from(TABLE),
     output:

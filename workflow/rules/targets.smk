@@ -6,7 +6,7 @@ does not make Snakemake look behind it.
 
 
 rule tables:
-    """Tables of the experiment."""
+    """Tables of the experiment, in the folder of their key."""
     input:
         PLAN.closure("table"),
 

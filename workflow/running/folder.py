@@ -8,6 +8,8 @@ of half-done outputs say nothing here: an artifact under its name is whole, or i
 
 import fcntl
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -37,6 +39,25 @@ def enter_folder() -> bool:
     _clear(STATE / "incomplete")
     fcntl.flock(file, fcntl.LOCK_SH)
     return True
+
+
+@contextmanager
+def alone_in_folder() -> Iterator[bool]:
+    """Hold the current folder alone, if no run is under way there; runs that begin wait for the end of the block.
+
+    Yields
+    ------
+    bool
+        Whether it is held.
+    """
+    STATE.mkdir(exist_ok=True)
+    with LOCK.open("a+", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
 
 
 def _clear(folder: Path) -> None:

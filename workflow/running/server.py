@@ -165,13 +165,15 @@ def _import_for(stage: str) -> None:
 def main() -> None:
     """Serve on the address and for the owner that the environment names."""
     gc.set_threshold(100_000, 20, 20)
+    from stir.gpu_lease import gpus
     from stir.provenance import code_version, package_versions
 
     try:
         server = Server(f"\0{os.environ[ADDRESS]}", int(os.environ[OWNER]))
     except (OSError, ProcessLookupError):
         sys.exit(1)  # another server was quicker, or the run has ended
-    code_version(), package_versions()
+    # What costs time and is kept, so that jobs need not ask again.
+    code_version(), package_versions(), gpus()
     server.serve()
     # Without taking apart what was imported, which takes longer than a user waits.
     os._exit(0)

@@ -74,7 +74,7 @@ class TestThatAllIsMade:
             "iri": ("1", "8001M", "02:00:00"),
             "representation": ("2", "8000M", "00:10:00"),
             "score": ("2", "16000M", "00:30:00"),
-            "report": ("1", "4000M", "00:30:00"),
+            "report": ("1", "4000M", "00:45:00"),
         }
         assert all(job["Requeue"] == "1" for job in jobs)
         assert len(submissions(jobs)) < sum(ran.finished.values()) / 2

@@ -1,0 +1,81 @@
+"""Time experiments from nothing, and tell the stages' own work from what surrounds it: ``make bench-overhead``.
+
+Every run starts in an empty folder with the installed package; installation is not counted. A job notes the
+wall time of its own work, without imports; shared evenly among the cores that is the time a run would
+take if nothing else cost any. Overhead is the run's wall time over that: imports, planning, scheduling, verification,
+and cores that wait for another's job.
+"""
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pandas as pd
+
+from stir.provenance import code_version, package_versions
+
+ROOT = Path(__file__).resolve().parent.parent
+GOALS = {"quickstart": 2.0, "half_minute": 1.25}
+
+
+def run_once(folder: Path, experiment: str) -> float:
+    """Run the workflow in a folder; return its wall time in seconds."""
+    for name in ("Snakefile", "workflow"):
+        source = ROOT / name
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / name)
+    shutil.copy(ROOT / "benchmarks" / "half_minute.yaml", folder / "workflow" / "experiments")
+    command = [sys.executable, "-m", "snakemake", "--workflow-profile", "workflow/profiles/default"]
+    began = time.monotonic()
+    subprocess.run([*command, "--config", f"experiment={experiment}"], cwd=folder, check=True, stdout=sys.stderr)
+    return time.monotonic() - began
+
+
+def costs_of_jobs(folder: Path) -> pd.DataFrame:
+    """Return a row for every job, from the files in which jobs note their costs."""
+    root = folder / "results" / "benchmarks"
+    files = sorted(root.rglob("*.tsv"))
+    return pd.concat(pd.read_csv(file, sep="\t").assign(stage=file.relative_to(root).parts[0]) for file in files)
+
+
+def by_stage(jobs: pd.DataFrame) -> pd.DataFrame:
+    """Sum the jobs' own seconds up, stage by stage."""
+    columns = {"jobs": ("s", "size"), "own_s": ("s", "sum"), "median_s": ("s", "median"), "cpu_s": ("cpu_s", "sum")}
+    return jobs.groupby("stage").agg(**columns, max_rss_mb=("max_rss_mb", "max"))
+
+
+def spread(values: list[float]) -> str:
+    """Write median, least and largest."""
+    return f"{statistics.median(values):.4g} ({min(values):.4g} to {max(values):.4g})"
+
+
+def main() -> None:
+    """Print wall times, own work and their ratio, and where the work was in the last run."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--experiments", nargs="+", default=list(GOALS), choices=list(GOALS))
+    chosen, cores = parser.parse_args(), os.cpu_count() or 1
+    print(f"{cores} CPU cores, {platform.machine()}, {code_version()}, {json.dumps(package_versions())}")
+    for experiment in chosen.experiments:
+        walls, works = [], []
+        for _ in range(chosen.runs):
+            with tempfile.TemporaryDirectory() as folder:
+                walls.append(run_once(Path(folder), experiment))
+                jobs = costs_of_jobs(Path(folder))
+                works.append(jobs["s"].sum() / cores)
+        ratios = [wall / work for wall, work in zip(walls, works, strict=True)]
+        print(f"\n{experiment}: n = {chosen.runs} runs, median (least to largest)")
+        print(f"wall time {spread(walls)} s; own work / {cores} cores {spread(works)} s")
+        print(f"overhead, wall / own: {spread(ratios)}; goal {GOALS[experiment]}")
+        print(by_stage(jobs).to_string(float_format="%.4g"))
+
+
+if __name__ == "__main__":
+    main()

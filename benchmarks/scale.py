@@ -1,0 +1,143 @@
+"""The graph of 100 models by 10 layers by 3 random seeds: ``make bench-scale``.
+
+Plans it from nothing, then over a cache in which every file is there (small sealed files under the
+planned names), twice: the first time every file is read, the second time none. Prints seconds, memory
+and jobs. ``--costs`` prints instead what it would cost to compute, as docs/scale.md has it.
+"""
+
+import argparse
+import json
+import os
+import platform
+import re
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+from scale_experiment import write_experiment
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "workflow"))
+
+from planning.loading import load_experiment  # noqa: E402
+from planning.plan import Plan  # noqa: E402
+from stir.artifacts import sealing  # noqa: E402
+from stir.provenance import code_version, package_versions  # noqa: E402
+from stir.publication import stamp  # noqa: E402
+
+SECONDS_BETWEEN_LOOKS = 0.1
+MEBIBYTE = 2**20
+LIMIT = 1000 * MEBIBYTE
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """What `snakemake -n` said and took."""
+
+    code: int
+    text: str
+    seconds: float
+    cpu_seconds: float
+    megabytes: float
+    """Largest resident memory of Snakemake and its children together."""
+
+    @property
+    def jobs(self) -> dict[str, int]:
+        """Rule -> jobs that are due."""
+        table = re.search(r"Job stats:\njob +count\n[- ]+\n((?:\w+ +\d+\n)+)", self.text)
+        counts = dict(line.split() for line in table[1].splitlines()) if table else {}
+        return {rule: int(number) for rule, number in counts.items() if rule != "total"}
+
+
+def _limit_memory() -> None:
+    resource.setrlimit(resource.RLIMIT_DATA, (LIMIT, LIMIT))
+
+
+def _resident(process: psutil.Process) -> int:
+    total = 0
+    try:
+        for member in (process, *process.children(recursive=True)):
+            total += member.memory_info().rss
+    except psutil.NoSuchProcess:
+        pass
+    return total
+
+
+def dry_run(folder: Path, experiment: Path) -> DryRun:
+    """Plan an experiment in a folder; every process is held to 1,000 MiB of data."""
+    command = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", folder, "-n"]
+    command += ["--cores", "2", "--quiet", "host", "rules", "--config", f"experiment={experiment}", "device=cpu"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    before, began, peak = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic(), 0
+    with tempfile.TemporaryFile("w+") as said:
+        ran = subprocess.Popen(command, stdout=said, stderr=said, cwd=folder, env=environment, preexec_fn=_limit_memory)
+        process = psutil.Process(ran.pid)
+        while ran.poll() is None:
+            peak = max(peak, _resident(process))
+            time.sleep(SECONDS_BETWEEN_LOOKS)
+        seconds, after = time.monotonic() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+        said.seek(0)
+        cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        return DryRun(ran.returncode, said.read(), seconds, cpu, peak / MEBIBYTE)
+
+
+def fill_cache(folder: Path, plan: Plan) -> None:
+    """Put a small sealed file under every planned name."""
+    for path, artifact in plan.by_path.items():
+        place = folder / path
+        if place.suffix == ".stamp":
+            stamp(place, artifact.recipe, [])
+            continue
+        with sealing(place, artifact.recipe) as temporary:
+            temporary.write_text(path, encoding="utf-8")
+
+
+def _say(what: str, ran: DryRun) -> None:
+    if ran.code != 0 or not (ran.jobs or "Nothing to be done" in ran.text):
+        sys.exit(f"{what} failed:\n{ran.text[-2000:]}")
+    took = f"{ran.seconds:.1f} s, {ran.cpu_seconds:.1f} s of CPU, peak {ran.megabytes:.0f} MiB"
+    print(f"{what}: {took}, {sum(ran.jobs.values())} jobs")
+
+
+def measure_graph() -> None:
+    """Print what the three dry runs took."""
+    import snakemake
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        experiment = write_experiment(folder / "scale.yaml")
+        nothing = dry_run(folder, experiment)
+        _say("from nothing", nothing)
+        print("  " + ", ".join(f"{rule} {count}" for rule, count in nothing.jobs.items()))
+        fill_cache(folder, Plan("scale", load_experiment(experiment)))
+        _say("everything there, read for the first time", dry_run(folder, experiment))
+        _say("everything there, and known", dry_run(folder, experiment))
+    load = os.getloadavg()[0]
+    print(f"{os.cpu_count()} CPU cores (load {load:.1f} at the end), {platform.machine()}, {code_version()}, ", end="")
+    print(json.dumps(package_versions() | {"snakemake": snakemake.__version__}))
+
+
+def main() -> None:
+    """Measure the graph, or print costs."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--costs", action="store_true", help="print what the experiment would cost")
+    parser.add_argument("--evaluations", type=float, help="passes of an inversion, an image; default: docs/benchmarks.md")
+    parser.add_argument("--card", default="NVIDIA A100, float32 without tensor cores", help="what --teraflops are of")
+    parser.add_argument("--teraflops", type=float, default=19.5, help="peak of the card")
+    parser.add_argument("--fraction", type=float, default=0.4, help="of the peak that is reached: assumed")
+    arguments = parser.parse_args()
+    if arguments.costs:
+        from scale_tables import print_costs
+
+        print_costs(arguments)
+    else:
+        measure_graph()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,125 @@
+"""The state of long work, on disk: what was interrupted goes on as if it had not been."""
+
+import hashlib
+import os
+import time
+import warnings
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from stir.provenance import code_version, package_versions
+
+State = dict[str, Any]
+AT_ONCE = 2**24
+"""Numbers that are copied from a GPU at once."""
+
+
+class Snapshot:
+    """A file that holds the newest state, at most ``seconds`` and one step of the work old.
+
+    Parameters
+    ----------
+    path : Path
+        Written whole or not at all; removed by `discard`.
+    seconds : float
+        Time between two writings.
+    """
+
+    def __init__(self, path: Path, *, seconds: float = 20.0) -> None:
+        self.path, self.seconds = path, seconds
+        self._part = self._beside("part")
+        self._written = time.monotonic()
+
+    def offer(self, state: Callable[[], State]) -> None:
+        """Write the state if it is time to.
+
+        Parameters
+        ----------
+        state : callable
+            Returns tensors, numbers and text, in dictionaries and lists.
+
+        Warns
+        -----
+        UserWarning
+            If it cannot be written; the work need not end for that.
+        """
+        if time.monotonic() - self._written >= self.seconds:
+            self._write(state())
+            self._written = time.monotonic()
+
+    def load(self, expected: Mapping[str, Any]) -> State | None:
+        """Return the state, if there is one of the same work.
+
+        Parameters
+        ----------
+        expected : mapping
+            Entries that the state must have.
+
+        Warns
+        -----
+        UserWarning
+            If the file cannot be read.
+        """
+        if not self.path.is_file():
+            return None
+        try:
+            state = _read(self.path)
+        except Exception as error:  # whatever a file can be
+            warnings.warn(f"{self.path} cannot be read ({error}); what it was of starts anew.", stacklevel=2)
+            return None
+        return state if all(_same(state.get(name), value) for name, value in expected.items()) else None
+
+    def discard(self) -> None:
+        """Remove the files; call it when the result is safe."""
+        for path in (self.path, self._part):
+            path.unlink(missing_ok=True)
+
+    def _beside(self, name: str) -> Path:
+        return self.path.with_name(f"{self.path.stem}.{name}{self.path.suffix}")
+
+    def _write(self, state: State) -> None:
+        try:
+            with self._part.open("wb") as file:
+                torch.save(state, file)
+                file.flush()
+                os.fsync(file.fileno())
+            self._part.replace(self.path)
+        except (OSError, RuntimeError) as error:  # a full disk is an error of either kind
+            self._part.unlink(missing_ok=True)
+            warnings.warn(f"{self.path} cannot be written ({error}); the work goes on without.", stacklevel=3)
+
+
+def made_by() -> dict[str, Any]:
+    """Return the versions that a state is worth something with."""
+    return {"versions": package_versions(), "code": code_version()}
+
+
+def digest_of(tensors: Mapping[str, Tensor]) -> str:
+    """Return the SHA-256 of tensors with their names, types and shapes."""
+    digest = hashlib.sha256()
+    for name, tensor in tensors.items():
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)};".encode())
+        for piece in tensor.detach().flatten().split(AT_ONCE):
+            digest.update(piece.cpu().contiguous().view(torch.uint8).numpy())
+    return digest.hexdigest()
+
+
+def _read(path: Path) -> State:
+    with zipfile.ZipFile(path) as file:  # torch.load compares no checksums
+        if damaged := file.testzip():
+            raise ValueError(f"{damaged} is not what was written")
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    if not isinstance(state, dict):
+        raise ValueError(f"expected a dictionary, got {type(state).__name__}")
+    return state
+
+
+def _same(found: Any, expected: Any) -> bool:
+    if isinstance(found, Tensor) or isinstance(expected, Tensor):
+        return isinstance(found, Tensor) and isinstance(expected, Tensor) and torch.equal(found, expected.cpu())
+    return bool(found == expected)

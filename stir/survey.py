@@ -1,0 +1,100 @@
+"""What lies in artifact folders: artifacts, what belongs to them, and what belongs to none."""
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from stir.artifacts import QUARANTINE, seal_path
+from stir.identity import KEY_DIGITS
+from stir.publication import STAMP, stands_for
+
+SUFFIXES = (".csv", ".h5", ".json", ".safetensors", STAMP)
+"""Of artifacts; logs and benchmarks carry keys, too."""
+
+KEYED = rf"-[0-9a-f]{{{KEY_DIGITS}}}"
+ARTIFACT = re.compile(rf"{KEYED}({'|'.join(map(re.escape, SUFFIXES))})$")
+SEAL = re.compile(rf"{ARTIFACT.pattern.removesuffix('$')}\.json$")
+SNAPSHOT = re.compile(r"^\.(?P<artifact>.+)\.snapshot(\.\w+)*\.tmp$")
+TEMPORARY = re.compile(r"^\..*\.tmp(\.\w+)?$")
+
+
+@dataclass
+class Survey:
+    """Files by what they are."""
+
+    artifacts: list[Path] = field(default_factory=list)
+    """With a seal beside them."""
+    unsealed: list[Path] = field(default_factory=list)
+    """Named like artifacts, but without a seal."""
+    lone_seals: list[Path] = field(default_factory=list)
+    """Seals beside which there is nothing."""
+    unclaimed: list[Path] = field(default_factory=list)
+    """Other files beside artifacts, for which no stamp stands."""
+    set_aside: list[Path] = field(default_factory=list)
+    """In quarantine, seals among them."""
+    snapshots: list[Path] = field(default_factory=list)
+    """States of interrupted work, and their companions."""
+    temporary: list[Path] = field(default_factory=list)
+    """Being written, or left behind by a kill."""
+
+
+def survey(paths: Iterable[Path]) -> Survey:
+    """Take given files as artifacts, and sort all that lies in given folders; by names, so nothing but stamps is read."""
+    found = Survey()
+    for path in paths:
+        if path.is_dir() and not seal_path(path).is_file():
+            for folder, names in _walk(path):
+                _sort(folder, names, found)
+        else:
+            found.artifacts.append(path)
+    claimed = {file for path in found.artifacts if path.suffix == STAMP for file in stands_for(path)}
+    claimed = {Path(os.path.normpath(file)) for file in claimed}
+    found.unclaimed = [path for path in found.unclaimed if Path(os.path.normpath(path)) not in claimed]
+    return found
+
+
+def sealed_files(paths: Iterable[Path]) -> list[Path]:
+    """Return given files, and the files in given folders that have a seal and are not set aside."""
+    return survey(paths).artifacts
+
+
+def artifact_of(snapshot: Path) -> Path:
+    """Return the artifact that a snapshot is on the way to."""
+    match = SNAPSHOT.match(snapshot.name)
+    return snapshot.with_name(match["artifact"]) if match else snapshot
+
+
+def _walk(top: Path) -> Iterator[tuple[Path, set[str]]]:
+    """Yield folders with the names in them, each once, wherever links lead."""
+    seen: set[str] = set()
+    for folder, folders, files in os.walk(top, followlinks=True):
+        folders.sort()
+        if (real := os.path.realpath(folder)) in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        yield Path(folder), {*files, *folders}
+
+
+def _sort(folder: Path, names: set[str], found: Survey) -> None:
+    holds_artifacts = re.search(f"{KEYED}$", folder.name) or any(ARTIFACT.search(name) for name in names)
+    for name in sorted(names):
+        path = folder / name
+        if f"{name}.json" in names and QUARANTINE not in folder.parts:
+            found.artifacts.append(path)
+        elif path.is_dir():
+            continue
+        elif QUARANTINE in folder.parts:
+            found.set_aside.append(path)
+        elif name.startswith("."):
+            kind = found.snapshots if SNAPSHOT.match(name) else found.temporary if TEMPORARY.match(name) else []
+            kind.append(path)
+        elif SEAL.search(name) or name.removesuffix(".json") in names - {name}:
+            if name.removesuffix(".json") not in names:
+                found.lone_seals.append(path)
+        elif ARTIFACT.search(name):
+            found.unsealed.append(path)
+        elif holds_artifacts:
+            found.unclaimed.append(path)

@@ -1,0 +1,86 @@
+"""A training under way: what changes from epoch to epoch, kept on disk and taken up again."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Generator, Tensor, nn
+
+from stir.snapshots import Snapshot, State, digest_of, made_by
+
+
+class TrainingState:
+    """All that the next epoch depends on.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+    optimiser : torch.optim.Optimizer
+    schedule : torch.optim.lr_scheduler.LRScheduler
+    generator : torch.Generator
+        Orders the images.
+    """
+
+    losses: list[float]
+    """Of the epochs done."""
+    keep: Callable[[], None]
+    """Offer the state to the snapshot; call it between epochs."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        optimiser: torch.optim.Optimizer,
+        schedule: torch.optim.lr_scheduler.LRScheduler,
+        generator: Generator,
+    ) -> None:
+        self._parts: dict[str, Any] = {"model": model, "optimiser": optimiser, "schedule": schedule}
+        self._generator = generator
+        self.losses, self.keep = [], lambda: None
+
+    def resume(self, snapshot: Snapshot, settings: dict[str, Any]) -> None:
+        """Keep snapshots from now on; take up the state of one that is there."""
+        known = made_by() | settings
+        self.keep = lambda: snapshot.offer(lambda: known | self._to_dict())
+        saved = snapshot.load(known)
+        if saved is not None:
+            self._restore(saved)
+
+    def _to_dict(self) -> State:
+        parts = {name: part.state_dict() for name, part in self._parts.items()}
+        return parts | {"generator": self._generator.get_state(), "losses": self.losses}
+
+    def _restore(self, saved: State) -> None:
+        for name, part in self._parts.items():
+            part.load_state_dict(saved[name])
+        self._generator.set_state(saved["generator"])
+        self.losses = saved["losses"]
+
+
+def beginning(model: nn.Module, images: Tensor, labels: Tensor, generator: Generator) -> dict[str, Any]:
+    """Return what a training starts from; a snapshot must agree in it."""
+    return {
+        "architecture": repr(model),
+        "weights": digest_of(dict(model.named_parameters()) | dict(model.named_buffers())),
+        "data": digest_of({"images": images, "labels": labels}),
+        "first_generator": generator.get_state(),
+        "device": torch.cuda.get_device_name(images.device) if images.device.type == "cuda" else images.device.type,
+    }
+
+
+@contextmanager
+def draws_determined_by(generator: Generator, device: torch.device) -> Iterator[None]:
+    """Let layers that draw, such as dropout, draw what the generator's state determines; it stays as it is.
+
+    The global random state is as before afterwards.
+    """
+    twin = torch.Generator()
+    twin.set_state(generator.get_state())
+    random_seed = int(torch.randint(2**62, (), generator=twin))
+    devices = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        torch.default_generator.manual_seed(random_seed)
+        for each in devices:
+            with torch.cuda.device(each):
+                torch.cuda.manual_seed(random_seed)
+        yield

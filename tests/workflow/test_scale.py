@@ -1,0 +1,57 @@
+"""The real graph of jobs of 100 models by 10 layers by 3 random seeds."""
+
+import resource
+import time
+
+import pytest
+
+from benchmarks.scale_experiment import write_experiment
+from tests.workflow.snakemake import planned, snakemake
+
+JOBS = {
+    "dataset": 1,
+    "checkpoint": 100,
+    "evaluation": 100,
+    "iri": 3000,
+    "representation": 10_000,
+    "score": 100,
+    "table": 1,
+    "figure": 1,
+    "all": 1,
+}
+
+
+@pytest.mark.long
+def test_a_dry_run_of_the_large_experiment_counts_its_jobs(tmp_path, capsys):
+    write_experiment(tmp_path / "scale.yaml")
+    began = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    ran = snakemake(tmp_path, "scale.yaml", "--dry-run", "--quiet", "rules")
+    seconds, after = time.monotonic() - began[0], resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert ran.code == 0, ran.text
+    assert ran.planned == JOBS
+    cpu = after.ru_utime + after.ru_stime - began[1].ru_utime - began[1].ru_stime
+    with capsys.disabled():
+        print(f"\n{sum(JOBS.values())} jobs planned in {seconds:.0f} s, {cpu:.0f} s of CPU; ", end="")
+        print(f"largest process of this session's children so far: {after.ru_maxrss / 1024:.0f} MiB")
+
+
+class TestLessThanEverything:
+    """A small experiment: what its jobs wait for by way of each other is there when they run."""
+
+    @pytest.fixture
+    def experiment(self, tmp_path):
+        return write_experiment(tmp_path / "small.yaml", seeds_per_recipe=1, n_layers=2, n_random_seeds=2)
+
+    def test_one_representation_needs_all_iris_of_its_reference_model(self, tmp_path, experiment):
+        plan = planned(tmp_path, "small.yaml")
+        first = plan.models[0].name
+        other = plan.representations[first][1]
+        ran = snakemake(tmp_path, "small.yaml", other.path, "--dry-run")
+        assert ran.code == 0, ran.text
+        assert ran.planned == {"dataset": 1, "checkpoint": 2, "iri": 4, "representation": 2}
+
+    def test_forced_jobs_run_with_all_that_follows(self, tmp_path, experiment):
+        ran = snakemake(tmp_path, "small.yaml", "tables", "--dry-run", "--forceall")
+        assert ran.code == 0, ran.text
+        assert ran.planned["representation"] == 16
+        assert ran.planned["iri"] == 16

@@ -1,0 +1,59 @@
+"""Whether DVC holds a copy of a file: what it holds can be brought back by name from any commit that records it."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from stir.errors import StirError
+
+HasCopy = Callable[[Path], bool]
+
+
+class CopiesError(StirError):
+    """DVC cannot be asked."""
+
+
+@contextmanager
+def dvc_copies(remote: str | None = None) -> Iterator[HasCopy]:
+    """Open the DVC repository of the current folder; give what tells whether it holds a file's content.
+
+    A copy in DVC's cache is read and compared; of a remote it is asked whether it has an object of that MD5.
+
+    Parameters
+    ----------
+    remote : str, optional
+        Name of a remote to ask besides the cache.
+
+    Raises
+    ------
+    CopiesError
+        If there is no repository, DVC is not installed, or the remote is unknown.
+    """
+    try:
+        from dvc.exceptions import DvcException
+        from dvc.repo import Repo
+    except ImportError as error:
+        raise CopiesError(f"DVC is not installed ({error}). Install it, or prune --without-copy.") from error
+    try:
+        with Repo() as repo:
+            cache = repo.cache.local
+            stores = [repo.cloud.get_remote_odb(remote)] if remote else []
+            yield lambda file: _has(file, cache.oid_to_path, [store.exists for store in stores])
+    except DvcException as error:
+        raise CopiesError(f"DVC holds no copies that could be asked for: {error} Or prune --without-copy.") from error
+
+
+def _has(file: Path, place_of: Callable[[str], str], remotes: list[Callable[[str], bool]]) -> bool:
+    """Return whether the content of a file lies where DVC would put it, unharmed, or in a remote."""
+    md5 = _md5(file)
+    return md5 is not None and (_md5(Path(place_of(md5))) == md5 or any(exists(md5) for exists in remotes))
+
+
+def _md5(file: Path) -> str | None:
+    """Return the hash that DVC names content by, or none if there is nothing to read."""
+    try:
+        with file.open("rb") as content:
+            return hashlib.file_digest(content, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+    except OSError:
+        return None

@@ -1,0 +1,129 @@
+"""Everything in the cache: what it is, how large and old, and who needs it."""
+
+import json
+import os
+import re
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from planning.artifact import FOLDERS
+from stir.artifacts import seal_path
+from stir.publication import STAMP, altered, stands_for
+from stir.survey import KEYED, Survey, artifact_of, survey
+
+FOLDERS_OF_ARTIFACTS = (Path("data"), Path("results"))
+ARTIFACT, UNSEALED = "artifact", "unsealed"
+SECONDS_A_DAY = 86_400
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An artifact with its seal and the files that it stands for, or something left over."""
+
+    path: Path
+    kind: str
+    """``artifact``, ``unsealed``, ``set aside``, ``snapshot``, ``temporary`` or ``lone seal``."""
+    stage: str
+    files: tuple[Path, ...]
+    """All that goes with it, itself first."""
+    size: int
+    modified: float
+    """When its newest file was written, in seconds since 1970."""
+    needed_by: tuple[str, ...] = ()
+    experiment: str | None = None
+    """The experiment that a stamp was made for."""
+
+
+def inventory(needs: Mapping[str, Sequence[str]], *, now: float | None = None) -> list[Entry]:
+    """Take stock of data/ and results/ of the current folder.
+
+    Parameters
+    ----------
+    needs : mapping
+        Path of an artifact -> names of the experiments that need it.
+    now : float, optional
+        The time that temporary files are a day older than.
+    """
+    found = survey(folder for folder in FOLDERS_OF_ARTIFACTS if folder.is_dir())
+    artifacts = [_artifact(path, needs.get(path.as_posix(), ())) for path in found.artifacts]
+    return _each_file_once([*artifacts, *_others(found, needs, time.time() if now is None else now)])
+
+
+def _others(found: Survey, needs: Mapping[str, Sequence[str]], now: float) -> Iterator[Entry]:
+    for path in found.unsealed:
+        yield _entry(UNSEALED, [path], needs.get(path.as_posix(), ()))
+    for path in found.unclaimed:
+        # Files of a stamp that is gone: they lie in a folder that is named like it.
+        folder = path.parent
+        if re.search(f"{KEYED}$", folder.name):
+            yield _entry(UNSEALED, [path], needs.get(f"{folder.as_posix()}{STAMP}", ()))
+    for path in found.lone_seals:
+        yield _entry("lone seal", [path], ())
+    for path in found.set_aside:
+        yield _entry("set aside", [path], ())
+    for path in found.snapshots:
+        target = artifact_of(path)
+        yield _entry("snapshot", [path], () if target.is_file() else needs.get(target.as_posix(), ()))
+    for path in found.temporary:
+        entry = _entry("temporary", [path], ())
+        if now - entry.modified > SECONDS_A_DAY:
+            yield entry
+
+
+def _artifact(path: Path, needed_by: Sequence[str]) -> Entry:
+    files = [path, *_files_of(path), seal_path(path)]
+    recipe = _recipe(path)
+    entry = _entry(ARTIFACT, files, needed_by)
+    settings = recipe.get("settings")
+    experiment = settings.get("experiment") if isinstance(settings, dict) else None
+    return replace(entry, stage=str(recipe.get("stage", entry.stage)), experiment=experiment)
+
+
+def _files_of(stamp: Path) -> list[Path]:
+    """Return the files that a stamp stands for, but for those that are no longer what it says."""
+    if stamp.suffix != STAMP:
+        return []
+    wrong = altered(stamp)
+    return [Path(os.path.normpath(file)) for file in stands_for(stamp) if file not in wrong]
+
+
+def _recipe(path: Path) -> dict[str, object]:
+    """Read what a seal says, good or bad: only names are taken from it."""
+    try:
+        return dict(json.loads(seal_path(path).read_bytes())["recipe"])
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return {}
+
+
+def _entry(kind: str, files: Sequence[Path], needed_by: Sequence[str]) -> Entry:
+    stats = [_stat(file) for file in files]
+    size, modified = sum(stat.st_size for stat in stats), max(stat.st_mtime for stat in stats)
+    return Entry(files[0], kind, _stage(files[0]), tuple(files), size, modified, tuple(needed_by))
+
+
+def _stat(file: Path) -> os.stat_result:
+    """Return what a link leads to; or the link, if that is nothing."""
+    try:
+        return file.stat()
+    except OSError:
+        return file.lstat()
+
+
+def _stage(path: Path) -> str:
+    return next((stage for stage, folder in FOLDERS.items() if path.is_relative_to(folder)), "?")
+
+
+def _each_file_once(entries: Iterable[Entry]) -> list[Entry]:
+    """Count a file that several stamps stand for with one of them: with one that is needed, if any is."""
+    ordered = sorted(entries, key=lambda entry: not entry.needed_by)
+    taken: set[Path] = set()
+    once = []
+    for entry in ordered:
+        files = tuple(file for file in entry.files if file not in taken)
+        taken.update(files)
+        once.append(
+            entry if files == entry.files else replace(entry, files=files, size=sum(_stat(file).st_size for file in files))
+        )
+    return once
