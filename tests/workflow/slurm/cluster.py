@@ -80,7 +80,7 @@ class Cluster:
         return _output("squeue", "--noheader", f"--states={states}", "--format=%A").split()
 
     def described(self):
-        """Return what SLURM knows of its jobs of the last minutes, newest last; tasks of an array are jobs of their own."""
+        """Return what SLURM knows of all its jobs, newest last; tasks of an array are jobs of their own."""
         texts = _output("scontrol", "show", "job").split("\n\n")
         return sorted((_fields(text) for text in texts if "JobId=" in text), key=lambda job: int(job["JobId"]))
 
@@ -122,6 +122,7 @@ MpiDefault=none
 AccountingStorageType=accounting_storage/none
 JobAcctGatherType=jobacct_gather/none
 ReturnToService=2
+MinJobAge=86400
 KillWait=5
 SlurmdParameters=config_overrides
 SchedulerParameters=bf_interval=2,sched_interval=2

@@ -94,15 +94,19 @@ class TestThatAllIsMade:
         for folder in folders:
             folder.mkdir()
             shutil.copy(QUICKSTART, folder)
+        began, before = time.monotonic(), len(cluster.described())
         assert snakemake(folders[0], "quickstart.yaml", timeout=LONG).code == 0
-        before = len(cluster.described())
+        between = time.monotonic()
         ran = on_slurm(folders[1], "quickstart.yaml")
+        here, there = between - began, time.monotonic() - between
         assert ran.code == 0, ran.text
         assert contents(folders[1]) == contents(folders[0])
         jobs, calls = sum(ran.finished.values()), len(submissions(cluster.described()[before:]))
         assert calls < jobs / 3
         with capsys.disabled():
-            print(f"\nquickstart on SLURM: {jobs} jobs in {calls} submissions, the same files bit for bit as without")
+            print(
+                f"\nquickstart: {jobs} jobs in {calls} submissions, {there:.0f} s; {here:.0f} s without SLURM, and the same files"
+            )
 
 
 class TestThatAFailureIsSaid:
