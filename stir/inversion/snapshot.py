@@ -1,7 +1,9 @@
 """The state of an inversion under way, with the pictures found so far."""
 
+import uuid
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -11,6 +13,10 @@ from stir.stored_images import StoredImages
 
 if TYPE_CHECKING:
     import h5py
+
+
+PICTURES = "pictures"
+"""The entry of a state that names the file of pictures that it is worth something with."""
 
 
 class Snapshot(snapshots.Snapshot):
@@ -28,6 +34,7 @@ class Snapshot(snapshots.Snapshot):
         super().__init__(path, seconds=seconds)
         self._pictures_path = self._beside("pictures")
         self._pictures: StoredImages | None = None
+        self._name_of_pictures = ""
 
     def pictures(self, shape: tuple[int, ...], dtype: torch.dtype) -> StoredImages:
         """Open the pictures found so far; a state is worth nothing without them."""
@@ -36,8 +43,22 @@ class Snapshot(snapshots.Snapshot):
         if dataset is None:
             self.path.unlink(missing_ok=True)
             dataset = _create(self._pictures_path, shape, stored)
+        self._name_of_pictures = dataset.attrs["name"]
         self._pictures = StoredImages(dataset, dtype=stored)
         return self._pictures
+
+    def load(self, expected: Mapping[str, Any]) -> State | None:
+        """Return the state, if there is one of the same work and of these pictures.
+
+        A job that a cluster runs twice, since its run was killed and began again, writes states
+        beside the other's pictures.
+
+        Parameters
+        ----------
+        expected : mapping
+            Entries that the state must have.
+        """
+        return super().load({**expected, PICTURES: self._name_of_pictures})
 
     def discard(self) -> None:
         """Remove the files; call it when the result is safe."""
@@ -49,7 +70,7 @@ class Snapshot(snapshots.Snapshot):
     def _write(self, state: State) -> None:
         if self._pictures is not None:
             self._pictures.flush()
-        super()._write(state)
+        super()._write({**state, PICTURES: self._name_of_pictures})
 
 
 def _open(path: Path, shape: tuple[int, ...], dtype: torch.dtype) -> "h5py.Dataset | None":
@@ -59,7 +80,8 @@ def _open(path: Path, shape: tuple[int, ...], dtype: torch.dtype) -> "h5py.Datas
         dataset = h5py.File(path, "r+")["images"]
     except (OSError, KeyError):
         return None
-    return dataset if dataset.shape == shape and str(dtype).endswith(str(dataset.dtype)) else None
+    fits = dataset.shape == shape and str(dtype).endswith(str(dataset.dtype)) and "name" in dataset.attrs
+    return dataset if fits else None
 
 
 def _create(path: Path, shape: tuple[int, ...], dtype: torch.dtype) -> "h5py.Dataset":
@@ -70,5 +92,6 @@ def _create(path: Path, shape: tuple[int, ...], dtype: torch.dtype) -> "h5py.Dat
     # From here on only pixels are written, each at its place, so that a file that a kill leaves behind opens again.
     places.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
     dataset = h5py.File(path, "w").create_dataset("images", shape, dtype=str(dtype).removeprefix("torch."), dcpl=places)
+    dataset.attrs["name"] = uuid.uuid4().hex
     dataset.file.flush()
     return dataset

@@ -39,7 +39,7 @@ class Cluster:
 
     def __init__(self, folder):
         self.folder = folder
-        self._running = {}
+        self._running, self._written = {}, []
 
     def start(self):
         """Write the configuration, start the daemons, wait until the node takes jobs."""
@@ -47,8 +47,8 @@ class Cluster:
             raise RuntimeError("SLURM's daemons run here already; these tests would disturb them.")
         for name in ("state", "spool"):
             (self.folder / name).mkdir()
-        _write_ours("slurm.conf", _slurm_conf(self.folder))
-        _write_ours("gres.conf", GRES)
+        self._write("slurm.conf", _slurm_conf(self.folder))
+        self._write("gres.conf", GRES)
         self._start_munged()
         self.start_controller()
         self._run("slurmd", "slurmd", "-D")
@@ -56,14 +56,14 @@ class Cluster:
 
     def stop(self):
         """End all jobs and daemons, and take the configuration back."""
-        if self._running["slurmctld"].poll() is None:
+        if "slurmd" in self._running and self._running["slurmctld"].poll() is None:
             subprocess.run(["scancel", "--full", "--user=root"], check=False, timeout=60)
             wait_for("the last job to end", lambda: not self.jobs("RUNNING,COMPLETING,PENDING"), self.errors)
         for name in reversed(self._running):
             self._running[name].terminate()
             self._running[name].wait(timeout=30)
-        for name in ("slurm.conf", "gres.conf"):
-            (CONFIGURATION / name).unlink()
+        for path in self._written:
+            path.unlink()
 
     def start_controller(self):
         """Start slurmctld, which goes on with the jobs that it knew."""
@@ -80,7 +80,7 @@ class Cluster:
         return _output("squeue", "--noheader", f"--states={states}", "--format=%A").split()
 
     def described(self):
-        """Return what SLURM knows of its jobs of the last minutes, newest last; tasks of an array are jobs of their own."""
+        """Return what SLURM knows of all its jobs, newest last; tasks of an array are jobs of their own."""
         texts = _output("scontrol", "show", "job").split("\n\n")
         return sorted((_fields(text) for text in texts if "JobId=" in text), key=lambda job: int(job["JobId"]))
 
@@ -94,6 +94,13 @@ class Cluster:
             shutil.chown(MUNGE_SOCKET.parent, "munge", "munge")
             self._run("munged", "--reuid=munge", "--regid=munge", "--init-groups", "munged", "--foreground", "--force")
         wait_for("munged to answer", lambda: _output("munge", "--no-input"), self.errors)
+
+    def _write(self, name, text):
+        path = CONFIGURATION / name
+        if path.exists() and not path.read_text().startswith(OURS):
+            raise RuntimeError(f"{path} is not of these tests; they do not write over it. Move it away, or run them elsewhere.")
+        path.write_text(OURS + text)
+        self._written.append(path)
 
     def _run(self, name, *command):
         with (self.folder / f"{name}.log").open("a") as log:
@@ -122,6 +129,7 @@ MpiDefault=none
 AccountingStorageType=accounting_storage/none
 JobAcctGatherType=jobacct_gather/none
 ReturnToService=2
+MinJobAge=86400
 KillWait=5
 SlurmdParameters=config_overrides
 SchedulerParameters=bf_interval=2,sched_interval=2
@@ -134,13 +142,6 @@ NodeName={host} NodeAddr=127.0.0.1 CPUs={os.cpu_count()} RealMemory={MEMORY_MB} 
 PartitionName=main Nodes={host} Default=YES MaxTime=INFINITE State=UP PriorityTier=1
 PartitionName=urgent Nodes={host} MaxTime=INFINITE State=UP PriorityTier=2
 """
-
-
-def _write_ours(name, text):
-    path = CONFIGURATION / name
-    if path.exists() and not path.read_text().startswith(OURS):
-        raise RuntimeError(f"{path} is not of these tests; they do not write over it. Move it away, or run them elsewhere.")
-    path.write_text(OURS + text)
 
 
 def _output(*command):
