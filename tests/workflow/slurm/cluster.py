@@ -12,6 +12,8 @@ import time
 from importlib.util import find_spec
 from pathlib import Path
 
+import psutil
+
 CONFIGURATION = Path("/etc/slurm")
 OURS = "# Written by the tests of STIR; not for use.\n"
 DAEMONS = ("munged", "slurmctld", "slurmd")
@@ -43,7 +45,7 @@ class Cluster:
 
     def start(self):
         """Write the configuration, start the daemons, wait until the node takes jobs."""
-        if _output("pidof", "slurmctld", "slurmd"):
+        if _daemons_that_run():
             raise RuntimeError("SLURM's daemons run here already; these tests would disturb them.")
         for name in ("state", "spool"):
             (self.folder / name).mkdir()
@@ -106,6 +108,14 @@ class Cluster:
         with (self.folder / f"{name}.log").open("a") as log:
             died_with_us = ["setpriv", "--pdeathsig=TERM", *command]
             self._running[name] = subprocess.Popen(died_with_us, stdout=log, stderr=subprocess.STDOUT, cwd=self.folder)
+
+
+def _daemons_that_run():
+    """Return SLURM's daemons that are alive; those that ended and that nobody has waited for are not."""
+    alive = (
+        process.info for process in psutil.process_iter(["name", "status"]) if process.info["status"] != psutil.STATUS_ZOMBIE
+    )
+    return [process["name"] for process in alive if process["name"] in DAEMONS[1:]]
 
 
 def _fields(text):
