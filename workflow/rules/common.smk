@@ -22,6 +22,7 @@ from planning.progress import RunProgress
 from planning.start import start
 from planning.waiting import Waiting
 from running.client import ADDRESS
+from running.failures import FailedLogs
 from running.folder import enter_folder
 from running.gpus import gpus_per_job, limit_to_this_node
 from running.owner import OWNER
@@ -42,6 +43,8 @@ except StirError as error:
 
 if MAIN_PROCESS:
     logging.getLogger("snakemake.logging").addHandler(RunProgress(workflow.cores or 1))
+    if workflow.nodes is not None:  # jobs run elsewhere
+        logging.getLogger("snakemake.logging").addHandler(FailedLogs())
 
 # Snakemake's log file lies on the disk that may be full: a log that cannot be written is no reason for a traceback.
 logging.raiseExceptions = False

@@ -72,10 +72,10 @@ class Cluster:
         self._run("slurmctld", "slurmctld", "-D")
         wait_for("slurmctld to answer", lambda: "is UP" in _output("scontrol", "ping"), self.errors)
 
-    def kill_controller(self):
-        """End slurmctld as a crash does."""
-        self._running["slurmctld"].kill()
-        self._running["slurmctld"].wait()
+    def stop_controller(self):
+        """End slurmctld in order; killed, it may forget what it started in the last seconds, and drain the node."""
+        self._running["slurmctld"].terminate()
+        self._running["slurmctld"].wait(timeout=30)
 
     def jobs(self, states="RUNNING"):
         """Return SLURM's number of every job in these states."""
