@@ -10,26 +10,15 @@ from pathlib import Path
 
 from planning.loading import load_experiment
 from tests.experiment_files import ROOT, TINY, read_yaml, write_yaml
+from tests.workflow import jobs
 from tests.workflow.snakemake import Ran
 
 EXPERIMENT = "workflow/experiments/quickstart.yaml"
-EVERYTHING = {
-    "dataset": 1,
-    "checkpoint": 2,
-    "evaluation": 2,
-    "iri": 4,
-    "representation": 4,
-    "score": 2,
-    "table": 1,
-    "figure": 1,
-    "publication": 1,
-    "all": 1,
-}
 
 
 def jobs_of(*stages):
     """Return stage -> all its jobs of the tiny experiment, and the target's."""
-    return {stage: EVERYTHING[stage] for stage in (*stages, "all")}
+    return {stage: jobs.TINY[stage] for stage in (*stages, "all")}
 
 
 @dataclass(frozen=True)

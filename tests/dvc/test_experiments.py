@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.dvc.clone import EXPERIMENT, jobs_of
+from tests.workflow.jobs import TINY_AFTER_PLAIN
 from tests.workflow.snakemake import Ran
 
 TABLES = {"score", "table", "figure", "publication"}
@@ -61,16 +62,7 @@ def test_an_experiment_makes_what_its_parameter_affects_and_is_compared(pulled, 
 @pytest.mark.long
 def test_a_parameter_in_a_list_of_models_reaches_what_it_affects(pulled):
     said = pulled.run("dvc", "exp", "run", "-S", f"{EXPERIMENT}:models.1.width=3")
-    affected = {
-        "checkpoint": 1,
-        "evaluation": 1,
-        "iri": 2,
-        "representation": 3,
-        "score": 2,
-        "table": 1,
-        "figure": 1,
-        "publication": 1,
-    }
+    affected = TINY_AFTER_PLAIN
     finished = Ran(0, said).finished
     assert {rule: count for rule, count in finished.items() if rule in affected} == affected
     assert finished.keys() - affected.keys() <= {"all", "iris", "checkpoints", "evaluations", "datasets"}

@@ -4,7 +4,8 @@ import os
 
 import pytest
 
-from tests.dvc.clone import EVERYTHING, EXPERIMENT
+from tests.dvc.clone import EXPERIMENT
+from tests.workflow.jobs import TINY
 
 AGES = {
     "the newest first": lambda number, count: 1_000_000_000 + count - number,
@@ -16,7 +17,7 @@ AGES = {
 
 def test_reproducing_runs_every_job_once_and_then_nothing(origin):
     said = (origin.path.parent / "said.txt").read_text(encoding="utf-8")
-    for rule, count in EVERYTHING.items():
+    for rule, count in TINY.items():
         assert said.count(f"(Rule: {rule})") == count
     again = origin.run("dvc", "repro")
     assert again.count("didn't change, skipping") == 4
@@ -25,7 +26,7 @@ def test_reproducing_runs_every_job_once_and_then_nothing(origin):
 
 
 def test_without_pulling_everything_is_due(clone):
-    assert clone.due() == EVERYTHING
+    assert clone.due() == TINY
 
 
 def touched(clone, age):

@@ -13,18 +13,7 @@ from planning.plan import Plan
 from planning.waiting import Waiting
 from stir.hdf5 import Labelled, write_arrays
 from stir.identity import Recipe
-
-ARTIFACTS = {
-    "dataset": 1,
-    "checkpoint": 100,
-    "evaluation": 100,
-    "iri": 3000,
-    "representation": 10_000,
-    "score": 100,
-    "table": 1,
-    "figure": 1,
-    "publication": 1,
-}
+from tests.workflow.jobs import LARGE
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +34,7 @@ def large(planned_once):
 
 
 def test_the_large_experiment_has_an_artifact_for_each_thing_to_make(large):
-    assert {stage: len(large.stage_paths(stage)) for stage in ARTIFACTS} == ARTIFACTS
+    assert {stage: len(large.stage_paths(stage)) for stage in LARGE} == LARGE
 
 
 def test_the_large_experiment_can_be_run(load, tmp_path):
@@ -123,7 +112,7 @@ class TestCosts:
     def test_jobs_are_those_of_the_plan(self, large):
         features = dict.fromkeys(LAYERS, 1)
         setting = Setting(**{**vars(SETTING), "models": 100, "features": features, "random_seeds": 3})
-        assert jobs(setting) == {stage: len(large.stage_paths(stage)) for stage in ARTIFACTS}
+        assert jobs(setting) == {stage: len(large.stage_paths(stage)) for stage in LARGE}
 
     def test_work_is_that_of_every_layer_image_and_random_seed(self):
         work = flop_of_jobs(SETTING, FLOP, epochs=5, evaluations=10)

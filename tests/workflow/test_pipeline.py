@@ -13,20 +13,9 @@ from stir.provenance import device_kind, processor
 from stir.publication import stamped
 from stir.survey import sealed_files
 from tests.experiment_files import edited, write_yaml
+from tests.workflow import jobs
 from tests.workflow.snakemake import PROFILE, contents, dry_run, planned, snakemake
 
-JOBS = {
-    "dataset": 1,
-    "checkpoint": 2,
-    "evaluation": 2,
-    "iri": 4,
-    "representation": 4,
-    "score": 2,
-    "table": 1,
-    "figure": 1,
-    "publication": 1,
-    "all": 1,
-}
 COLUMNS = [
     "reference_model",
     "target_model",
@@ -55,7 +44,7 @@ class TestOneRun:
         for path in planned(finished).paths():
             assert checked(finished / path)
         said = (finished / "said.txt").read_text(encoding="utf-8")
-        assert all(f"Rule: {rule})" in said for rule in JOBS)
+        assert all(f"Rule: {rule})" in said for rule in jobs.TINY)
 
     def test_leaves_no_temporary_files(self, finished):
         assert [file for file in finished.rglob("*") if ".tmp" in file.name] == []
@@ -184,18 +173,7 @@ class TestAChange:
     """Exactly what a change affects is made, and nothing after it is taken back."""
 
     def test_of_one_models_training(self, copied, tiny):
-        # plain: its checkpoint, evaluation, IRIs; all pairs but residual with itself
-        affected = {
-            "checkpoint": 1,
-            "evaluation": 1,
-            "iri": 2,
-            "representation": 3,
-            "score": 2,
-            "table": 1,
-            "figure": 1,
-            "publication": 1,
-            "all": 1,
-        }
+        affected = jobs.TINY_AFTER_PLAIN | {"all": 1}
         assert dry_run(copied, edited(tiny, {"training.1.epochs": 2})) == affected
         assert dry_run(copied, tiny) == {}
 

@@ -1,0 +1,40 @@
+"""How many jobs of each rule there are to do."""
+
+TINY = {
+    "dataset": 1,
+    "checkpoint": 2,
+    "evaluation": 2,
+    "iri": 4,
+    "representation": 4,
+    "score": 2,
+    "table": 1,
+    "figure": 1,
+    "publication": 1,
+    "all": 1,
+}
+"""Of the tiny experiment, from nothing."""
+
+TINY_AFTER_PLAIN = {
+    "checkpoint": 1,
+    "evaluation": 1,
+    "iri": 2,
+    "representation": 3,
+    "score": 2,
+    "table": 1,
+    "figure": 1,
+    "publication": 1,
+}
+"""After a change of the tiny experiment's model plain: all pairs but residual with itself."""
+
+LARGE = {
+    "dataset": 1,
+    "checkpoint": 100,
+    "evaluation": 100,
+    "iri": 3000,
+    "representation": 10_000,
+    "score": 100,
+    "table": 1,
+    "figure": 1,
+    "publication": 1,
+}
+"""Of 100 models by 10 layers by 3 random seeds."""
