@@ -1,7 +1,10 @@
 """Arrays in HDF5 files that explain themselves and are the same bit for bit each time."""
 
+import io
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ from stir.identity import Recipe
 from stir.provenance import package_versions
 
 ROWS_AT_ONCE = 64
+BYTES_BESIDE_ARRAYS = 2**16
 IMAGE_DIMS = ("image", "channel", "height", "width")
 
 
@@ -36,16 +40,18 @@ def write_arrays(
     device_kind: str | None = None,
     attributes: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write labelled arrays, with recipe, versions and device (and its kind, where given) as attributes of the file."""
-    with h5py.File(path, "w", track_order=False) as file:
-        file.attrs["recipe"] = recipe.to_json()
-        file.attrs["device"] = device
-        if device_kind is not None:
-            file.attrs["device_kind"] = device_kind
-        for package, version in package_versions().items():
-            file.attrs[f"{package}_version"] = version
-        for name, value in (attributes or {}).items():
-            file.attrs[name] = value
+    """Write labelled arrays, with recipe, versions and device (and its kind, where given) as attributes of the file.
+
+    Raises
+    ------
+    OSError
+        If the disk has no room for all of it.
+    """
+    versions = {f"{package}_version": version for package, version in package_versions().items()}
+    kind = {} if device_kind is None else {"device_kind": device_kind}
+    room = sum(map(_n_bytes, arrays.values())) + BYTES_BESIDE_ARRAYS
+    with _Reserved(path, room) as space, h5py.File(space, "w", track_order=False) as file:
+        file.attrs.update({"recipe": recipe.to_json(), "device": device, **kind, **versions, **(attributes or {})})
         for name, array in arrays.items():
             dataset = _write(file, name, array.values)
             dataset.attrs["unit"] = array.unit
@@ -53,10 +59,44 @@ def write_arrays(
                 dataset.dims[axis].label = label
 
 
+class _Reserved(io.BufferedRandom):
+    """A new file whose place on the disk is taken before HDF5 sees it, as an empty file.
+
+    HDF5 on a full disk fails once more for each object that it closes, with tracebacks that nothing can catch.
+    """
+
+    def __init__(self, path: Path, n_bytes: int) -> None:
+        super().__init__(io.FileIO(path, "w+"))
+        self._written = 0
+        try:
+            os.posix_fallocate(self.fileno(), 0, n_bytes)
+        except OSError:
+            self.close()
+            raise
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        if whence == io.SEEK_END:
+            offset += self._written
+        return super().seek(offset)
+
+    def write(self, data: Any) -> int:
+        n_bytes = super().write(data)
+        self._written = max(self._written, self.tell())
+        return n_bytes
+
+
+def _n_bytes(array: Labelled) -> int:
+    return int(prod(array.values.shape)) * _dtype(array.values).itemsize
+
+
+def _dtype(values: Any) -> np.dtype:
+    return values.dtype if isinstance(values, np.ndarray) else values[:1].numpy().dtype
+
+
 def _write(file: h5py.File, name: str, values: Any) -> h5py.Dataset:
     if isinstance(values, np.ndarray):
         return file.create_dataset(name, data=values, track_times=False)
-    dataset = file.create_dataset(name, tuple(values.shape), dtype=values[:1].numpy().dtype, track_times=False)
+    dataset = file.create_dataset(name, tuple(values.shape), dtype=_dtype(values), track_times=False)
     for start in range(0, len(values), ROWS_AT_ONCE):
         dataset[start : start + ROWS_AT_ONCE] = values[start : start + ROWS_AT_ONCE].numpy()
     return dataset

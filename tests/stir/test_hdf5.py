@@ -1,5 +1,6 @@
 """Files of arrays are the same bit for bit each time, and explain themselves without this package."""
 
+import errno
 import platform
 import time
 
@@ -12,6 +13,7 @@ from stir.artifacts import sealing
 from stir.errors import ArtifactError
 from stir.hdf5 import IMAGE_DIMS, Labelled, read_arrays, read_recipe, write_arrays
 from stir.identity import Recipe
+from tests.small_disk import small_disk
 
 RECIPE = Recipe("iri", 1, {"layer": "stage3"}, {"checkpoint": "0123456789"})
 IMAGES = np.linspace(0, 1, 24, dtype=np.float32).reshape(2, 3, 2, 2)
@@ -98,3 +100,17 @@ def test_more_labels_than_dimensions_are_refused(tmp_path):
     wrong = {"errors": Labelled(np.zeros(2), ("image", "layer"), "1")}
     with pytest.raises((IndexError, ValueError, RuntimeError)):
         write_arrays(tmp_path / "x.h5", wrong, RECIPE, device="cpu")
+
+
+@pytest.mark.parametrize("kilobytes", [0, 8, 40, 60, 4096])
+def test_a_full_disk_is_one_error_and_nothing_is_printed(tmp_path, capfd, kilobytes):
+    """HDF5 prints what it cannot raise, for each object that it closes."""
+    many = {f"array {number}": Labelled(IMAGES, IMAGE_DIMS, "") for number in range(64)}
+    large = {"large": Labelled(np.zeros((64, 3, 100, 100)), IMAGE_DIMS, "")}
+    with small_disk(tmp_path / "disk", 8192) as disk:
+        (disk / "others").write_bytes(bytes((8192 - kilobytes) * 1024))
+        for arrays in (many, large) if kilobytes < 64 else (large,):
+            with pytest.raises(OSError) as refusal:
+                write_arrays(disk / "new.h5", arrays, RECIPE, device="cpu")
+            assert refusal.value.errno == errno.ENOSPC
+    assert capfd.readouterr() == ("", "")
