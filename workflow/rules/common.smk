@@ -26,6 +26,7 @@ from running.failures import FailedLogs
 from running.folder import enter_folder
 from running.gpus import gpus_per_job, limit_to_this_node
 from running.owner import OWNER
+from running.slurm import remember_settings
 from stir.errors import StirError
 from stir.storage import check_writable
 
@@ -45,6 +46,7 @@ if MAIN_PROCESS:
     logging.getLogger("snakemake.logging").addHandler(RunProgress(workflow.cores or 1))
     if workflow.nodes is not None:  # jobs run elsewhere
         logging.getLogger("snakemake.logging").addHandler(FailedLogs())
+        remember_settings()
 
 # Snakemake's log file lies on the disk that may be full: a log that cannot be written is no reason for a traceback.
 logging.raiseExceptions = False
