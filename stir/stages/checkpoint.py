@@ -1,6 +1,7 @@
 """Stage checkpoint: weights, trained here or taken from a path or URL."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from stir.stages.job import Job, computed_on
 
@@ -9,8 +10,9 @@ if TYPE_CHECKING:
 
     from stir.models import Architecture
     from stir.snapshots import Snapshot
+    from stir.training import LearningCurve, TrainingRecipe
 
-VERSION = 1
+VERSION = 2
 IMPORTS = ("stir.models", "stir.stages.images", "stir.training", "torch._dynamo")
 
 
@@ -24,37 +26,50 @@ def make(job: Job) -> None:
     architecture = Architecture(**job.settings["architecture"])
     snapshot = Snapshot(job.snapshot_path())
     if "training" in job.settings:
-        model, losses = _trained(job, architecture, str(device), snapshot)
+        model, curve = _trained(job, architecture, str(device), snapshot)
+        learnt = {"learning_curve": curve.to_dict()}
     else:
-        model, losses = _taken(job, architecture), []
+        model, learnt = _taken(job, architecture), {}
     with sealing(job.output, job.recipe, **computed_on(device)) as path:
-        save_model(path, model, architecture, {"recipe": job.recipe.to_json(), "training_losses": losses})
+        save_model(path, model, architecture, {"recipe": job.recipe.to_json(), **learnt})
     snapshot.discard()
 
 
-def _trained(job: Job, architecture: "Architecture", device: str, snapshot: "Snapshot") -> "tuple[nn.Module, list[float]]":
+def _trained(job: Job, architecture: "Architecture", device: str, snapshot: "Snapshot") -> "tuple[nn.Module, LearningCurve]":
     import torch
 
     from stir.models import build_model
     from stir.stages.images import read_images
-    from stir.training import Attack, TrainingRecipe, train
+    from stir.training import train
 
-    images, labels = read_images(job.one("dataset"), "train")
-    training = job.settings["training"]
-    attack = Attack(**training["attack"]) if training.get("attack") else None
-    random_seed = job.settings["random_seed"]
+    images, labels = read_images(job.one("dataset"), "train", first=job.settings.get("n_train"))
+    recipe, random_seed = training_recipe(job.settings["training"]), job.settings["random_seed"]
+    shown = read_images(job.one("dataset"), "test", first=recipe.monitor.n_images) if recipe.monitor else ()
     model = build_model(architecture, random_seed=random_seed)
     model.get_submodule("normalise").fit(images)  # type: ignore[operator]
-    losses = train(
+    curve = train(
         model.to(device),
         images.to(device),
         labels.to(device),
-        TrainingRecipe(**{**training, "attack": attack}),
+        recipe,
         generator=torch.Generator().manual_seed(random_seed),
+        monitored=(shown[0].to(device), shown[1].to(device)) if shown else None,
         progress=True,
         snapshot=snapshot,
     )
-    return model, losses
+    return model, curve
+
+
+def training_recipe(settings: "Mapping[str, Any]") -> "TrainingRecipe":
+    """Return the recipe that a checkpoint's settings tell of."""
+    from stir.training import Attack, Monitor, TrainingRecipe
+
+    attack, monitor = settings.get("attack"), settings.get("monitor")
+    made = {
+        "attack": Attack(**attack) if attack else None,
+        "monitor": Monitor(monitor["n_images"], Attack(**monitor["attack"])) if monitor else None,
+    }
+    return TrainingRecipe(**{**settings, **made})
 
 
 def _taken(job: Job, architecture: "Architecture") -> "nn.Module":

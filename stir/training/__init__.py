@@ -2,7 +2,29 @@
 
 from stir.snapshots import Snapshot
 from stir.training.attacks import NORMS, Attack, pgd
+from stir.training.augmentation import AUGMENTATIONS
+from stir.training.curve import LearningCurve, implausible
 from stir.training.evaluate import Accuracy, accuracy
-from stir.training.train import OBJECTIVES, TrainingRecipe, train
+from stir.training.objectives import OBJECTIVES
+from stir.training.precision import PRECISIONS
+from stir.training.recipe import Monitor, TrainingRecipe
+from stir.training.schedules import SCHEDULES
+from stir.training.train import train
 
-__all__ = ["NORMS", "OBJECTIVES", "Accuracy", "Attack", "Snapshot", "TrainingRecipe", "accuracy", "pgd", "train"]
+__all__ = [
+    "AUGMENTATIONS",
+    "NORMS",
+    "OBJECTIVES",
+    "PRECISIONS",
+    "SCHEDULES",
+    "Accuracy",
+    "Attack",
+    "LearningCurve",
+    "Monitor",
+    "Snapshot",
+    "TrainingRecipe",
+    "accuracy",
+    "implausible",
+    "pgd",
+    "train",
+]

@@ -1,10 +1,11 @@
-"""Projected gradient descent: perturbations within an L2 or Linf ball that raise the loss."""
+"""Projected gradient descent: perturbations within an L2 or Linf ball that raise a loss."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from stir.errors import InvalidInputError, check_known
@@ -24,6 +25,8 @@ class Attack:
     """Gradient steps."""
     step_size: float
     """Length of one step, in the same norm."""
+    random_start: bool = False
+    """Whether it starts at a random point of the ball, or at the image itself."""
 
     def __post_init__(self) -> None:
         """Refuse what is no attack."""
@@ -33,25 +36,76 @@ class Attack:
 
 
 def pgd(
-    model: nn.Module, images: Float[Tensor, "n c h w"], labels: Int[Tensor, " n"], attack: Attack
+    model: nn.Module,
+    images: Float[Tensor, "n c h w"],
+    labels: Int[Tensor, " n"],
+    attack: Attack,
+    *,
+    generator: Generator | None = None,
 ) -> Float[Tensor, "n c h w"]:
     """Return images in the ball around ``images``, and in [0, 1], of high cross-entropy.
 
-    The descent starts at the images themselves, so it draws no random numbers.
     The model should be in eval mode.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        A classifier.
+    images : Float[Tensor, "n c h w"]
+        In [0, 1].
+    labels : Int[Tensor, "n"]
+        Class numbers.
+    attack : Attack
+        The ball and the steps.
+    generator : torch.Generator, optional
+        Draws the random start, on the device of the images; an attack without one draws nothing.
 
     References
     ----------
     Madry et al. 2018, arXiv:1706.06083.
     """
-    perturbations = torch.zeros_like(images)
+    return perturb(
+        model, images, attack, lambda logits: cross_entropy(logits.float(), labels, reduction="sum"), generator=generator
+    )
+
+
+def perturb(
+    model: nn.Module,
+    images: Float[Tensor, "n c h w"],
+    attack: Attack,
+    loss: Callable[[Tensor], Tensor],
+    *,
+    generator: Generator | None = None,
+) -> Float[Tensor, "n c h w"]:
+    """Return images in the ball whose logits have a high loss.
+
+    Raises
+    ------
+    InvalidInputError
+        If the attack starts at random and there is no generator.
+    """
+    perturbations = _start(images, attack, generator)
     for _ in range(attack.steps):
         perturbations.requires_grad_(True)
-        loss = cross_entropy(model(images + perturbations), labels, reduction="sum")
-        (gradients,) = torch.autograd.grad(loss, perturbations)
+        (gradients,) = torch.autograd.grad(loss(model(images + perturbations)), perturbations)
         moved = perturbations.detach() + attack.step_size * _steepest(gradients, attack.norm)
         perturbations = (images + _projected(moved, attack)).clamp(0, 1) - images
     return images + perturbations
+
+
+def _start(images: Tensor, attack: Attack, generator: Generator | None) -> Tensor:
+    """Return zeros, or a point uniform in the ball; kept in [0, 1]."""
+    if not attack.random_start:
+        return torch.zeros_like(images)
+    if generator is None:
+        raise InvalidInputError(f"Expected a generator for an attack with a random start; got none for {attack}.")
+    if attack.norm == "linf":
+        drawn = torch.empty_like(images).uniform_(-attack.eps, attack.eps, generator=generator)
+    else:
+        direction = torch.empty_like(images).normal_(generator=generator)
+        radius = torch.empty(len(images), 1, 1, 1, device=images.device).uniform_(generator=generator)
+        drawn = attack.eps * radius ** (1 / images[0].numel()) * direction / _lengths(direction)
+    return (images + drawn).clamp(0, 1) - images
 
 
 def _steepest(gradients: Tensor, norm: str) -> Tensor:

@@ -8,6 +8,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from stir.snapshots import Snapshot, State, digest_of, made_by
+from stir.training.curve import LearningCurve
 
 
 class TrainingState:
@@ -22,8 +23,8 @@ class TrainingState:
         Orders the images.
     """
 
-    losses: list[float]
-    """Of the epochs done."""
+    curve: dict[str, list[float]]
+    """Of the epochs done: the fields of a learning curve."""
     keep: Callable[[], None]
     """Offer the state to the snapshot; call it between epochs."""
 
@@ -34,9 +35,9 @@ class TrainingState:
         schedule: torch.optim.lr_scheduler.LRScheduler,
         generator: Generator,
     ) -> None:
+        self.model, self.optimiser, self.schedule, self.generator = model, optimiser, schedule, generator
         self._parts: dict[str, Any] = {"model": model, "optimiser": optimiser, "schedule": schedule}
-        self._generator = generator
-        self.losses, self.keep = [], lambda: None
+        self.curve, self.keep = LearningCurve().to_dict(), lambda: None
 
     def resume(self, snapshot: Snapshot, settings: dict[str, Any]) -> None:
         """Keep snapshots from now on; take up the state of one that is there."""
@@ -48,13 +49,13 @@ class TrainingState:
 
     def _to_dict(self) -> State:
         parts = {name: part.state_dict() for name, part in self._parts.items()}
-        return parts | {"generator": self._generator.get_state(), "losses": self.losses}
+        return parts | {"generator": self.generator.get_state(), "curve": self.curve}
 
     def _restore(self, saved: State) -> None:
         for name, part in self._parts.items():
             part.load_state_dict(saved[name])
-        self._generator.set_state(saved["generator"])
-        self.losses = saved["losses"]
+        self.generator.set_state(saved["generator"])
+        self.curve = saved["curve"]
 
 
 def beginning(model: nn.Module, images: Tensor, labels: Tensor, generator: Generator) -> dict[str, Any]:
@@ -69,10 +70,11 @@ def beginning(model: nn.Module, images: Tensor, labels: Tensor, generator: Gener
 
 
 @contextmanager
-def draws_determined_by(generator: Generator, device: torch.device) -> Iterator[None]:
+def draws_determined_by(generator: Generator, device: torch.device) -> Iterator[Generator]:
     """Let layers that draw, such as dropout, draw what the generator's state determines; it stays as it is.
 
-    The global random state is as before afterwards.
+    Gives a generator on the device, determined as well, for what else is drawn. The global random state is as
+    before afterwards.
     """
     twin = torch.Generator()
     twin.set_state(generator.get_state())
@@ -83,4 +85,4 @@ def draws_determined_by(generator: Generator, device: torch.device) -> Iterator[
         for each in devices:
             with torch.cuda.device(each):
                 torch.cuda.manual_seed(random_seed)
-        yield
+        yield torch.Generator(device).manual_seed(random_seed)

@@ -1,44 +1,28 @@
-"""Train a classifier, vanilla or adversarially (AT)."""
+"""Train a classifier, vanilla or to be robust (AT, TRADES, MART)."""
 
 import math
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict
 
 import torch
 from jaxtyping import Float, Int
 from torch import Generator, Tensor, nn
-from torch.nn.functional import cross_entropy
 from torch.optim import SGD
-from torch.optim.lr_scheduler import OneCycleLR
 
-from stir.errors import InvalidInputError, StirError, check_known
+from stir.errors import StirError
 from stir.progress import progress_bar
 from stir.snapshots import Snapshot
-from stir.training.attacks import Attack, pgd
+from stir.training.attacks import perturb
+from stir.training.augmentation import augment
+from stir.training.curve import LearningCurve
+from stir.training.evaluate import accuracy
+from stir.training.objectives import OBJECTIVES, clean_logits, cross_entropy_to, divergence_from
+from stir.training.precision import computing_in
+from stir.training.recipe import TrainingRecipe
+from stir.training.schedules import SCHEDULES
 from stir.training.state import TrainingState, beginning, draws_determined_by
 
-OBJECTIVES = ("vanilla", "at")
-
-
-@dataclass(frozen=True)
-class TrainingRecipe:
-    """How a classifier is trained: SGD with Nesterov momentum and a one-cycle learning rate."""
-
-    objective: str
-    """``"vanilla"`` (cross-entropy on images), or ``"at"`` (on their PGD perturbations)."""
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    """Peak of the cycle."""
-    momentum: float
-    weight_decay: float
-    attack: Attack | None = None
-    """Of ``"at"``; None for ``"vanilla"``."""
-
-    def __post_init__(self) -> None:
-        """Refuse an objective that is unknown or does not go with the attack."""
-        check_known("objective", self.objective, OBJECTIVES)
-        if (self.attack is not None) != (self.objective == "at"):
-            raise InvalidInputError(f"Expected an attack for the objective 'at' and for no other; got {self}.")
+LabelledImages = tuple[Float[Tensor, "n c h w"], Int[Tensor, " n"]]
 
 
 def train(
@@ -48,10 +32,11 @@ def train(
     recipe: TrainingRecipe,
     *,
     generator: Generator,
+    monitored: LabelledImages | None = None,
     progress: bool = False,
     snapshot: Snapshot | None = None,
-) -> list[float]:
-    """Train a model in place; return the mean loss of every epoch.
+) -> LearningCurve:
+    """Train a model in place; return how it went.
 
     Parameters
     ----------
@@ -64,43 +49,25 @@ def train(
     recipe : TrainingRecipe
         How.
     generator : torch.Generator
-        Orders the images, and determines what layers such as dropout draw; on the CPU.
+        Orders the images, and determines what augmentation, attacks and layers such as dropout draw; on the CPU.
+    monitored : tuple of tensors, optional
+        Test images and labels, whose first the recipe's monitor measures accuracies on; they change no weight.
     progress : bool
         Show epochs, loss and time left.
     snapshot : Snapshot, optional
         Keeps the state between epochs on disk: after an interruption the same call, with the same initial
         weights and random seed, goes on from there, to the same bits.
 
+    Returns
+    -------
+    LearningCurve
+        Loss, and accuracies where they are monitored, of every epoch.
+
     Raises
     ------
     StirError
         If the loss becomes NaN or infinite.
     """
-    optimiser, schedule = _descent(model, recipe, batches_per_epoch=-(-len(images) // recipe.batch_size))
-    state = TrainingState(model, optimiser, schedule, generator)
-    if snapshot is not None:
-        state.resume(snapshot, {"recipe": asdict(recipe)} | beginning(model, images, labels, generator))
-    done = len(state.losses)
-    with progress_bar(f"training ({recipe.objective})", recipe.epochs, unit="epoch", done=done, show=progress) as bar:
-        while len(state.losses) < recipe.epochs:
-            total = 0.0
-            with draws_determined_by(generator, images.device):
-                order = torch.randperm(len(images), generator=generator).to(images.device)
-                for rows in order.split(recipe.batch_size):
-                    total += _step(model, images[rows], labels[rows], recipe.attack, optimiser) * len(rows)
-                    schedule.step()
-            loss = total / len(images)
-            if not math.isfinite(loss):
-                raise StirError(f"The training loss is {loss} in epoch {len(state.losses) + 1}. Lower learning_rate.")
-            state.losses.append(loss)
-            state.keep()
-            bar.set_postfix_str(f"loss {loss:.3f}", refresh=False)
-            bar.update()
-    model.eval()
-    return state.losses
-
-
-def _descent(model: nn.Module, recipe: TrainingRecipe, *, batches_per_epoch: int) -> tuple[SGD, OneCycleLR]:
     optimiser = SGD(
         model.parameters(),
         lr=recipe.learning_rate,
@@ -108,17 +75,75 @@ def _descent(model: nn.Module, recipe: TrainingRecipe, *, batches_per_epoch: int
         weight_decay=recipe.weight_decay,
         nesterov=recipe.momentum > 0,
     )
-    steps = recipe.epochs * batches_per_epoch
-    return optimiser, OneCycleLR(optimiser, recipe.learning_rate, total_steps=steps, cycle_momentum=False)
+    steps = recipe.epochs * -(-len(images) // recipe.batch_size)
+    state = TrainingState(model, optimiser, SCHEDULES[recipe.schedule](optimiser, recipe.learning_rate, steps), generator)
+    if snapshot is not None:
+        state.resume(snapshot, {"recipe": asdict(recipe)} | beginning(model, images, labels, generator))
+    curve = LearningCurve(**state.curve)
+    done = len(curve.training_loss)
+    with progress_bar(f"training ({recipe.objective})", recipe.epochs, unit="epoch", done=done, show=progress) as bar:
+        while len(curve.training_loss) < recipe.epochs:
+            loss = _epoch(state, images, labels, recipe)
+            if not math.isfinite(loss):
+                raise StirError(f"The training loss is {loss} in epoch {len(curve.training_loss) + 1}. Lower learning_rate.")
+            curve.training_loss.append(loss)
+            _measure(model, monitored, recipe, curve)
+            state.keep()
+            bar.set_postfix_str(_said(curve), refresh=False)
+            bar.update()
+    model.eval()
+    return curve
 
 
-def _step(model: nn.Module, images: Tensor, labels: Tensor, attack: Attack | None, optimiser: torch.optim.Optimizer) -> float:
-    if attack is not None:
-        model.eval()
-        images = pgd(model, images, labels, attack)
+def _epoch(state: TrainingState, images: Tensor, labels: Tensor, recipe: TrainingRecipe) -> float:
+    """Go through the images once; return the mean loss."""
+    total = torch.zeros((), dtype=torch.float64, device=images.device)
+    with (
+        draws_determined_by(state.generator, images.device) as draws,
+        computing_in(recipe.precision, state.model, images.device) as memory_format,
+    ):
+        order = torch.randperm(len(images), generator=state.generator).to(images.device)
+        for rows in order.split(recipe.batch_size):
+            batch = augment(images[rows], recipe.augmentation, draws).contiguous(memory_format=memory_format)
+            total += _step(state.model, batch, labels[rows], recipe, state.optimiser, draws) * len(rows)
+            state.schedule.step()
+    return total.item() / len(images)
+
+
+def _step(
+    model: nn.Module, images: Tensor, labels: Tensor, recipe: TrainingRecipe, optimiser: torch.optim.Optimizer, draws: Generator
+) -> Tensor:
+    model.eval()
+    perturbed = _perturbed(model, images, labels, recipe, draws)
     model.train()
-    loss = cross_entropy(model(images), labels)
+    loss = OBJECTIVES[recipe.objective](model, images, perturbed, labels, recipe.beta)
     optimiser.zero_grad()
     loss.backward()
     optimiser.step()
-    return loss.item()
+    return loss.detach().double()
+
+
+def _perturbed(model: nn.Module, images: Tensor, labels: Tensor, recipe: TrainingRecipe, draws: Generator) -> Tensor:
+    if recipe.attack is None:
+        return images
+    raised: Callable[[Tensor], Tensor] = cross_entropy_to(labels)
+    if recipe.objective == "trades":
+        raised = divergence_from(clean_logits(model, images))
+    return perturb(model, images, recipe.attack, raised, generator=draws)
+
+
+def _measure(model: nn.Module, monitored: LabelledImages | None, recipe: TrainingRecipe, curve: LearningCurve) -> None:
+    """Add the accuracies of an epoch to the curve, where there is something to measure them on."""
+    if recipe.monitor is None or monitored is None:
+        return
+    images, labels = (part[: recipe.monitor.n_images] for part in monitored)
+    found = accuracy(model, images, labels, recipe.monitor.attack)
+    curve.clean_accuracy.append(found.clean)
+    curve.robust_accuracy.append(found.robust)
+
+
+def _said(curve: LearningCurve) -> str:
+    said = f"loss {curve.training_loss[-1]:.3f}"
+    if curve.clean_accuracy:
+        said += f", accuracy {curve.clean_accuracy[-1]:.0%}, robust {curve.robust_accuracy[-1]:.0%}"
+    return said

@@ -75,7 +75,7 @@ def of_checkpoint(path):
 
     from stir.models import read_metadata
 
-    losses = {f"{name_of(path)}/losses": read_metadata(path)["training_losses"]}
+    losses = {f"{name_of(path)}/losses": read_metadata(path)["learning_curve"]["training_loss"]}
     weights = [(name, values) for name, values in load_file(path).items() if "num_batches" not in name]
     return losses | of_arrays(sorted(weights), name_of(path))
 

@@ -65,5 +65,5 @@ def test_interrupted_and_run_again(monkeypatch, tmp_path, digits_path):
         checkpoint.make(job)
     assert len(made) == BATCHES
     assert job.output.read_bytes() == whole.output.read_bytes()
-    assert len(read_metadata(job.output)["training_losses"]) == 3
+    assert len(read_metadata(job.output)["learning_curve"]["training_loss"]) == 3
     assert {path.name for path in job.output.parent.iterdir()} == {job.output.name, f"{job.output.name}.json"}

@@ -108,3 +108,26 @@ def test_gradients_of_the_model_and_the_images_are_left_alone(classifier, digits
 def test_what_is_no_attack_is_refused(settings, message):
     with pytest.raises(InvalidInputError, match=message):
         Attack(*settings)
+
+
+@pytest.mark.parametrize("norm", ["l2", "linf"])
+def test_a_random_start_is_drawn_in_the_ball_by_the_generator(classifier, norm):
+    images, labels = torch.full((400, 1, 8, 8), 0.5), torch.zeros(400, dtype=torch.long)
+    attack = Attack(norm, 0.3, 1, 1e-9, random_start=True)
+    first, again, other = (
+        pgd(classifier, images, labels, attack, generator=torch.Generator().manual_seed(random_seed)) for random_seed in (0, 0, 1)
+    )
+    lengths = _lengths(first - images, norm)
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+    assert lengths.max() <= 0.3 * (1 + 1e-5)
+    if norm == "l2":
+        # Uniform in a ball of 64 dimensions: half of its volume lies beyond 0.989 of the radius.
+        assert (lengths > 0.3 * 0.5 ** (1 / 64)).float().mean() == pytest.approx(0.5, abs=0.08)
+    else:
+        assert (first - images).abs().mean() == pytest.approx(0.15, abs=0.005)
+
+
+def test_a_random_start_needs_a_generator(classifier, digits):
+    with pytest.raises(InvalidInputError, match="Expected a generator for an attack with a random start"):
+        pgd(classifier, digits[0][:2], digits[1][:2], Attack("l2", 0.3, 1, 0.3, random_start=True))

@@ -12,11 +12,21 @@ import torch
 from torch import nn
 
 from stir import snapshots
-from stir.training import Attack, Snapshot, TrainingRecipe, train
+from stir.training import Attack, Monitor, Snapshot, TrainingRecipe, train
 
 VANILLA = TrainingRecipe("vanilla", epochs=4, batch_size=32, learning_rate=0.1, momentum=0.9, weight_decay=5e-4)
 AT = replace(VANILLA, objective="at", attack=Attack("l2", 0.5, 2, 0.3))
-RECIPES = {"vanilla": VANILLA, "at": AT, "plain": replace(VANILLA, momentum=0.0)}
+RANDOM = replace(AT.attack, random_start=True)
+RECIPES = {
+    "vanilla": VANILLA,
+    "at": AT,
+    "plain": replace(VANILLA, momentum=0.0),
+    "step": replace(VANILLA, schedule="step"),
+    "trades": replace(AT, objective="trades", attack=RANDOM, augmentation="flip"),
+    "mart": replace(AT, objective="mart", attack=RANDOM, augmentation="crop_flip"),
+    "bfloat16": replace(AT, precision="bfloat16"),
+    "monitored": replace(VANILLA, monitor=Monitor(20, AT.attack)),
+}
 N = 100
 BATCHES = 4
 
@@ -49,7 +59,7 @@ class Training:
         self.fail_at = fail_at
         hook = self.model.register_forward_pre_hook(self._count)
         try:
-            self.losses = train(self.model, *data, recipe, generator=self.generator, snapshot=snapshot)
+            self.curve = train(self.model, *data, recipe, generator=self.generator, monitored=data, snapshot=snapshot)
         finally:
             hook.remove()
 
@@ -59,7 +69,7 @@ class Training:
             raise KeyboardInterrupt
 
     def assert_same(self, other):
-        assert self.losses == other.losses
+        assert self.curve == other.curve
         torch.testing.assert_close(dict(self.model.state_dict()), dict(other.model.state_dict()), rtol=0, atol=0)
         assert torch.equal(self.generator.get_state(), other.generator.get_state())
         assert not any(module.training for module in self.model.modules())
@@ -136,6 +146,10 @@ OTHER_RECIPES = [
     {"momentum": 0.8},
     {"weight_decay": 0.0},
     {"objective": "at", "attack": AT.attack},
+    {"schedule": "step"},
+    {"augmentation": "flip"},
+    {"precision": "bfloat16"},
+    {"monitor": Monitor(20, AT.attack)},
 ]
 
 
@@ -229,7 +243,7 @@ def test_progress_goes_on_from_the_epochs_done(path, data, capsys):
 KILLED = """
 import sys, torch
 from pathlib import Path
-from stir.training import Attack, Snapshot, TrainingRecipe, train
+from stir.training import Attack, Monitor, Snapshot, TrainingRecipe, train
 torch.manual_seed(0)
 torch.set_num_threads(1)
 net = torch.nn.Sequential(torch.nn.Conv2d(1, 8, 3), torch.nn.BatchNorm2d(8), torch.nn.ReLU(), torch.nn.Flatten(),
@@ -239,8 +253,8 @@ net.register_forward_pre_hook(lambda _module, _inputs: passes.append(1))
 recipe = TrainingRecipe("at", 100, 32, 0.1, 0.9, 5e-4, Attack("linf", 0.1, 2, 0.08))
 images, labels = torch.rand(300, 1, 8, 8), torch.randint(10, (300,))
 snapshot = Snapshot(Path(sys.argv[1]), seconds=float(sys.argv[2]))
-losses = train(net, images, labels, recipe, generator=torch.Generator().manual_seed(0), snapshot=snapshot)
-torch.save({"weights": net.state_dict(), "losses": losses, "passes": len(passes)}, sys.argv[3])
+curve = train(net, images, labels, recipe, generator=torch.Generator().manual_seed(0), snapshot=snapshot)
+torch.save({"weights": net.state_dict(), "curve": curve.to_dict(), "passes": len(passes)}, sys.argv[3])
 """
 
 
@@ -262,6 +276,6 @@ def test_sigkill_and_again(tmp_path):
     for name in ("killed", "whole"):
         subprocess.run(command(name, "1000"), check=True)
     killed, whole = (torch.load(tmp_path / f"{name}.pt") for name in ("killed", "whole"))
-    assert killed["losses"] == whole["losses"]
+    assert killed["curve"] == whole["curve"]
     torch.testing.assert_close(killed["weights"], whole["weights"], rtol=0, atol=0)
     assert killed["passes"] < whole["passes"], "what was done is not done again"

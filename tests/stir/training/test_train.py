@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from stir.errors import InvalidInputError, StirError
-from stir.training import Attack, TrainingRecipe, accuracy, train
+from stir.training import Attack, Monitor, TrainingRecipe, accuracy, train
 
 VANILLA = TrainingRecipe("vanilla", epochs=6, batch_size=64, learning_rate=0.2, momentum=0.9, weight_decay=5e-4)
 ATTACK = Attack("linf", 0.15, 3, 0.08)
@@ -23,8 +23,8 @@ def _net(random_seed=0):
 
 def _trained(recipe, images, labels, *, random_seed=0):
     model = _net()
-    losses = train(model, images, labels, recipe, generator=torch.Generator().manual_seed(random_seed))
-    return model, losses
+    curve = train(model, images, labels, recipe, generator=torch.Generator().manual_seed(random_seed))
+    return model, curve.training_loss
 
 
 @pytest.fixture(scope="module")
@@ -111,8 +111,8 @@ def test_momentum_and_weight_decay_are_the_recipes(halves, momentum):
     torch.manual_seed(0)
     models = [nn.Sequential(nn.Flatten(), nn.Linear(64, 10, bias=False)) for _ in range(2)]
     models[1].load_state_dict(models[0].state_dict())
-    losses = train(models[0], images, labels, recipe, generator=torch.Generator().manual_seed(0))
-    assert losses == pytest.approx(_by_hand(models[1], images, labels, recipe), rel=1e-4)
+    curve = train(models[0], images, labels, recipe, generator=torch.Generator().manual_seed(0))
+    assert curve.training_loss == pytest.approx(_by_hand(models[1], images, labels, recipe), rel=1e-4)
     torch.testing.assert_close(models[0][1].weight, models[1][1].weight, rtol=1e-3, atol=1e-5)
 
 
@@ -127,6 +127,61 @@ def test_a_learning_rate_that_diverges_stops_it(halves):
         train(model, *halves[:2], replace(VANILLA, learning_rate=1e12), generator=torch.Generator().manual_seed(0))
 
 
+@pytest.mark.parametrize("objective", ["at", "trades", "mart"])
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_every_robust_objective_gives_a_robust_model_from_single_steps(halves, objective, precision):
+    attack = replace(ATTACK, steps=1, step_size=1.25 * ATTACK.eps, random_start=True)
+    recipe = replace(VANILLA, objective=objective, attack=attack, precision=precision)
+    robust, losses = _trained(recipe, *halves[:2])
+    found = accuracy(robust, *halves[2:], ATTACK)
+    assert losses[-1] < losses[0]
+    assert found.clean > 0.7
+    assert found.robust > 0.4
+    assert all(parameter.dtype == torch.float32 for parameter in robust.parameters())
+
+
+def test_bfloat16_computes_in_bfloat16_and_gives_the_model_back_as_it_was(halves):
+    model, computed = _net(), []
+    model[0].register_forward_hook(lambda _module, _inputs, output: computed.append(output.dtype))
+    curve = train(model, *halves[:2], replace(VANILLA, precision="bfloat16"), generator=torch.Generator().manual_seed(0))
+    assert set(computed) == {torch.bfloat16}
+    assert curve.training_loss[-1] < 0.2 * curve.training_loss[0]
+    assert all(parameter.is_contiguous() for parameter in model.parameters())
+
+
+def test_the_step_schedule_divides_the_rate_by_ten_after_each_third(halves):
+    rates = []
+    model = _net()
+    optimiser_step = torch.optim.SGD.step
+
+    def spied(self, *arguments):
+        rates.append(self.param_groups[0]["lr"])
+        return optimiser_step(self, *arguments)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.optim.SGD, "step", spied)
+        recipe = replace(VANILLA, epochs=3, batch_size=500, schedule="step")
+        train(model, *halves[:2], recipe, generator=torch.Generator().manual_seed(0))
+    assert rates == pytest.approx([0.2, 0.2, 0.02, 0.02, 0.002, 0.002])
+
+
+def test_a_monitor_measures_after_every_epoch_and_changes_no_bit(halves):
+    recipe = replace(VANILLA, epochs=2)
+    monitored = _net()
+    curve = train(
+        monitored,
+        *halves[:2],
+        replace(recipe, monitor=Monitor(100, ATTACK)),
+        generator=torch.Generator().manual_seed(0),
+        monitored=halves[2:],
+    )
+    without, _ = _trained(recipe, *halves[:2])
+    last = accuracy(monitored, halves[2][:100], halves[3][:100], ATTACK)
+    assert len(curve.clean_accuracy) == len(curve.robust_accuracy) == len(curve.training_loss) == 2
+    assert (curve.clean_accuracy[-1], curve.robust_accuracy[-1]) == (last.clean, last.robust)
+    torch.testing.assert_close(dict(monitored.state_dict()), dict(without.state_dict()), rtol=0, atol=0)
+
+
 def test_progress_shows_epochs_and_loss(halves, capsys):
     train(_net(), *halves[:2], replace(VANILLA, epochs=1), generator=torch.Generator().manual_seed(0), progress=True)
     shown = capsys.readouterr().err
@@ -139,8 +194,13 @@ def test_progress_shows_epochs_and_loss(halves, capsys):
     ("changes", "message"),
     [
         ({"objective": "vanila"}, r"Unknown objective 'vanila'\. Did you mean 'vanilla'\?"),
-        ({"objective": "at"}, r"Expected an attack for the objective 'at' and for no other; got .*attack=None"),
-        ({"attack": ATTACK}, r"Expected an attack for the objective 'at' and for no other; got .*'vanilla'"),
+        ({"objective": "at"}, r"Expected an attack for every objective but 'vanilla', .*attack=None"),
+        ({"attack": ATTACK}, r"Expected an attack for every objective but 'vanilla', and none for that; got .*'vanilla'"),
+        ({"schedule": "steps"}, r"Unknown schedule 'steps'\. Did you mean 'step'\?"),
+        ({"precision": "float16"}, r"Unknown precision 'float16'"),
+        ({"augmentation": "flips"}, r"Unknown augmentation 'flips'"),
+        ({"objective": "trades", "attack": ATTACK}, r"Expected random_start: true for the attack of 'trades'"),
+        ({"objective": "mart", "attack": ATTACK, "beta": 0.0}, r"Expected beta > 0; got 0\.0"),
     ],
 )
 def test_recipes_that_contradict_themselves_are_refused(changes, message):

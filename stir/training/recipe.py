@@ -1,0 +1,64 @@
+"""What a training is: objective, data order, descent, precision."""
+
+from dataclasses import dataclass
+
+from stir.errors import InvalidInputError, check_known
+from stir.training.attacks import Attack
+from stir.training.augmentation import AUGMENTATIONS
+from stir.training.objectives import OBJECTIVES
+from stir.training.precision import PRECISIONS
+from stir.training.schedules import SCHEDULES
+
+
+@dataclass(frozen=True)
+class Monitor:
+    """What the accuracies of a learning curve are measured on, after every epoch."""
+
+    n_images: int
+    """The first of the test images."""
+    attack: Attack
+
+    def __post_init__(self) -> None:
+        """Refuse an empty one."""
+        if self.n_images < 1:
+            raise InvalidInputError(f"Expected monitor.n_images of at least 1; got {self.n_images}.")
+
+
+@dataclass(frozen=True)
+class TrainingRecipe:
+    """How a classifier is trained: SGD with Nesterov momentum."""
+
+    objective: str
+    """``"vanilla"`` (cross-entropy on images), ``"at"`` (on their perturbations), ``"trades"`` or ``"mart"``."""
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    """Peak of the one-cycle schedule, or start of the step schedule."""
+    momentum: float
+    weight_decay: float
+    attack: Attack | None = None
+    """Of every objective but ``"vanilla"``, for which it is None. TRADES needs its ``random_start``."""
+    schedule: str = "one_cycle"
+    """``"one_cycle"``, or ``"step"``: a tenth after each third of the epochs."""
+    precision: str = "float32"
+    """``"float32"``, or ``"bfloat16"``: weights stay float32, and layers compute in bfloat16."""
+    augmentation: str = "none"
+    """``"none"``, ``"flip"`` (left to right), or ``"crop_flip"`` (shifted by up to an eighth of the side as well)."""
+    beta: float = 6.0
+    """Weight of the robustness term of TRADES and MART."""
+    monitor: Monitor | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse names that are unknown, and an objective that does not go with the attack."""
+        check_known("objective", self.objective, OBJECTIVES)
+        check_known("schedule", self.schedule, SCHEDULES)
+        check_known("precision", self.precision, PRECISIONS)
+        check_known("augmentation", self.augmentation, AUGMENTATIONS)
+        if (self.attack is None) != (self.objective == "vanilla"):
+            raise InvalidInputError(f"Expected an attack for every objective but 'vanilla', and none for that; got {self}.")
+        if self.objective == "trades" and self.attack and not self.attack.random_start:
+            raise InvalidInputError(
+                "Expected random_start: true for the attack of 'trades': its gradient is zero at the image itself."
+            )
+        if self.beta <= 0:
+            raise InvalidInputError(f"Expected beta > 0; got {self.beta}.")
