@@ -15,7 +15,8 @@ class Block(nn.Module):
         self.relu = nn.ReLU(inplace=True)
 
     def forward(self, x):
-        return self.relu(self.second(self.relu(self.first(x))) + self.shortcut(x))
+        around = self.shortcut(x)
+        return self.relu(self.second(self.relu(self.first(x))) + around)
 
 
 def _followed(*parts):
@@ -34,13 +35,13 @@ def test_depth_counts_convolutions_and_linear_layers_in_a_chain():
 
 
 def test_the_longest_way_counts_and_a_shortcut_leads_around():
-    for shortcut, depth in ((nn.Identity(), 0), (nn.Conv2d(2, 2, 1), 1), (nn.Sequential(*[nn.Conv2d(2, 2, 1)] * 1), 1)):
-        found = _followed(Block(shortcut))
-        assert found.of_layer["0"] == 2 / 3
-        assert found.of_layer["0.shortcut"] == depth / 3
-        assert found.of_layer["0.first"] == 1 / 3
-        assert found.blocks == ("1", "2")
-        assert "0.relu" not in found.of_layer, "it is called twice"
+    for shortcut, depth in ((nn.Identity(), 1), (nn.Conv2d(2, 2, 1), 2), (nn.Sequential(nn.Conv2d(2, 2, 1)), 2)):
+        found = _followed(nn.Conv2d(2, 2, 1), Block(shortcut))
+        assert found.of_layer["1"] == 3 / 4
+        assert found.of_layer["1.shortcut"] == depth / 4
+        assert found.of_layer["1.first"] == 2 / 4
+        assert found.blocks == ("0", "2", "3")
+        assert "1.relu" not in found.of_layer, "it is called twice"
 
 
 def test_a_long_way_beside_a_short_one():
