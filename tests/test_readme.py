@@ -26,6 +26,15 @@ def test_the_numbers_are_those_of_the_kept_tables():
     assert script["readme_with"](script["render"]()) == README
 
 
+def test_it_names_every_architecture():
+    from stir.models import ARCHITECTURES, SMALL_IMAGE_ARCHITECTURES
+
+    rows = re.search(r"^\| `architecture` \| \|\n(.*?)\n\n", README, re.DOTALL | re.MULTILINE).group(1)
+    named = set(re.findall(r"`([\w.]+)`", "\n".join(row.split(" | ")[0] for row in rows.splitlines())))
+    assert named - {"torchvision.resnet50"} == set(SMALL_IMAGE_ARCHITECTURES)
+    assert named <= set(ARCHITECTURES)
+
+
 def test_every_local_link_leads_somewhere():
     links = [link for link in re.findall(r"\]\(([^)]+)\)", README) if "://" not in link]
     assert len(links) > 5

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from stir.artifacts import sha256_of
 from stir.errors import CheckpointError, near_matches
 from stir.models.registry import Architecture, build_model
+from stir.models.torchvision_classifiers import TorchvisionClassifier
 
 WRAPPERS = ("state_dict", "model_state_dict", "model", "net")
 METADATA_KEY = "stir"
@@ -112,6 +113,7 @@ def load_checkpoint(model: nn.Module, path_or_url: str | Path, *, sha256: str | 
     ----------
     model : torch.nn.Module
         It is changed in place, only if every weight fits.
+        For a classifier of torchvision, weights of torchvision's own network fit, too.
     path_or_url : str or Path
         A local path, or an http(s) URL.
     sha256 : str, optional
@@ -131,6 +133,8 @@ def load_checkpoint(model: nn.Module, path_or_url: str | Path, *, sha256: str | 
     path = fetch_checkpoint(path_or_url, sha256=sha256)
     weights = read_weights(path)
     weights = _without_prefixes(weights, model.state_dict())
+    if isinstance(model, TorchvisionClassifier):
+        weights = model.completed(weights)
     _check_fit(model, weights, path)
     model.load_state_dict(weights)
     return model

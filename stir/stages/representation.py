@@ -1,7 +1,9 @@
 """Stage representation: what one target model makes of X and of one reference model's IRIs."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
+from stir.errors import InvalidInputError
 from stir.stages.job import Job, computed_on
 
 if TYPE_CHECKING:
@@ -12,7 +14,10 @@ IMPORTS = ("stir.models", "stir.representations", "stir.similarity", "stir.stage
 
 
 def make(job: Job) -> None:
-    """Store m2(X) and m2(X') for every layer and random seed, so that STIR needs this file alone."""
+    """Store m2(X) and m2(X') for every layer and random seed, so that STIR needs this file alone.
+
+    Arrays are named after the reference model's layer; the target model's may be another (`target_layers_of`).
+    """
     import torch
 
     from stir.artifacts import checked, sealing
@@ -24,9 +29,10 @@ def make(job: Job) -> None:
     settings, device = job.settings, job.torch_device()
     model = read_model(checked(job.one("checkpoint"))).to(device)
     images, _ = read_images(job.one("dataset"), "test", first=settings["n_images"])
+    target_layers = target_layers_of(settings)
 
     def represented(layer: str, batch: "Tensor") -> "Tensor":
-        return represent(model, batch, layer=layer, batch_size=settings["batch_size"])
+        return represent(model, batch, layer=target_layers[layer], batch_size=settings["batch_size"])
 
     of_reference = {layer: represented(layer, images) for layer in settings["layers"]}
     arrays = {f"{layer}/reference_images": of_reference[layer] for layer in settings["layers"]}
@@ -41,6 +47,24 @@ def make(job: Job) -> None:
     labelled = {name: Labelled(array.numpy(), ("image", "feature"), unit) for name, array in arrays.items()}
     with sealing(job.output, job.recipe, **computed_on(device)) as path:
         write_arrays(path, labelled, job.recipe, **computed_on(device))
+
+
+def target_layers_of(settings: Mapping[str, Any]) -> dict[str, str]:
+    """Return the target model's layer for each layer of the reference model, after which arrays are named.
+
+    Raises
+    ------
+    InvalidInputError
+        If there are not as many of them.
+    """
+    layers = settings["layers"]
+    target_layers = settings.get("target_layers", layers)
+    if len(layers) != len(target_layers):
+        raise InvalidInputError(
+            f"Expected a layer in target_layers for each in layers; got {len(target_layers)} for {len(layers)}: "
+            f"{target_layers} for {layers}. Name them in the same order."
+        )
+    return dict(zip(layers, target_layers, strict=True))
 
 
 def _in_joint_basis(x: "Tensor", x_prime: "Tensor") -> "tuple[Tensor, Tensor]":

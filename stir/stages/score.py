@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stir.stages.job import Job
+from stir.stages.representation import target_layers_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,7 +46,10 @@ class Cached:
         from stir.hdf5 import read_arrays, read_recipe
 
         once = list(dict.fromkeys(names))
-        self.path, self.checkpoint = path, read_recipe(path).inputs["checkpoint"]
+        recipe = read_recipe(path)
+        self.path, self.checkpoint = path, recipe.inputs["checkpoint"]
+        self.layers = target_layers_of(recipe.settings)
+        """The model's own layer for each layer of the reference model."""
         self.arrays = dict(zip(once, map(torch.from_numpy, read_arrays(path, *once)), strict=True))
 
 
@@ -67,7 +71,7 @@ def _rows(
             "target_of_reference": target.arrays[_of_reference(match)],
             "target_of_iri": target.arrays[_of_iri(match)],
         }
-        layers = {"reference_layer": match["layer"], "target_layer": match["layer"]}
+        layers = {"reference_layer": match["layer"], "target_layer": target.layers[match["layer"]]}
         keys = {"reference_checkpoint": reference.checkpoint, "target_checkpoint": target.checkpoint, **layers}
         rest = {name: value for name, value in match.items() if name != "layer"}
         for measure in measures:

@@ -2,10 +2,13 @@
 
 import pytest
 import torch
+from torch import nn
+from torchvision.models.resnet import Bottleneck as TorchvisionBottleneck
 
 from stir.errors import InvalidInputError
-from stir.models import ARCHITECTURES, Architecture, build_model, layer_names
+from stir.models import SMALL_IMAGE_ARCHITECTURES, Architecture, build_model, layer_names
 from stir.models.normalise import Normalise
+from stir.models.resnet import Bottleneck
 from stir.representations import represent
 
 SMALL = Architecture("resnet8", width=4, channels=1, classes=10)
@@ -15,25 +18,75 @@ def _weights(model):
     return torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
+# What the architectures gave when results were first recorded: parameters, a projection that sees their order, outputs.
+RECORDED = {
+    "resnet8": (5163, 2.5897206487, 0.6211742163),
+    "resnet18": (44523, 1.2665408757, 0.6362658739),
+    "vgg6": (4703, 0.3515748869, 1.0311212540),
+    "vgg16": (58587, 6.7360976796, 0.5842446089),
+}
+WEIGHT_LAYERS = {
+    **{"resnet8": 8, "resnet18": 18, "resnet34": 34, "resnet50": 50},
+    **{"vgg6": 6, "vgg11": 9, "vgg13": 11, "vgg16": 14, "vgg19": 17},
+}
+FACTORS = {**dict.fromkeys(WEIGHT_LAYERS, 8), "resnet8": 4, "vgg6": 4, "resnet50": 32}
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_weights_and_outputs_are_those_of_recorded_results(name, generator):
+    model = build_model(Architecture(name, width=4, channels=3, classes=7), random_seed=3).eval()
+    weights = _weights(model).double()
+    projection = (weights @ torch.cos(torch.arange(len(weights)).double())).item()
+    outputs = model(torch.rand(4, 3, 32, 32, generator=generator)).norm().item()
+    assert (len(weights), projection, outputs) == pytest.approx(RECORDED[name], rel=1e-5)
+
+
+@pytest.mark.parametrize("name", SMALL_IMAGE_ARCHITECTURES)
 def test_forward_gives_a_score_for_every_class(name, generator):
     model = build_model(Architecture(name, width=4, channels=3, classes=7))
     for mode in (True, False):
         assert model.train(mode)(torch.rand(2, 3, 32, 32, generator=generator)).shape == (2, 7)
 
 
-@pytest.mark.parametrize(("name", "weight_layers"), [("resnet8", 8), ("resnet18", 18), ("vgg6", 6), ("vgg16", 14)])
-def test_the_number_in_the_name_counts_layers_with_weights(name, weight_layers):
-    """Shortcuts are not counted; vgg16 has one linear layer in place of three."""
+@pytest.mark.parametrize("name", SMALL_IMAGE_ARCHITECTURES)
+def test_the_number_in_the_name_counts_layers_with_weights(name):
+    """Shortcuts are not counted; from vgg11 on there is one linear layer in place of three."""
     named = build_model(Architecture(name, width=4, channels=3, classes=7)).named_modules()
-    assert sum(isinstance(m, torch.nn.Conv2d | torch.nn.Linear) and "shortcut" not in n for n, m in named) == weight_layers
+    layers = sum(isinstance(m, nn.Conv2d | nn.Linear) and "shortcut" not in n for n, m in named)
+    assert layers == WEIGHT_LAYERS[name]
 
 
-@pytest.mark.parametrize(("name", "factor"), [("resnet8", 4), ("resnet18", 8), ("vgg6", 4), ("vgg16", 8)])
-def test_width_is_the_first_stages_and_doubles(name, factor, generator):
+@pytest.mark.parametrize("name", SMALL_IMAGE_ARCHITECTURES)
+def test_width_is_the_first_stages_and_doubles(name, generator):
     model = build_model(Architecture(name, width=6, channels=1, classes=3))
     representation = represent(model, torch.rand(2, 1, 32, 32, generator=generator))
-    assert representation.shape == (2, 6 * factor)
+    assert representation.shape == (2, 6 * FACTORS[name])
+
+
+@pytest.mark.parametrize("name", ["resnet34", "resnet50", "vgg19"])
+def test_deep_ones_learn_from_their_first_weights(name, digits):
+    images = nn.functional.interpolate(digits[0][:64], size=16)
+    model = build_model(Architecture(name, width=4, channels=1, classes=10)).train()
+    optimiser = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
+    for _ in range(30):
+        loss = nn.functional.cross_entropy(model(images), digits[1][:64])
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    assert loss.item() < 1.0
+
+
+def test_a_bottleneck_is_the_published_one_of_torchvision(generator):
+    """With its weights: the stride is in the 3x3 convolution, and the residual joins the shortcut before the last ReLU."""
+    theirs = TorchvisionBottleneck(
+        16, 8, 2, downsample=nn.Sequential(nn.Conv2d(16, 32, 1, 2, bias=False), nn.BatchNorm2d(32))
+    ).train()
+    ours = Bottleneck(16, 32, 2).train()
+    with torch.no_grad():
+        for own, given in zip(ours.parameters(), theirs.parameters(), strict=True):
+            own.copy_(given)
+    images = torch.rand(3, 16, 9, 9, generator=generator)
+    torch.testing.assert_close(ours(images), theirs(images))
 
 
 def test_the_random_seed_determines_the_weights():
@@ -57,6 +110,12 @@ def test_the_global_random_state_neither_matters_nor_changes(monkeypatch):
 def test_an_unknown_architecture_is_refused_with_near_matches():
     with pytest.raises(InvalidInputError, match=r"architecture 'resnet9'\. Did you mean .*'resnet8'"):
         build_model(Architecture("resnet9", width=4, channels=1, classes=10))
+
+
+@pytest.mark.parametrize("width", [None, 0, -4])
+def test_a_width_is_needed(width):
+    with pytest.raises(InvalidInputError, match=rf"Expected a width >= 1 for architecture 'resnet18'; got {width}"):
+        build_model(Architecture("resnet18", width=width, channels=3, classes=10))
 
 
 def test_layer_names_are_those_of_the_model():

@@ -1,9 +1,14 @@
 """A model cut at a layer and folded is the same function."""
 
+import importlib
+from functools import partial
+
 import pytest
 import torch
 from torch import nn
 
+from stir.inversion import invert
+from stir.inversion.working import working_forwards
 from stir.models import Architecture, build_model
 from stir.models.folding import cut, folded, with_fake_last_relu
 from stir.representations import representing
@@ -11,13 +16,13 @@ from stir.representations import representing
 
 def _lived_in(name):
     """A network whose BatchNorm statistics are not those of birth."""
-    model = build_model(Architecture(name, 4, 3, 10)).train()
+    model = build_model(Architecture(name, None if name.startswith("torchvision") else 4, 3, 10)).train()
     for _ in range(3):
         model(torch.rand(16, 3, 32, 32, generator=torch.Generator().manual_seed(0)))
     return model.eval()
 
 
-@pytest.mark.parametrize("name", ["resnet18", "vgg16"])
+@pytest.mark.parametrize("name", ["resnet18", "resnet50", "vgg16"])
 @pytest.mark.parametrize(("layer", "side"), [("stage3", "output"), ("classifier", "input"), ("classifier", "output")])
 def test_the_folded_part_is_the_layers_function(name, layer, side):
     model, images = _lived_in(name), torch.rand(5, 3, 32, 32, generator=torch.Generator().manual_seed(1))
@@ -26,6 +31,25 @@ def test_the_folded_part_is_the_layers_function(name, layer, side):
         torch.testing.assert_close(part(images).flatten(1), represent_batch(images), rtol=1e-4, atol=1e-5)
     assert not any(isinstance(module, nn.BatchNorm2d) for module in part.modules())
     assert not any(parameter.requires_grad for parameter in part.parameters())
+
+
+@pytest.mark.parametrize(("name", "layer"), [("resnet50", "stage2"), ("torchvision.resnet18", "network.layer2")])
+def test_an_inversion_takes_the_folded_model_and_finds_what_it_finds_without(monkeypatch, name, layer):
+    model, images = _lived_in(name), torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(1))
+    taken = []
+
+    def working(*arguments, fold, **keywords):
+        taken.append(working_forwards(*arguments, **keywords)["float32"])
+        return {"float32": taken[-1] if fold else None}
+
+    found = []
+    for fold in (True, False):
+        monkeypatch.setattr(importlib.import_module("stir.inversion.invert"), "working_forwards", partial(working, fold=fold))
+        found.append(invert(model, images, layer=layer, random_seed=0, tolerance=0.1))
+    assert all(forward is not None for forward in taken)
+    assert all(inversion.converged.all() for inversion in found)
+    torch.testing.assert_close(found[0].iterations, found[1].iterations, rtol=0.3, atol=3)
+    torch.testing.assert_close(found[0].inversion_error, found[1].inversion_error, rtol=0, atol=0.02)
 
 
 def test_a_batchnorm_layer_itself_can_be_the_end():

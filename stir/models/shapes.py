@@ -1,0 +1,101 @@
+"""What is known of an architecture without weights: its layers, and the images that it takes."""
+
+from dataclasses import replace
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from stir.errors import InvalidInputError
+from stir.models.depths import Depths, follow
+from stir.models.registry import Architecture, build_model, check_architecture
+from stir.models.torchvision_classifiers import NETWORK
+
+USUAL_SIZES = (8, 16, 32, 64, 75, 96, 128, 224, 256, 299)
+
+
+class _NumbersStayNumbers(TorchFunctionMode):
+    """Keep the values of what a constructor counts with: some read them again."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        device = {"device": "cpu"} if func in (torch.arange, torch.linspace, torch.tensor) else {}
+        return func(*args, **{**(kwargs or {}), **device})
+
+
+def build_shape(architecture: Architecture) -> nn.Sequential:
+    """Build a network to learn names and shapes from, in eval mode: of width 1, or without values where it has no width.
+
+    Tensors without values (on the device ``"meta"``) cost nothing however large they are, but torch imports
+    for two seconds before the first forward pass with them.
+
+    Raises
+    ------
+    InvalidInputError
+        As in `build_model`.
+    """
+    check_architecture(architecture)
+    if architecture.width is not None:
+        return build_model(replace(architecture, width=1)).eval()
+    with torch.device("meta"), _NumbersStayNumbers():
+        return build_model(architecture).to("meta").eval()
+
+
+def empty_images(model: nn.Module, channels: int, height: int, width: int) -> Float[Tensor, "n c h w"]:
+    """Return images for a network of `build_shape`."""
+    return torch.zeros(2, channels, height, width, device=next(model.parameters()).device)
+
+
+def layer_names(architecture: Architecture) -> list[str]:
+    """Return the dotted names of an architecture's layers."""
+    return [name for name, _ in build_shape(architecture).named_modules() if name]
+
+
+def architecture_depths(architecture: Architecture) -> Depths:
+    """Find how deep an architecture's layers lie, with images of a size that it takes.
+
+    Raises
+    ------
+    InvalidInputError
+        As in `build_model`.
+    """
+    model = build_shape(architecture)
+    size = 32 if architecture.width is not None else 224
+    return follow(model, empty_images(model, architecture.channels, size, size), wholes=("", NETWORK.removesuffix(".")))
+
+
+def check_takes(architecture: Architecture, height: int, width: int) -> None:
+    """Refuse images of a size that nothing is left of before a network's last layer, or that it is not made for.
+
+    Parameters
+    ----------
+    architecture : Architecture
+        With the channels of the images.
+    height, width : int
+        Of the images, in pixels.
+
+    Raises
+    ------
+    InvalidInputError
+        Naming the architecture, the size, the reason, and a size that it takes; or as in `build_model`.
+    """
+    model = build_shape(architecture)
+    reason = _why_not(model, architecture.channels, height, width)
+    if reason is None:
+        return
+    taken = next((size for size in USUAL_SIZES if _why_not(model, architecture.channels, size, size) is None), None)
+    larger = "" if taken is None else f"it takes {taken} x {taken}, for instance"
+    raise InvalidInputError(
+        f"Expected images that architecture {architecture.name!r} takes ({larger or 'of another size'}); "
+        f"got {architecture.channels} channels of {height} x {width} ({reason}). Choose another architecture or other images."
+    )
+
+
+@torch.no_grad()
+def _why_not(model: nn.Module, channels: int, height: int, width: int) -> str | None:
+    try:
+        model(empty_images(model, channels, height, width))
+    except Exception as error:  # each architecture has its own way of failing
+        return str(error).split("\n")[0][:200].rstrip(".")
+    return None
