@@ -37,11 +37,21 @@ def read_numpy(path: Path, shape: tuple[int, int, int], n_classes: int) -> Colle
         If arrays are absent, of another shape or out of range, or the classes are not 0 to ``n_classes - 1``.
     """
     with _readable(path):
-        file: Any = {part.stem: part for part in path.glob("*.npy")} if path.is_dir() else np.load(path, allow_pickle=False)
+        if path.is_dir():
+            files = {part.stem: part for part in sorted(path.glob("*.npy"))}
+            arrays = {name: np.load(files[name], allow_pickle=False) for name in _wanted(files, path)}
+        else:
+            arrays = _read_npz(path)
+    return _collection(arrays, path, shape, n_classes)
+
+
+def _read_npz(path: Path) -> dict[str, np.ndarray]:
+    # The stream is opened here: NumPy leaves a damaged file open.
+    with path.open("rb") as stream:
+        file = np.load(stream, allow_pickle=False)
         if isinstance(file, np.ndarray):
             raise ValueError("it has one array without a name; make one with numpy.savez, or give the folder of several")
-        arrays = {name: np.load(file[name], allow_pickle=False) if path.is_dir() else file[name] for name in _wanted(file, path)}
-    return _collection(arrays, path, shape, n_classes)
+        return {name: file[name] for name in _wanted(file, path)}
 
 
 @contextmanager

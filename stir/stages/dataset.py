@@ -14,7 +14,7 @@ IMPORTS = ("sklearn.datasets", "stir.data.dataset", "stir.hdf5")
 
 
 def make(job: Job) -> None:
-    """Load a dataset, split it, and store it as integers from 0 to ``white_level``."""
+    """Load a dataset, split it, and store it with black as 0 and white as ``white_level``."""
     import numpy as np
 
     from stir.artifacts import sealing
