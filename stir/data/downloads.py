@@ -11,6 +11,7 @@ from stir.data.sources import FOLDER_VARIABLE
 from stir.errors import DatasetError
 
 RETRIES = 3
+ELSEWHERE = f"or name the folder that has it, unpacked or not, in the variable {FOLDER_VARIABLE} or under dataset.path."
 
 
 @contextmanager
@@ -27,7 +28,7 @@ def locked(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except OSError as error:
-        raise DatasetError(f"Cannot download to {folder}: {error}. {where_else(folder)}") from error
+        raise DatasetError(f"Cannot download to {folder}: {error}. Make it writable; {ELSEWHERE}") from error
     try:
         yield
     finally:
@@ -49,13 +50,6 @@ def download(url: str, path: Path, md5: str, *, what: str) -> None:
         downloader.fetch(path.name)
     except (ValueError, OSError) as error:
         raise DatasetError(
-            f"{what} is not at {path.parent}, and cannot be downloaded from {url}: {error}. Get {path.name} "
-            f"elsewhere and put it at {path}. {where_else(path.parent)}"
+            f"{what} is not at {path.parent}, and cannot be downloaded from {url}: {error}. "
+            f"Put {path.name} there, from wherever you have it; {ELSEWHERE}"
         ) from error
-
-
-def where_else(folder: Path) -> str:
-    """Say how another folder is named."""
-    return (
-        f"Or name the folder that has it, unpacked or not, in the variable {FOLDER_VARIABLE} or under dataset.path, not {folder}."
-    )
