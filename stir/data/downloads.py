@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pooch
 from filelock import FileLock
@@ -47,9 +48,19 @@ def download(url: str, path: Path, md5: str, *, what: str) -> None:
         path.parent, base_url="", registry={path.name: f"md5:{md5}"}, urls={path.name: url}, retry_if_failed=RETRIES
     )
     try:
-        downloader.fetch(path.name)
+        downloader.fetch(path.name, downloader=_get)
     except (ValueError, OSError) as error:
         raise DatasetError(
             f"{what} is not at {path.parent}, and cannot be downloaded from {url}: {error}. "
             f"Put {path.name} there, from wherever you have it; {ELSEWHERE}"
         ) from error
+
+
+def _get(url: str, output_file: Any, pooch_: Any) -> None:
+    """Download, and close what a refusal leaves open."""
+    try:
+        pooch.HTTPDownloader()(url, output_file, pooch_)
+    except OSError as error:
+        if (response := getattr(error, "response", None)) is not None:
+            response.close()
+        raise
