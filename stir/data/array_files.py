@@ -13,6 +13,7 @@ from stir.errors import DatasetError
 
 SPLIT = ("train_images", "train_labels", "test_images", "test_labels")
 POOL = ("images", "labels")
+MOST_WHITE = 2**16 - 1
 
 
 def read_hdf5(path: Path, shape: tuple[int, int, int], n_classes: int) -> Collection:
@@ -58,7 +59,7 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
 def _readable(path: Path) -> Iterator[None]:
     try:
         yield
-    except (OSError, ValueError, EOFError, BadZipFile) as error:
+    except (OSError, TypeError, ValueError, EOFError, BadZipFile) as error:
         if isinstance(error, DatasetError):
             raise
         raise DatasetError(
@@ -77,7 +78,7 @@ def _wanted(names: Any, path: Path) -> list[str]:
 def _collection(arrays: Mapping[str, np.ndarray], path: Path, shape: tuple[int, int, int], n_classes: int) -> Collection:
     train, *test = [prefix for prefix in ("train_", "test_", "") if f"{prefix}images" in arrays]
     default = 1 if arrays[f"{train}images"].dtype.kind == "f" else 255
-    white_level = int(arrays.get("white_level", default))
+    white_level = _white_level(arrays.get("white_level", np.asarray(default)), path)
     parts = [_part(arrays, prefix, path, shape, n_classes, white_level) for prefix in (train, *test)]
     if (came := sorted(set(parts[0].labels.tolist()))) != list(range(n_classes)):
         raise DatasetError(
@@ -85,6 +86,12 @@ def _collection(arrays: Mapping[str, np.ndarray], path: Path, shape: tuple[int, 
             f"got {len(came)} classes, {came[0]} to {came[-1]}. Correct n_classes, or number the classes from 0."
         )
     return Collection(parts[0], parts[1] if test else None, white_level, _class_names(arrays, path, n_classes))
+
+
+def _white_level(array: np.ndarray, path: Path) -> int:
+    if np.size(array) != 1 or np.asarray(array).dtype.kind not in "iu" or not 0 < int(array) <= MOST_WHITE:
+        raise DatasetError(f"Expected white_level of {path}, one integer from 1 to {MOST_WHITE}; got {array}.")
+    return int(array)
 
 
 def _part(

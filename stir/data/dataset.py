@@ -109,7 +109,7 @@ def _drawn(
 
 
 def _n_test(settings: Mapping[str, Any], most: int, default: int | None) -> int:
-    n_test = settings.get("n_test", default)
+    n_test = default if settings.get("n_test") is None else settings["n_test"]
     if n_test is None or not 0 < n_test <= most:
         raise InvalidInputError(f"Expected n_test from 1 to {most} for dataset {settings['name']!r}; got {n_test}.")
     return int(n_test)

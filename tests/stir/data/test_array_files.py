@@ -154,3 +154,15 @@ def test_an_array_without_a_name(tmp_path):
 def test_arrays_that_would_run_code_are_refused(tmp_path):
     path = save(tmp_path, "npz", images=IMAGES.astype(object), labels=LABELS)
     refused(path, "Cannot read .*allow_pickle")
+
+
+@pytest.mark.parametrize("white_level", [0, 2**16, [255, 255], 255.0])
+def test_a_white_level_that_is_none(tmp_path, white_level):
+    refused(save(tmp_path, "npz", **parts(), white_level=white_level), "Expected white_level of .*, one integer from 1 to 65535")
+
+
+def test_a_group_where_an_array_is_expected(tmp_path):
+    path = save(tmp_path, "hdf5", labels=LABELS)
+    with h5py.File(path, "a") as file:
+        file.create_group("images")
+    refused(path, "Cannot read .*mine.hdf5")

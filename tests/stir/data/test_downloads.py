@@ -5,6 +5,7 @@ import hashlib
 import io
 import pickle
 import tarfile
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -186,6 +187,14 @@ def test_without_a_network_the_error_says_where_to_put_it(name, server, folder):
         load(name, folder)
     assert "there, from wherever you have it" in str(error.value)
     assert "STIR_DATA or under dataset.path" in str(error.value)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_jobs_that_need_the_same_files_download_them_once(name, server, folder):
+    with ThreadPoolExecutor(4) as pool:
+        splits = list(pool.map(lambda _: load(name, folder), range(4)))
+    assert all(same(split, splits[0]) for split in splits)
+    assert len(server.asked) == len(set(server.asked)) > 0
 
 
 def test_a_server_that_fails_is_asked_again(server, folder):
