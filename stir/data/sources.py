@@ -1,0 +1,43 @@
+"""Where a dataset is looked for; no file is touched here."""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from stir.errors import InvalidInputError
+
+DOWNLOADS = "data/downloads"
+FOLDER_VARIABLE = "STIR_DATA"
+CIFAR10_JPEG_VARIABLE = "STIR_CIFAR10_JPEG"
+
+
+def dataset_source(settings: Mapping[str, Any], environment: Mapping[str, str]) -> str | None:
+    """Return the path at which a dataset's job looks for it.
+
+    Parameters
+    ----------
+    settings : mapping
+        ``name``, perhaps ``path``.
+    environment : mapping
+        Variables: ``STIR_CIFAR10_JPEG`` names the folder or archive of CIFAR-10 as JPEG files,
+        ``STIR_DATA`` the folder with all other datasets.
+
+    Returns
+    -------
+    str or None
+        A file or folder, whether it is there or not; None if the dataset ships with a package.
+
+    Raises
+    ------
+    InvalidInputError
+        If settings of one's own data have no path.
+    """
+    if settings.get("path"):
+        return os.path.expanduser(settings["path"])  # noqa: PTH111
+    if "format" in settings:
+        raise InvalidInputError(f"Dataset {settings['name']!r} is data of your own: expected the key path; there is none.")
+    if settings["name"] == "digits":
+        return None
+    if settings["name"] == "cifar10_jpeg" and environment.get(CIFAR10_JPEG_VARIABLE):
+        return environment[CIFAR10_JPEG_VARIABLE]
+    return environment.get(FOLDER_VARIABLE) or DOWNLOADS
