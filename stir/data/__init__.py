@@ -1,5 +1,6 @@
 """Datasets, one source family a file."""
 
 from stir.data.catalogue import DATASETS, DatasetFacts, dataset_facts
+from stir.data.sources import dataset_source
 
-__all__ = ["DATASETS", "DatasetFacts", "dataset_facts"]
+__all__ = ["DATASETS", "DatasetFacts", "dataset_facts", "dataset_source"]

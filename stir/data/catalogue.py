@@ -1,33 +1,143 @@
 """What is known of a dataset without loading it; no heavy imports."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
-from stir.errors import check_known
+from stir.errors import InvalidInputError, near_matches
+
+OWN_KEYS = ("format", "path", "image_shape", "n_classes", "fingerprint")
+"""What settings say of data that is not in the catalogue."""
+
+FORMATS = ("folder", "archive", "hdf5", "numpy")
 
 
 @dataclass(frozen=True)
 class DatasetFacts:
     """Sizes that a plan is checked against."""
 
-    images: int
+    images: int | None
+    """All that there are, in training and test part; None if only the files know."""
     channels: int
     height: int
     width: int
     classes: int
+    n_test_default: int | None = None
+    """Images of the dataset's own test part; None if it has none, or if only the files know."""
+    test_only: bool = False
+    """Whether the images that are not drawn for testing are left out, so that nothing can be trained on them."""
+
+
+@dataclass(frozen=True)
+class _Counts:
+    """Images per class."""
+
+    train: tuple[int, ...]
+    test: tuple[int, ...] | None = None
+
+
+_SVHN = _Counts(
+    train=(4948, 13861, 10585, 8497, 7458, 6882, 5727, 5595, 5045, 4659),
+    test=(1744, 5099, 4149, 2882, 2523, 2384, 1977, 2019, 1660, 1595),
+)
+_COUNTS = {
+    "digits": _Counts((178, 182, 177, 183, 181, 182, 181, 179, 174, 180)),
+    "fashion_mnist": _Counts((6000,) * 10, (1000,) * 10),
+    "cifar10": _Counts((5000,) * 10, (1000,) * 10),
+    "cifar10_jpeg": _Counts((5000,) * 10, (1000,) * 10),
+    "cifar100": _Counts((500,) * 100, (100,) * 100),
+    "svhn": _SVHN,
+    "imagenet": _Counts((50,) * 1000),
+}
+_SHAPES = {"digits": (1, 8, 8), "fashion_mnist": (1, 28, 28), "imagenet": (3, 224, 224)}
+_CIFAR_SHAPE = (3, 32, 32)
+
+
+def _facts(shape: tuple[int, int, int], counts: _Counts, *, test_only: bool) -> DatasetFacts:
+    n_test = None if counts.test is None else sum(counts.test)
+    return DatasetFacts(sum(counts.train) + (n_test or 0), *shape, len(counts.train), n_test, test_only)
 
 
 DATASETS: dict[str, DatasetFacts] = {
-    "digits": DatasetFacts(images=1797, channels=1, height=8, width=8, classes=10),
+    name: _facts(_SHAPES.get(name, _CIFAR_SHAPE), counts, test_only=name == "imagenet") for name, counts in _COUNTS.items()
 }
 
 
-def dataset_facts(name: str) -> DatasetFacts:
-    """Return the facts of a dataset.
+def dataset_facts(settings: Mapping[str, Any]) -> DatasetFacts:
+    """Return the facts of the dataset that settings describe, with the classes that they keep.
+
+    Parameters
+    ----------
+    settings : mapping
+        ``name``, perhaps ``classes``; for data of one's own also ``format``, ``image_shape``,
+        ``n_classes`` and ``fingerprint``. Keys that do not say what the data are may be there, too.
 
     Raises
     ------
     InvalidInputError
-        If it is unknown; with near matches.
+        If the dataset is unknown, with near matches, or the settings contradict themselves.
     """
-    check_known("dataset", name, DATASETS)
+    name = settings["name"]
+    facts = _own_facts(settings) if "format" in settings else _known_facts(settings)
+    if settings.get("classes") is None:
+        return facts
+    classes = check_classes(name, settings["classes"], facts.classes)
+    if "format" in settings:
+        return replace(facts, classes=len(classes))
+    counts = _COUNTS[name]
+    kept = _Counts(*(part and tuple(part[number] for number in classes) for part in (counts.train, counts.test)))  # type: ignore[arg-type]
+    return _facts((facts.channels, facts.height, facts.width), kept, test_only=facts.test_only)
+
+
+def _known_facts(settings: Mapping[str, Any]) -> DatasetFacts:
+    name = settings["name"]
+    if name not in DATASETS:
+        raise InvalidInputError(
+            f"Unknown dataset {name!r}. {near_matches(name, DATASETS)} Data of your own need the keys {', '.join(OWN_KEYS)}."
+        )
+    surplus = [key for key in OWN_KEYS if key in settings and key != "path"]
+    if surplus:
+        raise InvalidInputError(
+            f"Dataset {name!r} is a known one, whose {' and '.join(surplus)} cannot be set; leave out {', '.join(surplus)}."
+        )
     return DATASETS[name]
+
+
+def _own_facts(settings: Mapping[str, Any]) -> DatasetFacts:
+    name = settings["name"]
+    if name in DATASETS:
+        raise InvalidInputError(f"{name!r} is the name of a known dataset; leave out format, or give your data another name.")
+    if settings["format"] not in FORMATS:
+        raise InvalidInputError(
+            f"Unknown format {settings['format']!r} of dataset {name!r}. {near_matches(settings['format'], FORMATS)}"
+        )
+    # The path is no part of what a job is told the data are: it gets it as the source.
+    missing = [key for key in OWN_KEYS if key not in settings and key != "path"]
+    if missing:
+        raise InvalidInputError(
+            f"Dataset {name!r} is data of your own: expected the keys {', '.join(OWN_KEYS)}; {', '.join(missing)} missing. "
+            "`stir fingerprint PATH` prints the fingerprint."
+        )
+    shape, n_classes = settings["image_shape"], settings["n_classes"]
+    if not (isinstance(shape, Sequence) and len(shape) == 3 and all(isinstance(n, int) and n > 0 for n in shape)):
+        raise InvalidInputError(f"Expected image_shape [channels, height, width] of dataset {name!r}; got {shape!r}.")
+    if not isinstance(n_classes, int) or n_classes < 1:
+        raise InvalidInputError(f"Expected n_classes of dataset {name!r}, a number from 1; got {n_classes!r}.")
+    channels, height, width = shape
+    return DatasetFacts(None, channels, height, width, n_classes)
+
+
+def check_classes(name: str, classes: Any, n_classes: int) -> tuple[int, ...]:
+    """Return the classes that settings keep.
+
+    Raises
+    ------
+    InvalidInputError
+        If they are none, not different, or not among those of the dataset.
+    """
+    known = isinstance(classes, Sequence) and all(isinstance(number, int) and 0 <= number < n_classes for number in classes)
+    if not known or not classes or len(set(classes)) < len(classes):
+        raise InvalidInputError(
+            f"Expected classes of dataset {name!r}: different numbers from 0 to {n_classes - 1}; got {classes!r}."
+        )
+    return tuple(classes)

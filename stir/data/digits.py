@@ -6,12 +6,14 @@ Kaynak 1998), its test part.
 
 import numpy as np
 
+from stir.data.collection import Collection, Part
+
 WHITE_LEVEL = 16
 
 
-def load_digits() -> tuple[np.ndarray, np.ndarray, int]:
-    """Return images (n, 1, 8, 8) as integers, labels (n,), and the value of white."""
+def load_digits() -> Collection:
+    """Return images (n, 1, 8, 8) as integers from 0 to 16."""
     from sklearn.datasets import load_digits as load
 
     digits = load()
-    return digits.images.astype(np.uint8)[:, None], digits.target.astype(np.int64), WHITE_LEVEL
+    return Collection(Part.of_arrays(digits.images.astype(np.uint8)[:, None], digits.target), None, WHITE_LEVEL)

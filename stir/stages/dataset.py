@@ -1,6 +1,13 @@
 """Stage dataset: images and labels, split into training and test."""
 
+from typing import TYPE_CHECKING
+
 from stir.stages.job import Job
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
 
 VERSION = 1
 IMPORTS = ("sklearn.datasets", "stir.data.dataset", "stir.hdf5")
@@ -16,7 +23,7 @@ def make(job: Job) -> None:
 
     settings = job.settings
     generator = np.random.default_rng(settings["random_seed"])
-    split = load_split(settings["name"], n_test=settings["n_test"], generator=generator)
+    split = load_split(settings, source=job.source, generator=generator)
     unit = f"grey level, 0 to {split.white_level}"
     arrays = {
         "train_images": Labelled(split.train_images, IMAGE_DIMS, unit),
@@ -25,5 +32,16 @@ def make(job: Job) -> None:
         "test_labels": Labelled(split.test_labels, ("image",), "class number"),
         "white_level": Labelled(np.asarray(split.white_level), (), "grey level"),
     }
+    if split.class_names is not None:
+        arrays["class_names"] = Labelled(_texts(split.class_names), ("class",), "name")
     with sealing(job.output, job.recipe) as path:
         write_arrays(path, arrays, job.recipe, device="cpu")
+
+
+def _texts(texts: "Sequence[str]") -> "np.ndarray":
+    """Return texts as an array that HDF5 marks as UTF-8."""
+    import h5py
+    import numpy as np
+
+    encoded = [text.encode() for text in texts]
+    return np.array(encoded, dtype=h5py.string_dtype("utf-8", max(map(len, encoded))))
