@@ -34,7 +34,7 @@ def test_meaning_is_checked_by_the_users_process_only(config, tmp_path, quicksta
 
 def test_bad_artifacts_are_set_aside_by_the_users_process_only(config, tmp_path, capsys):
     plan = start(config, main_process=False)
-    artifact = plan.dataset
+    artifact = plan.datasets["digits"]
     path = tmp_path / artifact.path
     path.parent.mkdir(parents=True)
     from stir.artifacts import sealing

@@ -48,17 +48,16 @@ def facts_of(dataset: Settings) -> DatasetFacts:
     return dataset_facts(dataset_settings(dataset))
 
 
-def dataset_sizes(experiment: Experiment) -> Iterator[str]:
-    """Find datasets with fewer images than are asked for."""
-    for place, dataset in places_of_datasets(experiment):
-        facts, n_test = facts_of(dataset), dataset.get("n_test")
-        own = facts.n_test_default
-        if n_test is None and own is None and facts.images is not None:
-            yield f"{place}: the key 'n_test' is missing: {dataset['name']!r} has no test images of its own"
-        elif n_test is not None and own is not None and n_test > own:
-            yield f"{place}.n_test: expected at most the {own} test images of {dataset['name']!r}; got {n_test}"
-        elif n_test is not None and own is None and facts.images is not None and n_test >= facts.images:
-            yield f"{place}.n_test: expected fewer than the {facts.images} images of {dataset['name']!r}; got {n_test}"
+def split_sizes(place: str, dataset: Settings) -> Iterator[str]:
+    """Find a dataset with fewer images than are to be held out."""
+    name, facts, n_test = dataset["name"], facts_of(dataset), dataset.get("n_test")
+    own = facts.n_test_default
+    if n_test is None and own is None and facts.images is not None:
+        yield f"{place}: the key 'n_test' is missing: {name!r} has no test images of its own"
+    elif n_test is not None and own is not None and n_test > own:
+        yield f"{place}.n_test: expected at most the {own} test images of {name!r}; got {n_test}"
+    elif n_test is not None and own is None and facts.images is not None and n_test >= facts.images:
+        yield f"{place}.n_test: expected fewer than the {facts.images} images of {name!r}; got {n_test}"
 
 
 def image_counts(experiment: Experiment) -> Iterator[str]:
@@ -68,21 +67,24 @@ def image_counts(experiment: Experiment) -> Iterator[str]:
         n_test = n_test_of(by_label[label])
         if n_test is not None and n_images > n_test:
             yield f"images.n_images: expected at most the {n_test} test images of {label!r}; got {n_images}"
+
+
+def training_counts(experiment: Experiment) -> Iterator[str]:
+    """Find more images asked for than there are to train on, or to watch a training with."""
     recipes = {recipe["name"]: recipe for recipe in experiment["training"]}
     for number, model in enumerate(experiment["models"]):
         if "training" not in model:
             continue
-        dataset = dataset_of(experiment, model)
+        dataset, place = dataset_of(experiment, model), f"models[{number}]"
         label, n_train, n_test = dataset_label(dataset), n_train_of(dataset), n_test_of(dataset)
-        if n_train is not None and model.get("n_train", 1) > n_train:
-            wanted = f"models[{number}].n_train: expected at most" if "n_train" in model else f"models[{number}]: expected some of"
-            yield f"{wanted} the {n_train} training images of {label!r}; got {model.get('n_train', 'all')}"
+        if n_train == 0:
+            yield f"{place}: {label!r} has no training images; name another dataset, or take a checkpoint"
+        elif n_train is not None and model.get("n_train", 0) > n_train:
+            yield f"{place}.n_train: expected at most the {n_train} training images of {label!r}; got {model['n_train']}"
         watched = recipes[model["training"]].get("monitor", {}).get("n_images", 0)
         if n_test is not None and watched > n_test:
-            yield (
-                f"models[{number}].training: recipe {model['training']!r} monitors {watched} test images; "
-                f"expected at most the {n_test} of {label!r}"
-            )
+            recipe = f"recipe {model['training']!r} monitors {watched} images"
+            yield f"{place}.training: {recipe}; expected at most the {n_test} test images of {label!r}"
 
 
 def shapes(experiment: Experiment) -> Iterator[str]:
@@ -124,10 +126,10 @@ def layers(experiment: Experiment) -> Iterator[str]:
             elif name not in known:
                 yield f"layers: architecture {architecture!r} has no layer {name!r}. {near_matches(name, known)}"
     for layer in experiment["layers"]:
-        for architecture in [] if isinstance(layer, str) else layer["by_architecture"]:
-            if architecture not in once:
-                known = near_matches(architecture, once)
-                yield f"layers: {layer_label(layer)!r} names a layer of {architecture!r}, of which there is no model. {known}"
+        for named in [] if isinstance(layer, str) else layer["by_architecture"]:
+            if named not in once:
+                near = near_matches(named, once)
+                yield f"layers: {layer_label(layer)!r} names a layer of {named!r}, of which there is no model. {near}"
 
 
 def checkpoints(experiment: Experiment) -> Iterator[str]:

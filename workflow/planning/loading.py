@@ -122,4 +122,3 @@ def _with_defaults(value: Any, schema: Mapping[str, Any], root: Mapping[str, Any
     if kind == "array":
         return [_with_defaults(item, schema["items"], root) for item in value]
     return {"number": float, "integer": int}.get(kind or "", lambda same: same)(value)
-

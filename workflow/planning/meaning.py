@@ -57,9 +57,9 @@ def _names(experiment: Experiment) -> Iterator[str]:
 
 
 def _datasets(experiment: Experiment) -> Iterator[str]:
-    """Find datasets that are unknown or contradict themselves, and labels that none has."""
+    """Find datasets that are unknown, contradict themselves or are too small, and labels that none has."""
     for place, dataset in fitting.places_of_datasets(experiment):
-        yield from said(place, fitting.facts_of, dataset)
+        yield from list(said(place, fitting.facts_of, dataset)) or fitting.split_sizes(place, dataset)
     labels = [dataset_label(dataset) for dataset in datasets_of(experiment)]
     named = [("images.datasets", label) for label in experiment["images"].get("datasets", [])]
     named += [(f"models[{n}].dataset", model["dataset"]) for n, model in enumerate(experiment["models"]) if "dataset" in model]
@@ -129,6 +129,6 @@ def _same_models(experiment: Experiment) -> Iterator[str]:
 
 
 FIRST: list[Check] = [_names, _datasets, _recipes, _registries, _rotations]
-THEN: list[Check] = [fitting.dataset_sizes, fitting.image_counts]
+THEN: list[Check] = [fitting.image_counts, fitting.training_counts]
 """Of names that are known."""
 LAST: list[Check] = [fitting.shapes, fitting.layers, _same_models]

@@ -105,10 +105,8 @@ def origin(parts: Sequence[Part], place: Place) -> Part:
 
 def _has(content: Any, place: Place) -> bool:
     for step in place:
-        if isinstance(content, Mapping) and step in content:
-            content = content[step]
-        elif isinstance(content, list) and isinstance(step, int) and step < len(content):
-            content = content[step]
-        else:
+        known = range(len(content)) if isinstance(content, list) else content if isinstance(content, Mapping) else ()
+        if step not in known:
             return False
+        content = content[step]
     return True
