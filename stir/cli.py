@@ -37,7 +37,7 @@ def make(order: TextIO) -> None:
     output     the artifact's path; its name carries the recipe's key
     inputs     role -> paths
     device     cpu, cuda, or auto
-    source     path or URL of a checkpoint that is not trained here
+    source     path or URL of a checkpoint that is not trained here; path of a dataset
     benchmark  a TSV file for time and memory
     """
     with _plain_errors():
@@ -86,6 +86,19 @@ def verify(paths: tuple[Path, ...], deep: bool, look: bool) -> None:
     if bad and not look:
         click.echo("Run the workflow: what an experiment needs is remade.")
     sys.exit(1 if bad else 0)
+
+
+@main.command()
+@click.argument("path", type=click.Path(path_type=Path))
+def fingerprint(path: Path) -> None:
+    """Print the fingerprint of a dataset: a file, or a folder of files.
+
+    An experiment file names it beside the path of data of one's own; other data are refused then.
+    """
+    from stir.data.fingerprints import fingerprint as fingerprint_at
+
+    with _plain_errors():
+        click.echo(fingerprint_at(path.expanduser()))
 
 
 @contextlib.contextmanager

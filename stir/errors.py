@@ -18,6 +18,10 @@ class InvalidInputError(StirError, ValueError):
     """An argument that no result can be computed from."""
 
 
+class DatasetError(InvalidInputError):
+    """A dataset that is absent, damaged, or not what its settings say."""
+
+
 class ConstantFeaturesError(InvalidInputError):
     """A representation in which every image looks the same."""
 

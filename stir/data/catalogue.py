@@ -29,37 +29,38 @@ class DatasetFacts:
 
 
 @dataclass(frozen=True)
-class _Counts:
-    """Images per class."""
+class Counts:
+    """Images of each class."""
 
     train: tuple[int, ...]
+    """All, if there is no test part."""
     test: tuple[int, ...] | None = None
 
 
-_SVHN = _Counts(
+_SVHN = Counts(
     train=(4948, 13861, 10585, 8497, 7458, 6882, 5727, 5595, 5045, 4659),
     test=(1744, 5099, 4149, 2882, 2523, 2384, 1977, 2019, 1660, 1595),
 )
-_COUNTS = {
-    "digits": _Counts((178, 182, 177, 183, 181, 182, 181, 179, 174, 180)),
-    "fashion_mnist": _Counts((6000,) * 10, (1000,) * 10),
-    "cifar10": _Counts((5000,) * 10, (1000,) * 10),
-    "cifar10_jpeg": _Counts((5000,) * 10, (1000,) * 10),
-    "cifar100": _Counts((500,) * 100, (100,) * 100),
+COUNTS = {
+    "digits": Counts((178, 182, 177, 183, 181, 182, 181, 179, 174, 180)),
+    "fashion_mnist": Counts((6000,) * 10, (1000,) * 10),
+    "cifar10": Counts((5000,) * 10, (1000,) * 10),
+    "cifar10_jpeg": Counts((5000,) * 10, (1000,) * 10),
+    "cifar100": Counts((500,) * 100, (100,) * 100),
     "svhn": _SVHN,
-    "imagenet": _Counts((50,) * 1000),
+    "imagenet": Counts((50,) * 1000),
 }
 _SHAPES = {"digits": (1, 8, 8), "fashion_mnist": (1, 28, 28), "imagenet": (3, 224, 224)}
 _CIFAR_SHAPE = (3, 32, 32)
 
 
-def _facts(shape: tuple[int, int, int], counts: _Counts, *, test_only: bool) -> DatasetFacts:
+def _facts(shape: tuple[int, int, int], counts: Counts, *, test_only: bool) -> DatasetFacts:
     n_test = None if counts.test is None else sum(counts.test)
     return DatasetFacts(sum(counts.train) + (n_test or 0), *shape, len(counts.train), n_test, test_only)
 
 
 DATASETS: dict[str, DatasetFacts] = {
-    name: _facts(_SHAPES.get(name, _CIFAR_SHAPE), counts, test_only=name == "imagenet") for name, counts in _COUNTS.items()
+    name: _facts(_SHAPES.get(name, _CIFAR_SHAPE), counts, test_only=name == "imagenet") for name, counts in COUNTS.items()
 }
 
 
@@ -84,8 +85,8 @@ def dataset_facts(settings: Mapping[str, Any]) -> DatasetFacts:
     classes = check_classes(name, settings["classes"], facts.classes)
     if "format" in settings:
         return replace(facts, classes=len(classes))
-    counts = _COUNTS[name]
-    kept = _Counts(*(part and tuple(part[number] for number in classes) for part in (counts.train, counts.test)))  # type: ignore[arg-type]
+    counts = COUNTS[name]
+    kept = Counts(*(part and tuple(part[number] for number in classes) for part in (counts.train, counts.test)))  # type: ignore[arg-type]
     return _facts((facts.channels, facts.height, facts.width), kept, test_only=facts.test_only)
 
 

@@ -23,6 +23,10 @@ class Part:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def counts(self) -> tuple[int, ...]:
+        """Return how many images each class has."""
+        return tuple(np.bincount(self.labels).tolist())
+
     def images_and_labels(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return these images and their labels."""
         return self.read(numbers), self.labels[numbers]

@@ -7,15 +7,24 @@ from typing import Any
 
 import numpy as np
 
-from stir.data.catalogue import dataset_facts
+from stir.data.catalogue import COUNTS, Counts, DatasetFacts, dataset_facts
 from stir.data.cifar10_jpeg import load_cifar10_jpeg
 from stir.data.collection import Collection
 from stir.data.digits import load_digits
-from stir.errors import InvalidInputError
+from stir.data.fashion_mnist import load_fashion_mnist
+from stir.data.imagenet import load_imagenet
+from stir.data.own import load_own
+from stir.data.torchvision_datasets import load_cifar10, load_cifar100, load_svhn
+from stir.errors import DatasetError, InvalidInputError
 
 LOADERS: dict[str, Callable[[Path], Collection]] = {
     "digits": lambda _source: load_digits(),
+    "fashion_mnist": load_fashion_mnist,
+    "cifar10": load_cifar10,
     "cifar10_jpeg": load_cifar10_jpeg,
+    "cifar100": load_cifar100,
+    "svhn": load_svhn,
+    "imagenet": load_imagenet,
 }
 
 
@@ -51,31 +60,56 @@ def load_split(settings: Mapping[str, Any], *, source: str | Path | None = None,
         If the dataset is unknown, absent, damaged, not what the settings say, or does not have that many images.
     """
     facts = dataset_facts(settings)
-    found = LOADERS[settings["name"]](Path(source or "."))
-    classes = settings.get("classes") or list(range(facts.classes))
-    found = found.of_classes(classes)
-    train, test = _drawn(settings, found, generator)
+    found = _found(settings, source).of_classes(settings.get("classes") or range(facts.classes))
+    train, test = _drawn(settings, facts, found, generator)
     return Split(
         *found.train.images_and_labels(train),
-        *(found.test or found.train).images_and_labels(test),
+        *(found.train if found.test is None else found.test).images_and_labels(test),
         white_level=found.white_level,
         class_names=found.class_names,
     )
 
 
-def _drawn(settings: Mapping[str, Any], found: Collection, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def _found(settings: Mapping[str, Any], source: str | Path | None) -> Collection:
+    name = settings["name"]
+    if source is None and name != "digits":
+        raise DatasetError(f"Expected a path at which dataset {name!r} is looked for; got none. Set dataset.path.")
+    path = Path(source or ".")
+    if "format" in settings:
+        return load_own(settings, path)
+    found = LOADERS[name](path)
+    came = Counts(found.train.counts(), None if found.test is None else found.test.counts())
+    if came != COUNTS[name]:
+        raise DatasetError(
+            f"Expected {_said(COUNTS[name])} of dataset {name!r}; got {_said(came)} from {path}. "
+            "Some are missing, or it is something else; get it anew."
+        )
+    return found
+
+
+def _said(counts: Counts) -> str:
+    """Say how many images there are, and of the class with fewest and with most."""
+    parts = [("", counts.train), (" test", counts.test)] if counts.test else [("", counts.train)]
+    return " and ".join(f"{sum(part)}{kind} images ({min(part)} to {max(part)} a class)" for kind, part in parts if part)
+
+
+def _drawn(
+    settings: Mapping[str, Any], facts: DatasetFacts, found: Collection, generator: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the numbers of the training images and of the test images."""
     order = generator.permutation(len(found.train))
     if found.test is not None:
-        n_test = _checked(settings, len(found.test), settings.get("n_test", len(found.test)))
-        return order, generator.permutation(len(found.test))[:n_test]
-    n_test = _checked(settings, len(found.train) - 1, settings.get("n_test"))
+        return order, generator.permutation(len(found.test))[: _n_test(settings, len(found.test), len(found.test))]
+    n_test = _n_test(settings, len(found.train) - (not facts.test_only), None)
     test, train = order[:n_test], order[n_test:]
-    # The digits were in random order before; sorted as they have always been, they stay the same.
+    if facts.test_only:
+        return train[:0], test
+    # The digits were in random order before; sorted, as they have always been, they stay the same.
     return (np.sort(train), np.sort(test)) if settings["name"] == "digits" else (train, test)
 
 
-def _checked(settings: Mapping[str, Any], most: int, n_test: int | None) -> int:
+def _n_test(settings: Mapping[str, Any], most: int, default: int | None) -> int:
+    n_test = settings.get("n_test", default)
     if n_test is None or not 0 < n_test <= most:
         raise InvalidInputError(f"Expected n_test from 1 to {most} for dataset {settings['name']!r}; got {n_test}.")
-    return n_test
+    return int(n_test)

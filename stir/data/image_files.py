@@ -1,13 +1,13 @@
 """Files in a folder or an archive, by relative name; archives are read without unpacking them to the disk."""
 
-import os
 import tarfile
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from stir.errors import InvalidInputError
+from stir.data.fingerprints import files_in
+from stir.errors import DatasetError
 
 IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 
@@ -31,7 +31,7 @@ def image_files(path: Path) -> ImageFiles:
 
     Raises
     ------
-    InvalidInputError
+    DatasetError
         If there is no such folder or archive, it cannot be read, or has no images.
     """
     if path.is_dir():
@@ -39,9 +39,9 @@ def image_files(path: Path) -> ImageFiles:
     elif path.is_file():
         files = _in_archive(path)
     else:
-        raise InvalidInputError(f"Expected a folder or an archive of images at {path}; there is none. Put it there.")
+        raise DatasetError(f"Expected a folder or an archive of images at {path}; there is none. Put it there.")
     if not files.names:
-        raise InvalidInputError(f"Expected image files ({', '.join(IMAGE_SUFFIXES)}) in {path}; there are none.")
+        raise DatasetError(f"Expected image files ({', '.join(IMAGE_SUFFIXES)}) in {path}; there are none.")
     return files
 
 
@@ -52,11 +52,8 @@ def _is_image(name: str) -> bool:
 
 
 def _in_folder(path: Path) -> ImageFiles:
-    found = []
-    for folder, _, files in os.walk(path, followlinks=True):
-        within = Path(folder).relative_to(path)
-        found += [(within / name).as_posix() for name in files]
-    return ImageFiles(path, tuple(sorted(filter(_is_image, found))), lambda name: (path / name).read_bytes())
+    names = sorted(filter(_is_image, files_in(path)))
+    return ImageFiles(path, tuple(names), lambda name: (path / name).read_bytes())
 
 
 def _in_archive(path: Path) -> ImageFiles:
@@ -65,7 +62,7 @@ def _in_archive(path: Path) -> ImageFiles:
             return _in_zip(path)
         return _in_tar(path)
     except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError, ValueError) as error:
-        raise InvalidInputError(
+        raise DatasetError(
             f"Expected an archive (zip, tar, tar.gz, tar.xz) at {path}; it cannot be read as one: {error}. "
             "It is cut, or something else; get it anew."
         ) from error

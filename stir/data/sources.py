@@ -4,6 +4,8 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from stir.errors import InvalidInputError
+
 DOWNLOADS = "data/downloads"
 FOLDER_VARIABLE = "STIR_DATA"
 CIFAR10_JPEG_VARIABLE = "STIR_CIFAR10_JPEG"
@@ -24,9 +26,16 @@ def dataset_source(settings: Mapping[str, Any], environment: Mapping[str, str]) 
     -------
     str or None
         A file or folder, whether it is there or not; None if the dataset ships with a package.
+
+    Raises
+    ------
+    InvalidInputError
+        If settings of one's own data have no path.
     """
     if settings.get("path"):
         return os.path.expanduser(settings["path"])  # noqa: PTH111
+    if "format" in settings:
+        raise InvalidInputError(f"Dataset {settings['name']!r} is data of your own: expected the key path; there is none.")
     if settings["name"] == "digits":
         return None
     if settings["name"] == "cifar10_jpeg" and environment.get(CIFAR10_JPEG_VARIABLE):

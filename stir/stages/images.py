@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from stir.artifacts import checked
 from stir.hdf5 import read_arrays
 
 if TYPE_CHECKING:
@@ -40,3 +41,11 @@ def read_images(path: Path, split: str, *, first: int | None = None) -> "tuple[T
 
     images, labels = read_pixels(path, split, first=first)
     return torch.from_numpy(images), torch.from_numpy(labels)
+
+
+def read_class_names(path: Path) -> tuple[str, ...] | None:
+    """Return the names of a dataset's classes; None if they are not known."""
+    import h5py
+
+    with h5py.File(checked(path)) as file:
+        return tuple(file["class_names"].asstr()[()]) if "class_names" in file else None

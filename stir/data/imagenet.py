@@ -1,0 +1,50 @@
+"""ImageNet's validation images: a folder per class (synset), as torchvision's networks expect them.
+
+Source: Russakovsky et al. 2015, arXiv 1409.0575. Each image is resized, its shorter side to 256 pixels, and
+cut to the 224 x 224 in its centre. Only images that are drawn are decoded.
+"""
+
+import re
+from pathlib import Path
+
+from PIL import Image
+
+from stir.data.catalogue import DATASETS
+from stir.data.class_folders import read_class_folders
+from stir.data.collection import Collection
+from stir.data.decoding import Prepare
+from stir.data.image_files import image_files
+from stir.data.sources import FOLDER_VARIABLE
+from stir.errors import DatasetError
+
+SHORTER_SIDE = 256
+SYNSET = re.compile(r"n\d{8}")
+PLACES = (".", "val", "imagenet", "imagenet/val")
+
+
+def load_imagenet(source: Path) -> Collection:
+    """Return the validation images below a folder."""
+    facts = DATASETS["imagenet"]
+    shape = facts.channels, facts.height, facts.width
+    return read_class_folders(image_files(_found(source)), shape, facts.classes, prepare=_prepare(facts.height))
+
+
+def _found(source: Path) -> Path:
+    for place in PLACES:
+        folder = source / place
+        if folder.is_dir() and any(SYNSET.fullmatch(child.name) for child in folder.iterdir()):
+            return folder
+    raise DatasetError(
+        f"Expected ImageNet's validation images at {source}, in val/ or imagenet/val/ in it, in a folder per class "
+        "(n01440764/, ...); there are none, and image-net.org gives them to those with an account only. "
+        f"Put them there, or name their folder in the variable {FOLDER_VARIABLE} or under dataset.path."
+    )
+
+
+def _prepare(side: int) -> Prepare:
+    from torchvision.transforms.v2.functional import center_crop, resize
+
+    def prepare(image: Image.Image) -> Image.Image:
+        return center_crop(resize(image.convert("RGB"), [SHORTER_SIDE]), [side, side])
+
+    return prepare
