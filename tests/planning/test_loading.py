@@ -10,7 +10,6 @@ from planning.scales import OWN_KEYS
 from tests.experiment_files import QUICKSTART, edited, places_of_keys, read_yaml, without
 
 
-
 def attack(**more):
     return {"norm": "l2", "eps": 0.5, "steps": 1, "step_size": 0.5, "random_start": True, **more}
 

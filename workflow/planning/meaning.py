@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 
-from planning import fitting
+from planning import fitting, rehearsal
 from planning.fitting import said
 from planning.loading import Experiment, ExperimentError
 from planning.models import model_names
@@ -93,7 +93,6 @@ def _registries(experiment: Experiment) -> Iterator[str]:
     from stir.models import ARCHITECTURES
     from stir.seed_images import SEED_IMAGES
     from stir.similarity import SIMILARITY_MEASURES
-    from stir.statements.names import NAMES
 
     inversion = experiment["inversion"]
     named: list[tuple[str, str, Collection[str]]] = [
@@ -101,7 +100,6 @@ def _registries(experiment: Experiment) -> Iterator[str]:
         ("inversion.seed_images", inversion["seed_images"], SEED_IMAGES),
     ]
     named += [("similarity_measures", measure, SIMILARITY_MEASURES) for measure in experiment["similarity_measures"]]
-    named += [(f"statements[{number}]", statement, NAMES) for number, statement in enumerate(experiment["statements"])]
     for number, model in enumerate(experiment["models"]):
         named.append((f"models[{number}].architecture", model["architecture"], ARCHITECTURES))
     for place, name, registry in named:
@@ -131,4 +129,4 @@ def _same_models(experiment: Experiment) -> Iterator[str]:
 FIRST: list[Check] = [_names, _datasets, _recipes, _registries, _rotations]
 THEN: list[Check] = [fitting.image_counts, fitting.training_counts]
 """Of names that are known."""
-LAST: list[Check] = [fitting.shapes, fitting.layers, _same_models]
+LAST: list[Check] = [fitting.shapes, fitting.layers, _same_models, rehearsal.statements]
