@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from planning import reading
 from planning.loading import EXPERIMENTS, SCHEMA, ExperimentError, find_experiment, load_experiment
 from planning.scales import OWN_KEYS
 from tests.experiment_files import QUICKSTART, edited, places_of_keys, read_yaml, without
@@ -42,6 +43,17 @@ EVERY_PLACE = sorted(place for place in places_of_keys(EVERYTHING) if not place.
 class TestFinding:
     def test_by_name(self):
         assert find_experiment("quickstart") == EXPERIMENTS / "quickstart.yaml"
+
+    def test_by_name_in_a_folder_of_experiments(self):
+        assert find_experiment("defences") == EXPERIMENTS / "poster" / "defences.yaml"
+
+    def test_a_name_that_two_files_have_is_refused(self, tmp_path, monkeypatch):
+        for folder in ("a", "b"):
+            (tmp_path / folder).mkdir()
+            (tmp_path / folder / "mine.yaml").write_text("")
+        monkeypatch.setattr(reading, "EXPERIMENTS", tmp_path)
+        with pytest.raises(ExperimentError, match=r"Expected one experiment 'mine'; got .*a/mine\.yaml, .*b/mine\.yaml"):
+            find_experiment("mine")
 
     def test_by_path(self, tmp_path):
         path = tmp_path / "mine.yaml"

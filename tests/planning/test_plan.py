@@ -240,3 +240,155 @@ def test_planning_imports_nothing_heavy():
 def test_two_plans_of_one_experiment_are_equal(plan):
     assert plan().by_path == plan().by_path
     assert isinstance(plan(), Plan)
+
+
+HALF = {"label": "half", "name": "digits", "n_test": 300, "classes": [0, 1, 2, 3, 4]}
+
+
+@pytest.fixture
+def several(quickstart):
+    """The quickstart with a second dataset, on which one more model is trained; X comes from both."""
+    more = quickstart["models"][0] | {"name": "of-half", "dataset": "half", "training_seeds": [0]}
+    images = {"n_images": 300, "datasets": ["digits", "half"]}
+    return quickstart | {"further_datasets": [HALF], "images": images, "models": [*quickstart["models"], more]}
+
+
+class TestSeveralDatasets:
+    def test_a_model_is_of_the_classes_that_it_is_trained_on_and_evaluated_on(self, plan, several):
+        planned = plan(content=several)
+        of_half = planned.models[-1]
+        assert of_half.checkpoint.recipe.settings["architecture"]["classes"] == 5
+        assert of_half.checkpoint.inputs["dataset"] == [planned.datasets["half"].path]
+        assert {model.checkpoint.recipe.settings["architecture"]["classes"] for model in planned.models[:-1]} == {10}
+        for model, evaluation in zip(planned.models, planned.evaluations, strict=True):
+            assert evaluation.inputs == {"checkpoint": [model.checkpoint.path], "dataset": [planned.datasets[model.dataset].path]}
+
+    def test_every_model_is_the_reference_on_the_images_of_each(self, plan, several):
+        planned = plan(content=several)
+        assert [reference.images for reference in planned.references] == ["digits"] * 9 + ["half"] * 9
+        assert len(planned.by_path) == 2 + 9 + 9 + 2 * 9 * 4 + 2 * 81 + 18 + 3
+        for reference in planned.references:
+            dataset = [planned.datasets[reference.images].path]
+            assert all(made.inputs["dataset"] == dataset for made in [*reference.iris, *reference.representations])
+        assert planned.table.recipe.settings["images_datasets"] == [reference.images for reference in planned.references]
+        assert planned.table.inputs["scores"] == [reference.score.path for reference in planned.references]
+        assert planned.figure.inputs["dataset"] == [planned.datasets[label].path for label in ("digits", "half")]
+
+    def test_tables_say_what_each_model_is_trained_on(self, plan, several):
+        rows = {row["name"]: row for row in plan(content=several).table.recipe.settings["models"]}
+        assert (rows["of-half-0"]["training_dataset"], rows["digits-vgg6-at-0"]["training_dataset"]) == ("half", "digits")
+        assert rows["of-half-0"]["n_train"] is None
+        assert rows["of-half-0"]["width"] == 8
+
+    def test_what_needs_one_of_them_is_as_if_there_were_no_other(self, plan, several):
+        more = changed(plan(content=several), plan())
+        assert more == {"score": 8, "table": 1, "figure": 1, "publication": 1}
+
+    def test_neither_where_it_lies_nor_what_it_is_called_reaches_a_key(self, plan, several):
+        other = edited(several, {"further_datasets.0.label": "other", "further_datasets.0.path": "elsewhere"})
+        other = edited(other, {"images.datasets": ["digits", "other"], "models.4.dataset": "other"})
+        assert changed(plan(content=several), plan(content=other)) == {"table": 1, "figure": 1, "publication": 1}
+        assert plan(content=other).datasets["other"].source == "elsewhere"
+
+    def test_a_variable_of_the_environment_says_where_it_lies(self, quickstart, load):
+        content = load(edited(quickstart, {"dataset": {"name": "cifar10_jpeg"}}))
+        plans = [Plan("mine", content, {"STIR_CIFAR10_JPEG": place}) for place in ("here", "there")]
+        assert [planned.datasets["cifar10_jpeg"].source for planned in plans] == ["here", "there"]
+        assert plans[0].paths() == plans[1].paths()
+
+    def test_names_of_files_tell_datasets_apart(self, plan, several):
+        planned = plan(content=several)
+        assert planned.datasets["half"].path.startswith("data/datasets/digits-classes-0-4-")
+        assert planned.models[-1].slug == "digits-classes-0-4-resnet8-vanilla-0"
+        of_digits, of_half = (planned.references[number].iris[0].path for number in (8, 17))
+        assert "normal_noise.digits.0-" in of_digits
+        assert "normal_noise.0-" in of_half
+
+
+class TestLaterSettings:
+    """What came later than the first results changes no key where it says what was meant before."""
+
+    def test_values_that_were_meant_before_are_left_out(self, plan):
+        meant = {"schedule": "one_cycle", "precision": "float32", "augmentation": "none", "beta": 3.0}
+        changes = {f"training.{number}.{key}": value for number in (0, 1) for key, value in meant.items()}
+        changes |= {"training.1.attack.random_start": False, "evaluation.random_start": False, "width": 4}
+        assert changed(plan(), plan(changes)) == {}
+        recipes = [model.checkpoint.recipe.settings["training"] for model in plan(changes).models]
+        assert all(not {*meant, "monitor", "name"} & recipe.keys() for recipe in recipes)
+
+    OTHERS = (
+        ("schedule", "step"),
+        ("precision", "bfloat16"),
+        ("augmentation", "flip"),
+        ("monitor", {"n_images": 10, "attack": {"norm": "l2", "eps": 1.0, "steps": 1, "step_size": 1.0}}),
+    )
+
+    @pytest.mark.parametrize(("key", "value"), OTHERS)
+    def test_other_values_are_other_models(self, plan, key, value):
+        assert changed(plan(), plan({f"training.1.{key}": value})) == AT
+
+    def test_a_random_start_is_another_attack(self, plan):
+        assert changed(plan(), plan({"training.1.attack.random_start": True})) == AT
+        assert changed(plan(), plan({"evaluation.random_start": True}))["evaluation"] == 8
+
+    def test_beta_is_a_setting_of_trades_and_mart(self, plan):
+        for objective in ("trades", "mart"):
+            before, after = (plan({"training.1.objective": objective, "training.1.beta": beta}) for beta in (5.0, 6.0))
+            assert changed(before, after)["checkpoint"] == 4
+
+
+def test_fewer_training_images_are_another_model(plan):
+    fewer = plan({"models.0.n_train": 500})
+    assert changed(plan(), fewer)["checkpoint"] == 2
+    assert fewer.models[0].checkpoint.recipe.settings["n_train"] == 500
+    assert fewer.models[0].slug == "digits-first-500-resnet8-vanilla-0"
+    assert "n_train" not in fewer.models[2].checkpoint.recipe.settings
+    assert fewer.table.recipe.settings["models"][0]["n_train"] == 500
+
+
+def test_the_experiments_width_is_that_of_models_that_say_nothing_else(plan, quickstart):
+    models = [{key: value for key, value in model.items() if key != "width"} for model in quickstart["models"]]
+    assert changed(plan(), plan({"models": models, "width": 8})) == {}
+    torchvision = plan({"models": [models[0] | {"architecture": "torchvision.resnet18"}], "width": 8})
+    assert torchvision.models[0].checkpoint.recipe.settings["architecture"]["width"] is None
+
+
+def test_what_torchvisions_architectures_are_called_is_known_to_the_plan():
+    from planning.settings import TORCHVISION
+    from stir.models.torchvision_classifiers import PREFIX
+
+    assert TORCHVISION == PREFIX
+
+
+class TestSeveralAttacks:
+    def test_every_model_is_evaluated_with_each_the_first_as_if_alone(self, plan, quickstart):
+        first, other = quickstart["evaluation"], quickstart["evaluation"] | {"eps": 2.0}
+        planned = plan({"evaluation": [first, other]})
+        assert changed(plan(), planned) == {"evaluation": 8, "table": 1, "figure": 1, "publication": 1}
+        assert planned.table.inputs["evaluations"] == [made.path for made in planned.evaluations]
+        eps = [made.recipe.settings["attack"]["eps"] for made in planned.evaluations]
+        assert eps == [1.0, 2.0] * 8
+        assert changed(plan(), plan({"evaluation": [first]})) == {}
+
+
+EARLY = {"label": "early", "by_architecture": {"resnet8": "stage1", "vgg6": "stage2"}}
+
+
+class TestLayersByArchitecture:
+    def test_iris_and_representations_are_of_each_models_own_layer(self, plan):
+        planned = plan({"layers": [EARLY, "penultimate"]})
+        residual, vgg = planned.references[0], planned.references[2]
+        assert [iri.recipe.settings["layer"] for iri in residual.iris] == ["stage1", "stage1", "penultimate", "penultimate"]
+        assert [iri.recipe.settings["layer"] for iri in vgg.iris][:2] == ["stage2", "stage2"]
+        same, other = residual.representations[0].recipe.settings, residual.representations[2].recipe.settings
+        assert (same["layers"], same.get("target_layers")) == (["stage1", "penultimate"], None)
+        assert (other["layers"], other["target_layers"]) == (["stage1", "penultimate"], ["stage2", "penultimate"])
+
+    def test_figures_call_it_by_its_label(self, plan):
+        settings = plan({"layers": [EARLY, "penultimate"]}).figure.recipe.settings
+        assert settings["layers"] == ["early", "penultimate"]
+        assert {iri["layer"] for iri in settings["iris"]} == {"early", "penultimate"}
+
+    def test_one_name_everywhere_is_as_if_given_as_a_name(self, plan):
+        everywhere = {"label": "last", "by_architecture": {"resnet8": "stage3", "vgg6": "stage3"}}
+        assert changed(plan(), plan({"layers": [everywhere, "penultimate"]})) == {"figure": 1, "publication": 1}
