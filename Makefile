@@ -19,8 +19,8 @@ run: $(VENV)/.installed
 # The poster's six experiments in one run, so that what they share is made once and all cores have work; then their page.
 # After an interruption the same command goes on.
 poster: $(VENV)/.installed
-	$(SNAKEMAKE) --keep-going --config experiment=$(POSTER) scale=$(SCALE)
-	$(BIN)/python docs/poster.py --scale $(SCALE)
+	$(SNAKEMAKE) --config experiment=$(POSTER) scale=$(SCALE)
+	$(BIN)/python docs/poster.py $(SCALE) results
 
 test: $(VENV)/.installed lint
 	$(BIN)/python -m pytest

@@ -89,4 +89,6 @@ def order(pattern):
 
 def threads_of(pattern):
     """Return the thread function of a rule: as many as the experiment says that the job is of."""
-    return lambda wildcards: PLAN.by_path[pattern.format(**wildcards)].recipe.settings["threads"]
+    return lambda wildcards: PLAN.by_path[pattern.format(**wildcards)].recipe.settings[
+        "threads"
+    ]
