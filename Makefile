@@ -5,13 +5,22 @@ VENV := .venv
 BIN := $(VENV)/bin
 SNAKEMAKE := $(BIN)/snakemake --workflow-profile workflow/profiles/default
 EXPERIMENT ?= quickstart
+# Of the poster's experiments: full is the paper's, small is for two CPU cores.
+SCALE ?= full
+POSTER := random_init,losses_architectures,training_datasets,random_init_layers,defences,more_data
 
-.PHONY: run test test-all test-slurm cluster-plugins lint readme bench-overhead bench-scale bench-inversion bench-inversion-full bench-memory bench-agreement
+.PHONY: run poster test test-all test-slurm cluster-plugins lint readme bench-overhead bench-scale bench-inversion bench-inversion-full bench-memory bench-agreement
 .PHONY: bench-similarity peers check-python clean
 
 run: $(VENV)/.installed
 	$(SNAKEMAKE) --config experiment=$(EXPERIMENT)
 	@echo "Tables: results/tables/$(notdir $(basename $(EXPERIMENT)))*.csv   Figures: results/figures/$(notdir $(basename $(EXPERIMENT)))-*.png"
+
+# The poster's six experiments in one run, so that what they share is made once and all cores have work; then their page.
+# After an interruption the same command goes on.
+poster: $(VENV)/.installed
+	$(SNAKEMAKE) --config experiment=$(POSTER) scale=$(SCALE)
+	$(BIN)/python docs/poster.py $(SCALE) results
 
 test: $(VENV)/.installed lint
 	$(BIN)/python -m pytest

@@ -3,7 +3,8 @@
     dataset -> checkpoint -> iri -> representation -> score -> table -> figure -> publication
 
 One rule a stage. Run `snakemake --cores all` for the experiment quickstart, and
-`snakemake --cores all --config experiment=NAME` (or a path) for another.
+`snakemake --cores all --config experiment=NAME` (or a path) for another; several with commas between
+share what they have in common. `scale=full` beside it runs them at that scale of theirs.
 """
 
 
@@ -11,7 +12,7 @@ include: "workflow/rules/common.smk"
 
 
 rule all:
-    """Tables and figures of the experiment, and all that they are made from."""
+    """Tables and figures of the experiments, and all that they are made from."""
     input:
         PLAN.closure("publication"),
 

@@ -8,7 +8,7 @@ import pytest
 
 from housekeeping.inventory import inventory
 from housekeeping.needs import experiment_files, needs_of
-from planning.plan import SUFFIXES
+from planning.artifact import SUFFIXES
 from stir.artifacts import seal_path, set_aside
 from stir.identity import Recipe
 from stir.publication import stamp

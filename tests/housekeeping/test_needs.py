@@ -1,6 +1,8 @@
 """What experiments need is known for every file, or the file is said to be broken."""
 
 from housekeeping.needs import experiment_files, needs_of
+from planning.loading import load_experiment
+from planning.plan import Plan
 from tests.experiment_files import edited, write_yaml
 from tests.housekeeping.conftest import planned, write_experiment
 
@@ -45,3 +47,39 @@ def test_weights_that_lie_elsewhere_break_nothing(project, tiny):
     needs = needs_of(experiment_files())
     assert needs.broken == []
     assert any("taken" in names for names in needs.by_path.values())
+
+
+def test_every_scale_of_a_file_is_needed(project, tiny):
+    scales = {"small": {}, "full": {"images": {"n_images": 20}}}
+    path = write_experiment(project, "scaled", tiny | {"scale": "small", "scales": scales})
+    needs = needs_of([path.relative_to(project)])
+    small, full = (
+        set(Plan(name, load_experiment(path, scale)).paths()) for name, scale in (("scaled", None), ("scaled-full", "full"))
+    )
+    assert set(needs.by_path) == small | full
+    assert all(needs.by_path[path] == ["scaled", "scaled-full"] for path in small & full)
+    assert all(needs.by_path[path] == ["scaled-full"] for path in full - small)
+    assert {"scaled", "scaled-full"} <= needs.names
+    assert needs.broken == []
+
+
+def test_a_file_that_is_only_extended_is_no_experiment(project, tiny):
+    write_experiment(project, "base", {key: value for key, value in tiny.items() if key not in ("description", "models")})
+    write_experiment(project, "own", {"extends": "base.yaml", "description": "Why?", "models": tiny["models"]})
+    needs = needs_of(experiment_files())
+    assert needs.broken == []
+    assert {name for names in needs.by_path.values() for name in names} == {"own", "tiny"}
+
+
+def test_a_file_that_nothing_extends_is_broken_if_it_is_no_experiment(project, tiny):
+    write_experiment(project, "base", {key: value for key, value in tiny.items() if key not in ("description", "models")})
+    assert len(needs_of(experiment_files()).broken) == 1
+
+
+def test_an_experiment_that_another_extends_is_needed_too_and_broken_on_its_own(project, tiny):
+    write_experiment(project, "own", {"extends": "tiny.yaml", "images": {"n_images": 20}})
+    needs = needs_of(experiment_files())
+    assert {name for names in needs.by_path.values() for name in names} == {"own", "tiny"}
+    write_experiment(project, "tiny", tiny | {"images": {"n_images": 0}})
+    (problem,) = needs_of(experiment_files()).broken
+    assert "tiny.yaml: images.n_images" in problem

@@ -5,15 +5,55 @@ import re
 
 import pytest
 
+from planning import reading
 from planning.loading import EXPERIMENTS, SCHEMA, ExperimentError, find_experiment, load_experiment
+from planning.scales import OWN_KEYS
 from tests.experiment_files import QUICKSTART, edited, places_of_keys, read_yaml, without
 
-EVERY_PLACE = sorted(places_of_keys(read_yaml(QUICKSTART)))
+
+def attack(**more):
+    return {"norm": "l2", "eps": 0.5, "steps": 1, "step_size": 0.5, "random_start": True, **more}
+
+
+OWN_DATA = {"label": "mine", "name": "scans", "path": "scans", "format": "folder", "image_shape": [1, 8, 8], "n_classes": 10}
+EVERYTHING = edited(
+    read_yaml(QUICKSTART),
+    {
+        "dataset.classes": [0, 1, 2],
+        "further_datasets": [OWN_DATA | {"fingerprint": "0" * 64, "n_test": 300, "random_seed": 1}],
+        "images.datasets": ["digits", "mine"],
+        "training.1": read_yaml(QUICKSTART)["training"][1]
+        | {"beta": 5.0, "schedule": "step", "precision": "bfloat16", "augmentation": "flip"}
+        | {"monitor": {"n_images": 100, "attack": attack()}},
+        "models.0.dataset": "mine",
+        "models.0.n_train": 100,
+        "width": 16,
+        "evaluation": [attack(), attack(eps=1.0)],
+        "layers": ["stage3", {"label": "last", "by_architecture": {"resnet8": "stage3", "vgg6": "stage3"}}],
+        "statements": ["random_init"],
+        "figures": ["heatmaps", "bars"],
+    },
+)
+"""An experiment that says all that can be said; nothing that could be run."""
+NAMES = ("by_architecture.resnet8", "by_architecture.vgg6")
+"""Keys that the experiment chooses."""
+EVERY_PLACE = sorted(place for place in places_of_keys(EVERYTHING) if not place.endswith(NAMES))
 
 
 class TestFinding:
     def test_by_name(self):
         assert find_experiment("quickstart") == EXPERIMENTS / "quickstart.yaml"
+
+    def test_by_name_in_a_folder_of_experiments(self):
+        assert find_experiment("defences") == EXPERIMENTS / "poster" / "defences.yaml"
+
+    def test_a_name_that_two_files_have_is_refused(self, tmp_path, monkeypatch):
+        for folder in ("a", "b"):
+            (tmp_path / folder).mkdir()
+            (tmp_path / folder / "mine.yaml").write_text("")
+        monkeypatch.setattr(reading, "EXPERIMENTS", tmp_path)
+        with pytest.raises(ExperimentError, match=r"Expected one experiment 'mine'; got .*a/mine\.yaml, .*b/mine\.yaml"):
+            find_experiment("mine")
 
     def test_by_path(self, tmp_path):
         path = tmp_path / "mine.yaml"
@@ -34,13 +74,13 @@ class TestFinding:
 
 
 @pytest.mark.parametrize("place", EVERY_PLACE)
-def test_every_key_misspelt_is_refused_with_its_place_and_near_match(quickstart, refusal, place):
+def test_every_key_misspelt_is_refused_with_its_place_and_near_match(refusal, place):
     parents, _, key = place.rpartition(".")
     wrong = key[:-1] + "x" + key[-1]
-    value = quickstart
+    value = EVERYTHING
     for part in place.split("."):
         value = value[int(part)] if part.isdigit() else value[part]
-    content = edited(without(quickstart, place), {f"{parents}.{wrong}" if parents else wrong: value})
+    content = edited(without(EVERYTHING, place), {f"{parents}.{wrong}" if parents else wrong: value})
     lines = refusal(content)
     bracketed = re.sub(r"\.(\d+)", r"[\1]", parents) or "the file"
     (line,) = [line for line in lines if "unknown key" in line]
@@ -50,7 +90,7 @@ def test_every_key_misspelt_is_refused_with_its_place_and_near_match(quickstart,
 
 def test_every_place_of_the_schema_was_misspelt():
     keys = {key for key in re.findall(r"[a-z_0-9]+", " ".join(EVERY_PLACE)) if not key.isdigit()}
-    assert keys == {place.rpartition(".")[2] for place in schema_places()} - {"checkpoint", "sha256"}
+    assert keys == {place.rpartition(".")[2] for place in schema_places()} - {"checkpoint", "sha256"} - set(OWN_KEYS)
 
 
 WRONG_TYPES = [
@@ -87,6 +127,22 @@ WRONG_TYPES = [
     ("evaluation.norm", 2, "expected a text; got 2"),
     ("layers", "stage3", "expected a list; got 'stage3'"),
     ("layers", ["stage3", "stage3"], "non-unique"),
+    ("layers.0", 3, "expected keys and values; got 3"),
+    ("layers.0", {"label": "a"}, "'by_architecture' is missing"),
+    ("layers.0", {"label": "a", "by_architecture": {}}, "non-empty|enough properties"),
+    ("layers.0", {"label": "a", "by_architecture": {"vgg6": 1}}, "expected a text; got 1"),
+    ("evaluation", [], "non-empty|too short"),
+    ("evaluation", "pgd", "expected keys and values; got 'pgd'"),
+    ("evaluation", [{"norm": "l2", "eps": 0.5, "steps": 1}], "'step_size' is missing"),
+    ("training.1.attack.random_start", 1, "expected true or false; got 1"),
+    ("training.0.schedule", "steps", "unknown 'steps'. Did you mean 'step'"),
+    ("training.0.augmentation", "crop", "unknown 'crop'. Did you mean 'crop_flip'"),
+    ("training.0.monitor", 100, "expected keys and values; got 100"),
+    ("models.0.n_train", 0, "less than the minimum"),
+    ("images.datasets", [], "non-empty|too short"),
+    ("further_datasets", {"name": "digits"}, "expected a list"),
+    ("dataset.classes", [1], "too short"),
+    ("figures", ["heatmap"], "unknown 'heatmap'. Did you mean 'heatmaps'"),
     ("inversion.random_seeds", [0, -1], "less than the minimum"),
     ("inversion.tolerance", "0.1", "expected a number; got '0.1'"),
     ("inversion.minimum_converged_fraction", 80, "greater than the maximum of 1"),
@@ -112,10 +168,10 @@ def test_numbers_that_are_none_are_refused(quickstart, refusal, place, text):
 REQUIRED = [
     "description",
     "dataset",
-    "dataset.n_test",
+    "dataset.name",
     "images.n_images",
     "training.0.epochs",
-    "models.0.width",
+    "models.0.architecture",
     "evaluation.eps",
 ]
 
@@ -181,6 +237,8 @@ def schema_places():
     schema = read_yaml(SCHEMA)
 
     def walk(part, parents):
+        for alternative in {"then", "else"} & set(part):
+            yield from walk(part[alternative], parents)
         part = {**schema["$defs"][part["$ref"].rsplit("/", 1)[1]], **part} if "$ref" in part else part
         for key, inner in part.get("properties", {}).items():
             inner = {**schema["$defs"][inner["$ref"].rsplit("/", 1)[1]], **inner} if "$ref" in inner else inner
@@ -201,7 +259,7 @@ def test_every_property_of_the_schema_has_a_description():
 def test_no_object_of_the_schema_takes_unknown_keys():
     schema = read_yaml(SCHEMA)
     objects = [schema, *schema_places().values(), *(part["items"] for part in schema_places().values() if "items" in part)]
-    objects = [part for part in objects if part.get("type") == "object"]
+    objects = [part for part in objects if part.get("type") == "object" and "properties" in part]
     assert len(objects) >= 9
     assert all(part.get("additionalProperties") is False for part in objects)
 
@@ -209,16 +267,18 @@ def test_no_object_of_the_schema_takes_unknown_keys():
 def test_defaults_are_those_of_the_schema(quickstart, load):
     """Leave out of the quickstart all that has a default; the first of several recipes stands for all."""
     places = {
-        re.sub("^(training|models)", r"\1.0", place): part["default"]
+        re.sub(r"^(training|models|further_datasets|evaluation)(?=\.)", r"\1.0", place): part["default"]
         for place, part in schema_places().items()
         if "default" in part
     }
-    assert len(places) >= 10
-    content = quickstart
-    for place in sorted(places, reverse=True):
-        content = without(content, place)
+    assert len(places) >= 20
+    content = edited(EVERYTHING, {"training.0": EVERYTHING["training"][1]})
+    with_own_defaults = ("compute", "representations", "further_datasets")
+    for place in sorted(places.keys() - {"further_datasets"}, reverse=True):
+        content = without(content, place) if holds(content, place) else content
     loaded = load(content)
-    del places["compute"], places["representations"]
+    for place in with_own_defaults:
+        del places[place]
     for place, default in places.items():
         value = loaded
         for part in place.split("."):
@@ -226,8 +286,27 @@ def test_defaults_are_those_of_the_schema(quickstart, load):
         assert value == default, place
 
 
-def test_filling_in_defaults_keeps_what_the_file_says(quickstart, load):
-    assert load(quickstart) == quickstart
+def holds(content, place):
+    for part in place.split("."):
+        key = int(part) if part.isdigit() else part
+        if not (key in content if isinstance(content, dict) else key < len(content)):
+            return False
+        content = content[key]
+    return True
+
+
+@pytest.mark.parametrize("file", [QUICKSTART, None], ids=["quickstart", "everything"])
+def test_filling_in_defaults_keeps_what_the_file_says(file, load):
+    content = read_yaml(file) if file else EVERYTHING
+
+    def keeps(filled, said):
+        if isinstance(said, dict):
+            return all(key in filled and keeps(filled[key], value) for key, value in said.items())
+        if isinstance(said, list):
+            return len(filled) == len(said) and all(map(keeps, filled, said))
+        return filled == said
+
+    assert keeps(load(content), content)
 
 
 def test_every_key_of_the_quickstart_has_a_comment_above_its_first_occurrence():
@@ -238,4 +317,4 @@ def test_every_key_of_the_quickstart_has_a_comment_above_its_first_occurrence():
         if found and found[1] not in seen:
             seen.add(found[1])
             assert re.match(r"\s*# \S", above), line
-    assert seen == {place.rpartition(".")[2] for place in EVERY_PLACE}
+    assert seen == {place.rpartition(".")[2] for place in places_of_keys(read_yaml(QUICKSTART))}

@@ -5,7 +5,8 @@ import re
 
 import pytest
 
-from planning.meaning import check_meaning, model_names
+from planning.meaning import check_meaning
+from planning.models import model_names
 from tests.experiment_files import QUICKSTART, edited, without
 
 ATTACK = {"norm": "l2", "eps": 1.0, "steps": 7, "step_size": 0.36}
@@ -21,7 +22,7 @@ def test_the_quickstart_is_accepted(quickstart, load):
 
 
 UNKNOWN = [
-    ("dataset.name", "digitz", "unknown dataset 'digitz'. Did you mean 'digits'?"),
+    ("dataset.name", "digitz", "dataset: Unknown dataset 'digitz'. Did you mean 'digits'?"),
     ("models.2.architecture", "resnet9", r"models\[2\].architecture: unknown 'resnet9'. Did you mean 'resnet"),
     ("models.0.training", "vanila", r"models\[0\].training: unknown recipe 'vanila'. Did you mean 'vanilla'?"),
     ("layers", ["stage_3", "penultimate"], "has no layer 'stage_3'. Did you mean 'stage3'"),
@@ -49,7 +50,7 @@ def test_a_joint_basis_is_for_measures_that_no_rotation_changes(quickstart, refu
 
 
 NUMBERS = [
-    ({"images.n_images": 401}, "images.n_images: expected at most dataset.n_test = 400; got 401"),
+    ({"images.n_images": 401}, "images.n_images: expected at most the 400 test images of 'digits'; got 401"),
     ({"dataset.n_test": 1797}, "dataset.n_test: expected fewer than the 1797 images of 'digits'; got 1797"),
     ({"dataset.n_test": 5000}, "got 5000"),
 ]
@@ -93,7 +94,7 @@ class TestNamesOfTheirOwn:
     def test_models_are_named_with_their_training_seeds(self, quickstart):
         quickstart["models"][0]["training_seeds"] = [3, 1]
         quickstart["models"].append(taken(checkpoint="x", sha256=SHA256))
-        names = model_names(quickstart)
+        names = [name for model in quickstart["models"] for name in model_names(model)]
         assert names[:2] == ["digits-resnet8-vanilla-3", "digits-resnet8-vanilla-1"]
         assert names[-1] == "taken"
 
@@ -108,11 +109,41 @@ NEITHER_TRAINED_NOR_TAKEN = {
 }
 
 
+@pytest.fixture
+def weights(tmp_path):
+    """Write weights of a residual network as wide as the quickstart's; return what the experiment says of them."""
+
+    def write(classes=10):
+        import torch
+
+        from stir.models import Architecture, build_model
+
+        path = tmp_path / f"{classes}.pt"
+        torch.save(build_model(Architecture("resnet8", 8, 1, classes)).state_dict(), path)
+        return {"checkpoint": str(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+
+    return write
+
+
 class TestTakenCheckpoints:
-    def test_a_file_that_is_there_is_accepted(self, quickstart, load, tmp_path):
-        (tmp_path / "w.pt").write_bytes(b"")
-        quickstart["models"].append(taken(checkpoint=str(tmp_path / "w.pt"), sha256=SHA256))
+    def test_a_file_that_fits_is_accepted(self, quickstart, load, weights):
+        quickstart["models"].append(taken(**weights()))
         check_meaning(load(quickstart), QUICKSTART)
+
+    def test_a_file_of_other_classes_is_refused(self, quickstart, refusal, weights):
+        quickstart["models"].append(taken(**weights(classes=7)))
+        (line,) = refusal(quickstart)
+        assert re.search(r"models\[4\]\.checkpoint: .*\(10, 32\); got \(7, 32\).*classes.*'digits'", line)
+
+    def test_a_file_for_a_dataset_of_fewer_classes_is_accepted_beside_the_others(self, quickstart, load, weights):
+        some = {"label": "some", "name": "digits", "n_test": 300, "classes": list(range(7))}
+        quickstart |= {"further_datasets": [some]}
+        quickstart["models"].append(taken(**weights(classes=7), dataset="some"))
+        check_meaning(load(quickstart), QUICKSTART)
+
+    def test_another_file_than_was_meant_is_refused(self, quickstart, refusal, weights):
+        quickstart["models"].append(taken(**weights() | {"sha256": SHA256}))
+        assert any("models[4].checkpoint: Expected SHA-256" in line for line in refusal(quickstart))
 
     def test_a_url_is_left_to_its_job(self, quickstart, load):
         quickstart["models"].append(taken(checkpoint="https://example.org/w.pt", sha256=SHA256))

@@ -60,18 +60,19 @@ def test_iris_are_made_from_the_reference_model_alone(plan):
 
 def test_representations_are_of_the_target_and_of_the_reference_models_iris(plan):
     planned = plan()
-    for reference in planned.models:
-        for target, pair in zip(planned.models, planned.representations[reference.name], strict=True):
+    for reference in planned.references:
+        for target, pair in zip(planned.models, reference.representations, strict=True):
             assert pair.inputs["checkpoint"] == [target.checkpoint.path]
-            assert pair.inputs["iris"] == [iri.path for iri in planned.iris[reference.name]]
+            assert pair.inputs["iris"] == [iri.path for iri in reference.iris]
 
 
 def test_a_score_compares_one_reference_with_every_target(plan):
     planned = plan()
-    for number, (model, score) in enumerate(zip(planned.models, planned.scores, strict=True)):
-        pairs = [pair.path for pair in planned.representations[model.name]]
-        assert score.inputs["representations"] == pairs
-        assert score.inputs["reference"] == [pairs[number]]
+    for number, (model, reference) in enumerate(zip(planned.models, planned.references, strict=True)):
+        assert reference.model == model
+        pairs = [pair.path for pair in reference.representations]
+        assert reference.score.inputs["representations"] == pairs
+        assert reference.score.inputs["reference"] == [pairs[number]]
 
 
 def test_an_order_tells_a_job_all_of_its_recipe(plan):

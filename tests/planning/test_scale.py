@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks.scale_costs import Flop, Setting, bytes_of_iri, bytes_of_representation, flop_of_jobs, gigabytes, gpu_hours, jobs
 from benchmarks.scale_experiment import LAYERS, scale_experiment, write_experiment
+from planning.artifact import Artifacts
 from planning.loading import load_experiment
 from planning.meaning import check_meaning
 from planning.plan import Plan
@@ -67,6 +68,17 @@ class TestWaiting:
         waiting = Waiting(planned, is_there=there.__contains__)
         for path, artifact in planned.by_path.items():
             assert set(artifact.input_paths()) <= there | made_before(path, waiting)
+
+    def test_several_experiments_wait_for_what_each_of_them_waits_for(self, plan, quickstart):
+        layers = plan({"layers": ["penultimate"]}, name="fewer")
+        fewer = plan({"models": quickstart["models"][1:]}, name="others")
+        planned = Artifacts(made for one in (plan(), layers, fewer) for made in one.by_path.values())
+        there = {path for number, path in enumerate(planned.by_path) if number % 3 == 0}
+        waiting = Waiting(planned, is_there=there.__contains__)
+        for path, artifact in planned.by_path.items():
+            made = made_before(path, waiting)
+            assert set(artifact.input_paths()) <= there | made
+            assert path not in made
 
     def test_nothing_waits_for_itself(self, plan):
         planned = plan()

@@ -4,7 +4,7 @@ import pytest
 
 from planning.loading import ExperimentError
 from planning.start import start
-from tests.experiment_files import edited, write_yaml
+from tests.experiment_files import edited, read_yaml, write_yaml
 from tests.stir.sealed import flip_a_bit
 
 
@@ -21,7 +21,7 @@ def test_it_plans_the_experiment_that_is_named(config):
 
 @pytest.mark.parametrize("key", ["experimnt", "Experiment", "devise", "cores"])
 def test_an_unknown_configuration_key_is_refused(config, key):
-    with pytest.raises(ExperimentError, match=f"--config: unknown key '{key}'. .*('experiment'|'device')"):
+    with pytest.raises(ExperimentError, match=f"--config: unknown key '{key}'. .*('experiment'|'device'|'scale')"):
         start(config | {key: "x"}, main_process=False)
 
 
@@ -34,7 +34,7 @@ def test_meaning_is_checked_by_the_users_process_only(config, tmp_path, quicksta
 
 def test_bad_artifacts_are_set_aside_by_the_users_process_only(config, tmp_path, capsys):
     plan = start(config, main_process=False)
-    artifact = plan.dataset
+    artifact = plan.datasets["digits"]
     path = tmp_path / artifact.path
     path.parent.mkdir(parents=True)
     from stir.artifacts import sealing
@@ -49,3 +49,56 @@ def test_bad_artifacts_are_set_aside_by_the_users_process_only(config, tmp_path,
     start(config, main_process=True)
     assert not path.exists()
     assert "moved to" in capsys.readouterr().err
+
+
+class TestSeveral:
+    @pytest.fixture
+    def other(self, tmp_path, quickstart):
+        """A file that asks the same of half of the models, with a scale of more images."""
+        scales = {"small": {}, "more": {"images": {"n_images": 350}}}
+        content = quickstart | {"models": quickstart["models"][:2], "scale": "small", "scales": scales}
+        return write_yaml(tmp_path / "other.yaml", content)
+
+    def test_experiments_are_planned_together_and_share_what_they_have_in_common(self, config, other):
+        both = start({"experiment": f"{config['experiment']}, {other}"}, main_process=True)
+        apart = [start({"experiment": name}, main_process=False) for name in (config["experiment"], str(other))]
+        assert set(both.by_path) == {path for plan in apart for path in plan.by_path}
+        assert len(both.by_path) < sum(len(plan.by_path) for plan in apart)
+        assert len(both.stage_paths("table")) == len(both.stage_paths("publication")) == 2
+        assert set(both.closure("publication")) == set(both.by_path)
+
+    def test_an_experiment_that_is_named_twice_is_run_once(self, config):
+        assert start({"experiment": f"{config['experiment']},{config['experiment']}"}, main_process=False).name == "mine"
+
+    def test_two_files_of_one_name_are_refused(self, config, tmp_path, quickstart):
+        (tmp_path / "folder").mkdir()
+        path = write_yaml(tmp_path / "folder" / "mine.yaml", quickstart)
+        with pytest.raises(ExperimentError, match=r"mine\.yaml and .*folder/mine\.yaml would both write the tables 'mine'"):
+            start({"experiment": f"{config['experiment']},{path}"}, main_process=False)
+
+    def test_a_file_may_have_a_comma_in_its_name(self, config, tmp_path, quickstart):
+        path = write_yaml(tmp_path / "a,b.yaml", quickstart)
+        assert start({"experiment": str(path)}, main_process=False).name == "a,b"
+
+    def test_each_one_that_is_named_must_exist(self, config):
+        with pytest.raises(ExperimentError, match=r"Unknown experiment 'defenses'\. Did you mean 'defences'"):
+            start({"experiment": "random_init,defenses"}, main_process=False)
+
+    def test_meaning_is_checked_of_every_one(self, config, tmp_path, quickstart):
+        path = write_yaml(tmp_path / "wrong.yaml", edited(quickstart, {"inversion.method": "lbgfs"}))
+        with pytest.raises(ExperimentError, match=r"wrong\.yaml: inversion\.method: .*Did you mean 'lbfgs'"):
+            start({"experiment": f"{config['experiment']},{path}"}, main_process=True)
+
+    def test_a_scale_is_chosen_and_named(self, other):
+        assert start({"experiment": str(other)}, main_process=False).name == "other"
+        more = start({"experiment": str(other), "scale": "more"}, main_process=True)
+        assert more.name == "other-more"
+        assert all("other-more-" in path for path in more.stage_paths("table"))
+        with pytest.raises(ExperimentError, match=r"Unknown scale 'moar'\. Did you mean 'more'"):
+            start({"experiment": str(other), "scale": "moar"}, main_process=False)
+
+    def test_meaning_is_checked_at_that_scale(self, other):
+        write_yaml(other, edited(read_yaml(other), {"scales.more.images.n_images": 3500}))
+        start({"experiment": str(other)}, main_process=True)
+        with pytest.raises(ExperimentError, match=r"scales\.more\.images\.n_images: expected at most the 400"):
+            start({"experiment": str(other), "scale": "more"}, main_process=True)

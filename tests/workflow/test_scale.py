@@ -33,8 +33,7 @@ class TestLessThanEverything:
 
     def test_one_representation_needs_all_iris_of_its_reference_model(self, tmp_path, experiment):
         plan = planned(tmp_path, "small.yaml")
-        first = plan.models[0].name
-        other = plan.representations[first][1]
+        other = plan.references[0].representations[1]
         ran = snakemake(tmp_path, "small.yaml", other.path, "--dry-run")
         assert ran.code == 0, ran.text
         assert ran.planned == {"dataset": 1, "checkpoint": 2, "iri": 4, "representation": 2}

@@ -101,8 +101,7 @@ def _show(going: Sequence[Entry], staying: Sequence[Entry], needs: Needs) -> Non
         click.echo("Nothing to remove.")
         return
     click.echo(f"No experiment needs these, {size_text(sum(entry.size for entry in going))}:\n{table_text(going, now=now)}")
-    known = {file.stem for file in needs.experiments}
-    if unknown := sorted({entry.experiment for entry in going if entry.experiment} - known):
+    if unknown := sorted({entry.experiment for entry in going if entry.experiment} - needs.names):
         names = ", ".join(unknown)
         click.echo(f"\nAmong them are results of {names}, of which no file was read. If it lies elsewhere: --experiment FILE")
 

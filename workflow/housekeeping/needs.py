@@ -8,15 +8,17 @@ from pathlib import Path
 from planning.loading import ExperimentError, load_experiment
 from planning.meaning import check_meaning
 from planning.plan import Plan
+from planning.reading import ExperimentFile, extended_file, read_experiment, read_yaml
 
 EXPERIMENTS = Path("workflow/experiments")
 
 
 @dataclass(frozen=True)
 class Needs:
-    """What experiments need, as far as they can be read."""
+    """What experiments need, at all of their scales, as far as they can be read."""
 
-    experiments: list[Path] = field(default_factory=list)
+    names: set[str] = field(default_factory=set)
+    """What the experiments' tables are called."""
     by_path: dict[str, list[str]] = field(default_factory=dict)
     """Path of an artifact -> names of the experiments that need it."""
     broken: list[str] = field(default_factory=list)
@@ -30,24 +32,39 @@ def experiment_files(others: Iterable[Path] = ()) -> list[Path]:
 
 
 def needs_of(files: Iterable[Path]) -> Needs:
-    """Plan every experiment; take note of those that cannot be planned."""
+    """Plan every experiment at every scale; take note of those that cannot be planned."""
     needs: dict[str, list[str]] = defaultdict(list)
-    broken, experiments = [], list(files)
-    for file in experiments:
+    names, broken, experiments = set(), [], list(files)
+    extended = {other.resolve() for file in experiments if (other := extended_file(file))}
+    for path in experiments:
+        names.add(path.stem)
+        if path.resolve() in extended and _asks_nothing(path):
+            continue
         try:
-            for path in _planned(file):
-                needs[path].append(_name(file))
+            file = read_experiment(path)
+            for scale in file.scales:
+                names.add(file.name(scale))
+                for needed in _planned(file, scale):
+                    needs[needed].append(_name(file, scale))
         except (ExperimentError, OSError) as error:
             broken.append(str(error))
-    return Needs(experiments, dict(needs), broken)
+    return Needs(names, dict(needs), broken)
 
 
-def _planned(file: Path) -> list[str]:
+def _asks_nothing(path: Path) -> bool:
+    """Tell whether a file is no experiment, but what experiments have in common: it does not say what it asks."""
+    return "description" not in read_yaml(path)
+
+
+def _planned(file: ExperimentFile, scale: str | None) -> list[str]:
     """Return the paths of all artifacts; an experiment that means nothing has none that could be trusted."""
-    experiment = load_experiment(file)
-    check_meaning(experiment, file, sources=False)
-    return Plan(file.stem, experiment).paths()
+    experiment = load_experiment(file.path, scale)
+    check_meaning(experiment, file.path, scale=scale, sources=False)
+    return Plan(file.name(scale), experiment).paths()
 
 
-def _name(file: Path) -> str:
-    return file.stem if file.is_relative_to(EXPERIMENTS) else str(file)
+def _name(file: ExperimentFile, scale: str | None) -> str:
+    """Return the name; of a file elsewhere its path, with the scale where it is not the default."""
+    if file.path.is_relative_to(EXPERIMENTS):
+        return file.name(scale)
+    return f"{file.path}{file.name(scale).removeprefix(file.path.stem)}"

@@ -41,7 +41,7 @@ def check_known(needs: Needs) -> None:
     if needs.broken:
         listed = "\n".join(needs.broken)
         raise PruneError(f"What these experiments need is not known, so nothing is removed. Mend or move them:\n{listed}")
-    if not needs.experiments:
+    if not needs.names:
         raise PruneError(f"Expected experiment files in {EXPERIMENTS}, or --experiment FILE; there are none, so all would go.")
 
 

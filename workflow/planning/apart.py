@@ -1,4 +1,4 @@
-"""Check what an experiment means in a process of its own.
+"""Check what experiments mean in a process of its own.
 
 That takes PyTorch, half a gigabyte of memory that the process that plans and starts jobs would
 hold to the end, and never need.
@@ -7,6 +7,7 @@ hold to the end, and never need.
 import os
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from planning.loading import ExperimentError, load_experiment
@@ -14,37 +15,40 @@ from planning.loading import ExperimentError, load_experiment
 REFUSED = 3
 
 
-def check_apart(path: Path) -> None:
-    """Refuse an experiment that would fail in a job.
+def check_apart(paths: Iterable[Path], scale: str | None = None) -> None:
+    """Refuse experiments that would fail in a job.
 
     Parameters
     ----------
-    path : Path
-        An experiment file.
+    paths : iterable of Path
+        Experiment files.
+    scale : str, optional
+        The scale of all of them; each one's default otherwise.
 
     Raises
     ------
     ExperimentError
-        What `check_meaning` raises.
+        What `check_meaning` raises, of the first that is refused.
     RuntimeError
         If the check itself fails.
     """
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    command = [sys.executable, "-m", "planning.apart", str(path)]
+    command = [sys.executable, "-m", "planning.apart", scale or "", *map(str, paths)]
     ran = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     if ran.returncode == REFUSED:
         raise ExperimentError(ran.stdout.rstrip("\n"))
     if ran.returncode != 0:
-        raise RuntimeError(f"The check of {path} failed:\n{ran.stderr}")
+        raise RuntimeError(f"The check of {' '.join(command[4:])} failed:\n{ran.stderr}")
 
 
 def main() -> None:
-    """Check the experiment file that is named; say on standard output why it is refused."""
+    """Check the experiment files that are named after a scale; say on standard output why one is refused."""
     from planning.meaning import check_meaning
 
-    path = Path(sys.argv[1])
+    scale, *paths = sys.argv[1:]
     try:
-        check_meaning(load_experiment(path), path)
+        for path in map(Path, paths):
+            check_meaning(load_experiment(path, scale or None), path, scale=scale or None)
     except ExperimentError as error:
         print(error)
         sys.exit(REFUSED)

@@ -1,80 +1,64 @@
 """Experiment file -> settings, checked against the schema, with defaults filled in."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from stir.errors import StirError, near_matches
+from planning.reading import EXPERIMENTS, WORKFLOW, ExperimentError, blamed, find_experiment, read_experiment, read_yaml
+from planning.scales import united
+from stir.errors import near_matches
 
-WORKFLOW = Path(__file__).resolve().parent.parent
-EXPERIMENTS = WORKFLOW / "experiments"
+__all__ = ["EXPERIMENTS", "SCHEMA", "Experiment", "ExperimentError", "find_experiment", "load_experiment"]
+
 SCHEMA = WORKFLOW / "schemas" / "experiment.schema.yaml"
-TYPES = {"integer": "a whole number", "number": "a number", "string": "a text", "array": "a list", "object": "keys and values"}
+TYPES = {
+    "integer": "a whole number",
+    "number": "a number",
+    "string": "a text",
+    "array": "a list",
+    "object": "keys and values",
+    "boolean": "true or false",
+}
+ALTERNATIVES = {"array": list, "string": str}
+"""Types that stand beside another type in the schema."""
 
 Experiment = dict[str, Any]
 
 
-class ExperimentError(StirError, ValueError):
-    """An experiment file that cannot be run as it stands."""
+def load_experiment(path: Path, scale: str | None = None) -> Experiment:
+    """Read an experiment file and what it extends, check it against the schema, fill in defaults.
 
-
-def find_experiment(name_or_path: str) -> Path:
-    """Return the file of an experiment, named or by its path.
-
-    Raises
-    ------
-    ExperimentError
-        If there is none; with near matches.
-    """
-    if name_or_path.endswith((".yaml", ".yml")):
-        path = Path(name_or_path)
-        if not path.is_file():
-            raise ExperimentError(f"Expected an experiment file at {path}; there is none.")
-        return path
-    path = EXPERIMENTS / f"{name_or_path}.yaml"
-    if not path.is_file():
-        known = [file.stem for file in EXPERIMENTS.glob("*.yaml")]
-        raise ExperimentError(
-            f"Unknown experiment {name_or_path!r}. {near_matches(name_or_path, known)} "
-            "A file of your own is named by its path: --config experiment=path/to/file.yaml"
-        )
-    return path
-
-
-def load_experiment(path: Path) -> Experiment:
-    """Read an experiment file, check it against the schema, fill in defaults.
+    Parameters
+    ----------
+    path : Path
+        The file.
+    scale : str, optional
+        One of its scales; its default otherwise.
 
     Raises
     ------
     ExperimentError
         Listing everything that is wrong: file, key or value, what was expected.
     """
-    content = _read_yaml(path)
-    schema = _read_yaml(SCHEMA)
+    parts = read_experiment(path).parts(scale)
+    content, schema = united(parts), _schema()
     errors = Draft202012Validator(schema).iter_errors(content)
     problems = [line for error in sorted(errors, key=_place) for line in _messages(error)]
     problems += [f"{place}: expected a finite number; got {value}" for place, value in _not_finite(content, [])]
     if problems:
-        raise ExperimentError("\n".join(f"{path}: {problem}" for problem in problems))
+        raise ExperimentError("\n".join(blamed(parts, problem) for problem in problems))
     return _with_defaults(content, schema, schema)
 
 
-def _read_yaml(path: Path) -> Any:
-    """Read YAML 1.2, in which 1e-3 is a number and a repeated key is an error."""
-    try:
-        return YAML(typ="safe").load(path)
-    except MarkedYAMLError as error:
-        line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
-        raise ExperimentError(f"{path}: {line}{str(error.problem).splitlines()[0]}") from None
-    except (YAMLError, UnicodeDecodeError) as error:
-        raise ExperimentError(f"{path}: not YAML: {error}") from None
+@cache
+def _schema() -> Any:
+    return read_yaml(SCHEMA)
 
 
 def _place(error: ValidationError) -> str:
@@ -103,6 +87,8 @@ def _messages(error: ValidationError) -> Iterator[str]:
     elif error.validator == "required":
         for key in sorted(set(expected) - set(instance)):
             yield f"{place}: the key {key!r} is missing"
+    elif error.validator == "enum":
+        yield f"{place}: unknown {instance!r}. {near_matches(instance, expected)}"
     elif error.validator == "oneOf":
         yield f"{place}: expected either training and training_seeds, or checkpoint and sha256; got {sorted(instance)}"
     else:
@@ -118,12 +104,14 @@ def _not_finite(value: Any, parts: list[Any]) -> Iterator[tuple[str, float]]:
         yield from _not_finite(child, [*parts, key])
 
 
-def _with_defaults(value: Any, schema: dict[str, Any], root: dict[str, Any]) -> Any:
+def _with_defaults(value: Any, schema: Mapping[str, Any], root: Mapping[str, Any]) -> Any:
     """Fill in the schema's defaults, and make every number that may have a fraction a float."""
+    if "if" in schema:  # either of two types
+        schema = schema["then" if isinstance(value, ALTERNATIVES[schema["if"]["type"]]) else "else"]
     if "$ref" in schema:
         schema = root["$defs"][schema["$ref"].rsplit("/", 1)[1]]
     kind = schema.get("type")
-    if kind == "object":
+    if kind == "object" and "properties" in schema:
         filled = dict(value)
         for key, part in schema["properties"].items():
             if key not in filled and "default" in part:

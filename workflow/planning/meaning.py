@@ -1,17 +1,22 @@
 """What a schema cannot know of an experiment: names that must exist, numbers that must fit."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
+from planning import fitting, rehearsal
+from planning.fitting import said
 from planning.loading import Experiment, ExperimentError
+from planning.models import model_names
 from planning.plan import Plan
-from stir.data import DATASETS
-from stir.errors import StirError, near_matches
+from planning.reading import blamed, read_experiment
+from planning.settings import attacks_of, dataset_label, datasets_of, training_settings
+from stir.errors import near_matches
+
+Check = Callable[[Experiment], Iterable[str]]
 
 
-def check_meaning(experiment: Experiment, path: Path, *, sources: bool = True) -> None:
+def check_meaning(experiment: Experiment, path: Path, *, scale: str | None = None, sources: bool = True) -> None:
     """Refuse an experiment that would fail in a job.
 
     Parameters
@@ -19,7 +24,9 @@ def check_meaning(experiment: Experiment, path: Path, *, sources: bool = True) -
     experiment : Experiment
         What the file says, with defaults.
     path : Path
-        The file, to be named.
+        The file, to be named; or one that it extends, where that is what says so.
+    scale : str, optional
+        The scale at which it says so.
     sources : bool
         Whether checkpoint files that it names must be there.
 
@@ -28,72 +35,56 @@ def check_meaning(experiment: Experiment, path: Path, *, sources: bool = True) -
     ExperimentError
         Listing everything that is wrong: file, value, what was expected, near matches.
     """
-    problems = [
-        *_names(experiment),
-        *_dataset(experiment),
-        *_recipes(experiment),
-        *_registries(experiment),
-        *_rotations(experiment),
-    ]
-    if not problems:
-        problems = [*_layers(experiment), *(_checkpoints(experiment) if sources else ()), *_same_models(experiment)]
-    if problems:
-        raise ExperimentError("\n".join(f"{path}: {problem}" for problem in problems))
-
-
-def model_names(experiment: Experiment) -> list[str]:
-    """Return the names of all models, training seeds appended."""
-    return [
-        name
-        for model in experiment["models"]
-        for name in ([f"{model['name']}-{seed}" for seed in model["training_seeds"]] if "training" in model else [model["name"]])
-    ]
+    last = [*LAST, fitting.checkpoints] if sources else LAST
+    for checks in (FIRST, THEN, last):
+        if problems := [problem for check in checks for problem in check(experiment)]:
+            parts = read_experiment(path).parts(scale)
+            raise ExperimentError("\n".join(blamed(parts, problem) for problem in problems))
 
 
 def _names(experiment: Experiment) -> Iterator[str]:
-    for name, count in Counter(model_names(experiment)).items():
-        if count > 1:
-            yield f"models: {count} models are named {name!r}; give each a name of its own"
-    for name, count in Counter(recipe["name"] for recipe in experiment["training"]).items():
-        if count > 1:
-            yield f"training: {count} recipes are named {name!r}; give each a name of its own"
+    names = {
+        "models": [name for model in experiment["models"] for name in model_names(model)],
+        "training": [recipe["name"] for recipe in experiment["training"]],
+        "further_datasets": [dataset_label(dataset) for dataset in datasets_of(experiment)],
+    }
+    kinds = {"models": "models", "training": "recipes", "further_datasets": "datasets"}
+    for place, given in names.items():
+        for name, count in Counter(given).items():
+            if count > 1:
+                own = "label" if place == "further_datasets" else "name"
+                yield f"{place}: {count} {kinds[place]} are named {name!r}; give each a {own} of its own"
 
 
-def _dataset(experiment: Experiment) -> Iterator[str]:
-    dataset, n_images = experiment["dataset"], experiment["images"]["n_images"]
-    if dataset["name"] not in DATASETS:
-        yield f"dataset.name: unknown dataset {dataset['name']!r}. {near_matches(dataset['name'], DATASETS)}"
-        return
-    has = DATASETS[dataset["name"]].images
-    if dataset["n_test"] >= has:
-        yield f"dataset.n_test: expected fewer than the {has} images of {dataset['name']!r}; got {dataset['n_test']}"
-    if n_images > dataset["n_test"]:
-        yield f"images.n_images: expected at most dataset.n_test = {dataset['n_test']}; got {n_images}"
+def _datasets(experiment: Experiment) -> Iterator[str]:
+    """Find datasets that are unknown, contradict themselves or are too small, and labels that none has."""
+    for place, dataset in fitting.places_of_datasets(experiment):
+        yield from list(said(place, fitting.facts_of, dataset)) or fitting.split_sizes(place, dataset)
+    labels = [dataset_label(dataset) for dataset in datasets_of(experiment)]
+    named = [("images.datasets", label) for label in experiment["images"].get("datasets", [])]
+    named += [(f"models[{n}].dataset", model["dataset"]) for n, model in enumerate(experiment["models"]) if "dataset" in model]
+    for place, label in named:
+        if label not in labels:
+            yield f"{place}: no dataset is called {label!r}. {near_matches(label, labels)}"
 
 
 def _recipes(experiment: Experiment) -> Iterator[str]:
-    from stir.training import Attack, TrainingRecipe
+    from stir.stages.checkpoint import training_recipe
+    from stir.training import Attack
 
     names = [recipe["name"] for recipe in experiment["training"]]
     for number, model in enumerate(experiment["models"]):
         if "training" in model and model["training"] not in names:
             training = model["training"]
             yield f"models[{number}].training: unknown recipe {training!r}. {near_matches(training, names)}"
-    attacks = {"evaluation": experiment["evaluation"]}
+    attacks = {"evaluation": attacks_of(experiment)[0]}
+    attacks |= {f"evaluation[{number}]": attack for number, attack in enumerate(attacks_of(experiment)) if number}
     for number, recipe in enumerate(experiment["training"]):
-        settings = {key: value for key, value in recipe.items() if key not in ("name", "attack")}
-        yield from _said(f"training[{number}]", TrainingRecipe, {**settings, "attack": recipe.get("attack")})
-        attacks |= {f"training[{number}].attack": recipe["attack"]} if "attack" in recipe else {}
+        own = {f"training[{number}].attack": recipe["attack"]} if "attack" in recipe else {}
+        wrong = [problem for place, attack in own.items() for problem in said(place, Attack, **attack)]
+        yield from wrong or said(f"training[{number}]", training_recipe, training_settings(recipe))
     for place, attack in attacks.items():
-        yield from _said(place, Attack, attack)
-
-
-def _said(place: str, kind: Any, settings: dict[str, Any]) -> Iterator[str]:
-    """Say what a class of the library says of settings."""
-    try:
-        kind(**settings)
-    except StirError as error:
-        yield f"{place}: {error}"
+        yield from said(place, Attack, **attack)
 
 
 def _registries(experiment: Experiment) -> Iterator[str]:
@@ -127,17 +118,6 @@ def _rotations(experiment: Experiment) -> Iterator[str]:
             yield f"similarity_measures: {name!r} changes under rotations; set representations.basis to features, or leave it out"
 
 
-def _layers(experiment: Experiment) -> Iterator[str]:
-    from stir.models import Architecture, layer_names
-
-    facts = DATASETS[experiment["dataset"]["name"]]
-    for name in sorted({model["architecture"] for model in experiment["models"]}):
-        known = layer_names(Architecture(name, 1, facts.channels, facts.classes))
-        for layer in experiment["layers"]:
-            if layer != "penultimate" and layer not in known:
-                yield f"layers: architecture {name!r} has no layer {layer!r}. {near_matches(layer, [*known, 'penultimate'])}"
-
-
 def _same_models(experiment: Experiment) -> Iterator[str]:
     """Find models that are one model under two names: its scores would count twice."""
     names: dict[str, str] = {}
@@ -146,9 +126,7 @@ def _same_models(experiment: Experiment) -> Iterator[str]:
             yield f"models: {first!r} and {model.name!r} have the same settings, so they are one model; leave one out"
 
 
-def _checkpoints(experiment: Experiment) -> Iterator[str]:
-    """Check that local checkpoint files exist; URLs are tried by their job."""
-    for number, model in enumerate(experiment["models"]):
-        source = model.get("checkpoint", "")
-        if source and "://" not in source and not Path(source).expanduser().is_file():
-            yield f"models[{number}].checkpoint: there is no file {source}"
+FIRST: list[Check] = [_names, _datasets, _recipes, _registries, _rotations]
+THEN: list[Check] = [fitting.image_counts, fitting.training_counts]
+"""Of names that are known."""
+LAST: list[Check] = [fitting.shapes, fitting.layers, _same_models, rehearsal.statements]

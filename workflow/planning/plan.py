@@ -4,199 +4,181 @@ Pure: no file is read or written here, and nothing heavy is imported. The Snakef
 asks this plan for everything; it decides nothing itself.
 """
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from planning.artifact import FOLDERS, SUFFIXES, Artifact
+from planning.artifact import Artifact, Artifacts, artifact
 from planning.loading import Experiment
-from stir.data import dataset_facts
-from stir.identity import Recipe
-from stir.stages import stage_module
+from planning.models import PlannedModel, planned_models
+from planning.settings import (
+    Settings,
+    attack_settings,
+    attacks_of,
+    dataset_label,
+    dataset_settings,
+    dataset_slug,
+    datasets_of,
+    image_labels,
+    layer_label,
+)
+from stir.data import dataset_source
 
 PICTURES = 10
+OF_IRIS = ("method", "seed_images", "precision", "last_relu", "tolerance", "max_iterations", "batch_size")
 
 
 @dataclass(frozen=True)
-class PlannedModel:
-    """One model of an experiment."""
+class Reference:
+    """One model as the reference model, on the images of one dataset."""
 
-    name: str
-    group: str
-    """The model's name without its training seed."""
-    slug: str
-    """What file names call it; it follows from the settings, so experiments share files."""
-    training_seed: int | None
-    architecture: str
-    objective: str | None
-    checkpoint: Artifact
+    model: PlannedModel
+    images: str
+    """Label of the dataset of X."""
+    iris: list[Artifact]
+    """Layer by layer, random seed by random seed."""
+    representations: list[Artifact]
+    """One for each model as target model."""
+    score: Artifact
 
 
-class Plan:
-    """All artifacts of an experiment, stage by stage."""
+class Plan(Artifacts):
+    """All artifacts of an experiment, stage by stage.
 
-    def __init__(self, name: str, experiment: Experiment) -> None:
+    Parameters
+    ----------
+    name : str
+        What tables and figures are called.
+    experiment : Experiment
+        What the file says, with defaults.
+    environment : mapping
+        Environment variables that say where datasets lie; no key depends on them.
+    """
+
+    def __init__(self, name: str, experiment: Experiment, environment: Mapping[str, str] = os.environ) -> None:
         self.name = name
         self._experiment = experiment
-        self.threads: int = experiment["compute"]["threads"]
-        self._threads = {"threads": self.threads}
+        self._threads = {"threads": experiment["compute"]["threads"]}
         self._batch = {"batch_size": experiment["compute"]["batch_size"]}
         self._n_images = {"n_images": experiment["images"]["n_images"]}
-        self.dataset = self._artifact("dataset", experiment["dataset"]["name"], experiment["dataset"])
-        self.models = list(self._plan_models())
-        self.evaluations = [self._plan_evaluation(model) for model in self.models]
-        self.iris = {model.name: self._plan_iris(model) for model in self.models}
-        self.representations = {
-            reference.name: [self._plan_representation(reference, target) for target in self.models] for reference in self.models
-        }
-        self.scores = [self._plan_score(number) for number in range(len(self.models))]
-        self.table = self._plan_table()
-        self.figure = self._plan_figure()
-        self.publication = self._artifact("publication", name, {"experiment": name}, table=self.table, figure=self.figure)
-        self.by_path = {artifact.path: artifact for artifact in self._all()}
-
-    def stage_paths(self, stage: str) -> list[str]:
-        """Return the paths of a stage's artifacts."""
-        return [artifact.path for artifact in self.by_path.values() if artifact.recipe.stage == stage]
-
-    def closure(self, stage: str) -> list[str]:
-        """Return the paths of a stage's artifacts and of all that they are made from."""
-        found: dict[str, None] = {}
-        waiting = self.stage_paths(stage)
-        while waiting:
-            path = waiting.pop()
-            if path not in found:
-                found[path] = None
-                waiting += self.by_path[path].input_paths()
-        return list(found)
-
-    def paths(self) -> list[str]:
-        """Return the paths of all artifacts."""
-        return list(self.by_path)
+        self.datasets = {dataset_label(dataset): _dataset(dataset, environment) for dataset in datasets_of(experiment)}
+        self.models = list(planned_models(experiment, self.datasets))
+        self.evaluations = [self._evaluation(model, attack) for model in self.models for attack in attacks_of(experiment)]
+        self.references = [
+            self._reference(number, images) for images in image_labels(experiment) for number in range(len(self.models))
+        ]
+        self.table = self._table()
+        self.figure = self._figure()
+        self.publication = artifact("publication", name, {"experiment": name}, table=self.table, figure=self.figure)
+        super().__init__(self._all())
 
     def _all(self) -> Iterator[Artifact]:
-        yield self.dataset
+        yield from self.datasets.values()
         yield from (model.checkpoint for model in self.models)
         yield from self.evaluations
-        yield from (iri for iris in self.iris.values() for iri in iris)
-        yield from (pair for pairs in self.representations.values() for pair in pairs)
-        yield from self.scores
+        for reference in self.references:
+            yield from reference.iris
+            yield from reference.representations
+            yield reference.score
         yield self.table
         yield self.figure
         yield self.publication
 
-    def _artifact(
-        self, stage: str, name: str, settings: Mapping[str, Any], source: str | None = None, **inputs: Artifact | list[Artifact]
-    ) -> Artifact:
-        keys = {role: [i.key for i in made] if isinstance(made, list) else made.key for role, made in inputs.items()}
-        paths = {role: [i.path for i in made] if isinstance(made, list) else [made.path] for role, made in inputs.items()}
-        recipe = Recipe(stage, stage_module(stage).VERSION, settings, keys)
-        return Artifact(recipe, f"{FOLDERS[stage]}/{name}-{recipe.key}{SUFFIXES[stage]}", paths, source)
+    def _evaluation(self, model: PlannedModel, attack: Settings) -> Artifact:
+        """Plan accuracies on the test images of the model's own dataset: those of another may have other classes."""
+        settings = {"attack": attack_settings(attack), **self._threads, **self._batch}
+        return artifact("evaluation", model.slug, settings, checkpoint=model.checkpoint, dataset=self.datasets[model.dataset])
 
-    def _plan_models(self) -> Iterator[PlannedModel]:
-        recipes = {recipe["name"]: recipe for recipe in self._experiment["training"]}
-        for model in self._experiment["models"]:
-            if "training" in model:
-                for random_seed in model["training_seeds"]:
-                    yield self._plan_trained(model, recipes[model["training"]], random_seed)
-            else:
-                yield self._plan_taken(model)
+    def _reference(self, number: int, images: str) -> Reference:
+        model = self.models[number]
+        iris = self._iris(model, images)
+        representations = [self._representation(model, target, images, iris) for target in self.models]
+        return Reference(model, images, iris, representations, self._score(model, images, iris, representations, number))
 
-    def _architecture(self, model: Mapping[str, Any]) -> dict[str, Any]:
-        facts = dataset_facts(self._experiment["dataset"]["name"])
-        sizes = {"channels": facts.channels, "classes": facts.classes}
-        return {"name": model["architecture"], "width": model["width"], **sizes}
+    def _images_slug(self, model: PlannedModel, images: str) -> str:
+        """Return what file names say of images that are not those of the model's training dataset."""
+        dataset = self.datasets[images]
+        own = model.checkpoint.recipe.inputs.get("dataset") == dataset.key
+        return "" if own else f".{dataset_slug(dataset.recipe.settings)}"
 
-    def _plan_trained(self, model: Mapping[str, Any], recipe: Mapping[str, Any], random_seed: int) -> PlannedModel:
-        training = {key: value for key, value in recipe.items() if key != "name"}
-        slug = f"{self._experiment['dataset']['name']}-{model['architecture']}-{recipe['objective']}-{random_seed}"
-        settings = {"architecture": self._architecture(model), "training": training, "random_seed": random_seed, **self._threads}
-        checkpoint = self._artifact("checkpoint", slug, settings, dataset=self.dataset)
-        name = f"{model['name']}-{random_seed}"
-        return PlannedModel(name, model["name"], slug, random_seed, model["architecture"], recipe["objective"], checkpoint)
-
-    def _plan_taken(self, model: Mapping[str, Any]) -> PlannedModel:
-        slug = f"{model['architecture']}-{model['sha256'][:8]}"
-        settings = {"architecture": self._architecture(model), "sha256": model["sha256"], **self._threads}
-        checkpoint = self._artifact("checkpoint", slug, settings, source=model["checkpoint"])
-        return PlannedModel(model["name"], model["name"], slug, None, model["architecture"], None, checkpoint)
-
-    def _plan_evaluation(self, model: PlannedModel) -> Artifact:
-        settings = {"attack": self._experiment["evaluation"], **self._threads, **self._batch}
-        return self._artifact("evaluation", model.slug, settings, checkpoint=model.checkpoint, dataset=self.dataset)
-
-    def _plan_iris(self, model: PlannedModel) -> list[Artifact]:
+    def _iris(self, model: PlannedModel, images: str) -> list[Artifact]:
         inversion = self._experiment["inversion"]
-        own = ("method", "seed_images", "precision", "last_relu", "tolerance", "max_iterations", "batch_size")
-        common = {key: inversion[key] for key in own} | self._n_images | self._threads
+        common = {key: inversion[key] for key in OF_IRIS} | self._n_images | self._threads
+        how = f"{inversion['method']}.{inversion['seed_images']}{self._images_slug(model, images)}"
         return [
-            self._artifact(
+            artifact(
                 "iri",
-                f"{model.slug}/{layer}.{inversion['method']}.{inversion['seed_images']}.{random_seed}",
+                f"{model.slug}/{layer}.{how}.{random_seed}",
                 {**common, "layer": layer, "random_seed": random_seed},
                 checkpoint=model.checkpoint,
-                dataset=self.dataset,
+                dataset=self.datasets[images],
             )
-            for layer in self._experiment["layers"]
+            for layer in model.layers
             for random_seed in inversion["random_seeds"]
         ]
 
-    def _plan_representation(self, reference: PlannedModel, target: PlannedModel) -> Artifact:
+    def _representation(self, reference: PlannedModel, target: PlannedModel, images: str, iris: list[Artifact]) -> Artifact:
+        method = f"{self._experiment['inversion']['method']}{self._images_slug(reference, images)}"
+        other = {"target_layers": list(target.layers)} if target.layers != reference.layers else {}
         basis = {"basis": self._experiment["representations"]["basis"]}
-        return self._artifact(
+        return artifact(
             "representation",
-            f"{reference.slug}/{target.slug}.{self._experiment['inversion']['method']}",
-            {"layers": self._experiment["layers"], **basis, **self._n_images, **self._threads, **self._batch},
+            f"{reference.slug}/{target.slug}.{method}",
+            {"layers": list(reference.layers), **other, **basis, **self._n_images, **self._threads, **self._batch},
             checkpoint=target.checkpoint,
-            dataset=self.dataset,
-            iris=self.iris[reference.name],
+            dataset=self.datasets[images],
+            iris=iris,
         )
 
-    def _plan_score(self, number: int) -> Artifact:
-        model = self.models[number]
+    def _score(
+        self, model: PlannedModel, images: str, iris: list[Artifact], representations: list[Artifact], number: int
+    ) -> Artifact:
         inversion = self._experiment["inversion"]
-        return self._artifact(
-            "score",
-            f"{model.slug}.{inversion['method']}",
-            {
-                "similarity_measures": self._experiment["similarity_measures"],
-                "minimum_converged_fraction": inversion["minimum_converged_fraction"],
-                **self._threads,
-            },
-            reference=self.representations[model.name][number],
-            representations=self.representations[model.name],
-            iris=self.iris[model.name],
-        )
+        settings = {
+            "similarity_measures": self._experiment["similarity_measures"],
+            "minimum_converged_fraction": inversion["minimum_converged_fraction"],
+            **self._threads,
+        }
+        name = f"{model.slug}.{inversion['method']}{self._images_slug(model, images)}"
+        of_itself = representations[number]
+        return artifact("score", name, settings, reference=of_itself, representations=representations, iris=iris)
 
-    def _plan_table(self) -> Artifact:
-        models = [
-            {
-                "name": model.name,
-                "group": model.group,
-                "architecture": model.architecture,
-                "objective": model.objective,
-                "training_seed": model.training_seed,
-                "checkpoint": model.checkpoint.key,
-            }
-            for model in self.models
-        ]
-        settings = {"experiment": self.name, "models": models}
-        return self._artifact("table", self.name, settings, scores=self.scores, evaluations=self.evaluations)
+    def _table(self) -> Artifact:
+        settings = {
+            "experiment": self.name,
+            "statements": self._experiment["statements"],
+            "models": [model.row() for model in self.models],
+            "images_datasets": [reference.images for reference in self.references],
+        }
+        scores = [reference.score for reference in self.references]
+        return artifact("table", self.name, settings, scores=scores, evaluations=self.evaluations)
 
-    def _plan_figure(self) -> Artifact:
-        """Plan heatmaps of the table, and pictures of every model's IRIs from the first random seed."""
-        first = self._experiment["inversion"]["random_seeds"][0]
+    def _figure(self) -> Artifact:
+        """Plan figures of the table, and pictures of every model's IRIs from the first random seed.
+
+        IRIs are listed under the label of their layer, which architectures may call differently.
+        """
+        labels = [layer_label(layer) for layer in self._experiment["layers"]]
+        n_seeds = len(self._experiment["inversion"]["random_seeds"])
         shown = [
-            (model.name, iri)
-            for model in self.models
-            for iri in self.iris[model.name]
-            if iri.recipe.settings["random_seed"] == first
+            (reference, label, iri)
+            for reference in self.references
+            for label, iri in zip(labels, reference.iris[::n_seeds], strict=True)
         ]
         settings = {
             "experiment": self.name,
-            "layers": self._experiment["layers"],
+            "figures": self._experiment["figures"],
+            "layers": labels,
             "n_pictures": min(PICTURES, self._n_images["n_images"]),
-            "iris": [{"model": name, "layer": iri.recipe.settings["layer"], "key": iri.key} for name, iri in shown],
+            "iris": [
+                {"model": reference.model.name, "layer": label, "images_dataset": reference.images, "key": iri.key}
+                for reference, label, iri in shown
+            ],
         }
-        iris = [iri for _, iri in shown]
-        return self._artifact("figure", self.name, settings, table=self.table, iris=iris, dataset=self.dataset)
+        images = [self.datasets[label] for label in image_labels(self._experiment)]
+        iris = [iri for *_, iri in shown]
+        return artifact("figure", self.name, settings, table=self.table, iris=iris, dataset=images)
+
+
+def _dataset(dataset: Settings, environment: Mapping[str, str]) -> Artifact:
+    return artifact("dataset", dataset_slug(dataset), dataset_settings(dataset), dataset_source(dataset, environment))

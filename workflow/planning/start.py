@@ -1,19 +1,23 @@
 """What the Snakefile does first: read the configuration, plan, set bad artifacts aside."""
 
 import sys
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from planning.apart import check_apart
+from planning.artifact import Artifacts
 from planning.cache import set_bad_aside
-from planning.loading import ExperimentError, find_experiment, load_experiment
+from planning.loading import ExperimentError, load_experiment
 from planning.plan import Plan
+from planning.reading import find_experiment, read_experiment
 from stir.errors import near_matches
 
-CONFIG_KEYS = ("experiment", "device")
+CONFIG_KEYS = ("experiment", "scale", "device")
 
 
-def start(config: Mapping[str, str], *, main_process: bool) -> Plan:
-    """Plan the experiment that ``--config experiment=...`` names.
+def start(config: Mapping[str, str], *, main_process: bool) -> Artifacts:
+    """Plan the experiments that ``--config experiment=... scale=...`` names, one or several with commas between.
 
     Parameters
     ----------
@@ -26,17 +30,32 @@ def start(config: Mapping[str, str], *, main_process: bool) -> Plan:
     Raises
     ------
     ExperimentError
-        If the experiment cannot be run as it stands.
+        If an experiment cannot be run as it stands.
     """
     for key in config:
         if key not in CONFIG_KEYS:
             raise ExperimentError(f"--config: unknown key {key!r}. {near_matches(key, CONFIG_KEYS)}")
-    path = find_experiment(str(config.get("experiment", "quickstart")))
-    experiment = load_experiment(path)
+    scale = str(config["scale"]) if config.get("scale") is not None else None
+    paths = _files(str(config.get("experiment", "quickstart")))
+    plans = [Plan(read_experiment(path).name(scale), load_experiment(path, scale)) for path in paths]
+    _check_names(plans, paths)
     if main_process:
-        check_apart(path)
-    plan = Plan(path.stem, experiment)
+        check_apart(paths, scale)
+    plan = plans[0] if len(plans) == 1 else Artifacts(made for plan in plans for made in plan.by_path.values())
     if main_process:
         for line in set_bad_aside(plan.paths()):
             print(line, file=sys.stderr)
     return plan
+
+
+def _files(named: str) -> list[Path]:
+    """Return the files of experiments that are named with commas between; a file may have one in its own name."""
+    names = [named] if Path(named).is_file() else named.split(",")
+    return list(dict.fromkeys(find_experiment(name.strip()) for name in names))
+
+
+def _check_names(plans: Sequence[Plan], paths: Sequence[Path]) -> None:
+    for name, count in Counter(plan.name for plan in plans).items():
+        if count > 1:
+            files = " and ".join(str(path) for plan, path in zip(plans, paths, strict=True) if plan.name == name)
+            raise ExperimentError(f"--config: {files} would both write the tables {name!r}; run one after the other is renamed.")

@@ -9,8 +9,7 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-from planning.artifact import Artifact
-from planning.plan import Plan
+from planning.artifact import Artifact, Artifacts
 
 
 def _is_there(path: str) -> bool:
@@ -18,21 +17,24 @@ def _is_there(path: str) -> bool:
 
 
 class Waiting:
-    """Tell what a missing artifact of a plan waits for; every path is looked for once.
+    """Tell what a missing artifact waits for; every path is looked for once.
 
     Parameters
     ----------
-    plan : Plan
-        The artifacts of a run.
+    plan : Artifacts
+        Of a run: one experiment's, or those of several.
     is_there : callable
         Whether a path exists.
     """
 
-    def __init__(self, plan: Plan, is_there: Callable[[str], bool] = _is_there) -> None:
+    def __init__(self, plan: Artifacts, is_there: Callable[[str], bool] = _is_there) -> None:
         self._plan = plan
         self.is_there = cache(is_there)
         self._of_itself: dict[str, Artifact] = {
-            pair.path: pairs[number] for number, pairs in enumerate(plan.representations.values()) for pair in pairs
+            pair: plan.by_path[score.inputs["reference"][0]]
+            for score in plan.by_path.values()
+            if score.recipe.stage == "score"
+            for pair in score.inputs["representations"]
         }
 
     def waits_for(self, path: str) -> list[str]:

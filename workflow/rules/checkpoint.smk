@@ -15,7 +15,7 @@ rule checkpoint:
         CHECKPOINT,
     log:
         "results/logs/checkpoint/{name}.log",
-    threads: PLAN.threads
+    threads: threads_of(CHECKPOINT)
     resources:
         gpu=GPU,
     params:

@@ -1,4 +1,4 @@
-"""Load and check the experiment, plan it, set bad artifacts aside. No logic of its own.
+"""Load and check the experiment (or several), plan it, set bad artifacts aside. No logic of its own.
 
 Names carry keys, and files appear whole or not at all: a job is due when its file is
 missing, and at no other time. So a file that exists is not asked what it was made from,
@@ -87,3 +87,10 @@ def order(pattern):
     """Return the parameter function of a rule: what the job is to make, as `stir make` reads it."""
     device = config.get("device", "auto")
     return lambda wildcards: PLAN.by_path[pattern.format(**wildcards)].order(device)
+
+
+def threads_of(pattern):
+    """Return the thread function of a rule: as many as the experiment says that the job is of."""
+    return lambda wildcards: PLAN.by_path[pattern.format(**wildcards)].recipe.settings[
+        "threads"
+    ]

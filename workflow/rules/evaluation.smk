@@ -15,7 +15,7 @@ rule evaluation:
         EVALUATION,
     log:
         "results/logs/evaluation/{name}.log",
-    threads: PLAN.threads
+    threads: threads_of(EVALUATION)
     resources:
         gpu=GPU,
     params:

@@ -15,7 +15,7 @@ rule iri:
         IRI,
     log:
         "results/logs/iri/{name}.log",
-    threads: PLAN.threads
+    threads: threads_of(IRI)
     resources:
         gpu=GPU,
     params:

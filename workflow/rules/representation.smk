@@ -15,7 +15,7 @@ rule representation:
         REPRESENTATION,
     log:
         "results/logs/representation/{name}.log",
-    threads: PLAN.threads
+    threads: threads_of(REPRESENTATION)
     resources:
         gpu=GPU,
     params:

@@ -15,7 +15,7 @@ rule score:
         SCORE,
     log:
         "results/logs/score/{name}.log",
-    threads: PLAN.threads
+    threads: threads_of(SCORE)
     params:
         order=order(SCORE),
     shell:

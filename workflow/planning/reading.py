@@ -1,0 +1,172 @@
+"""Find experiment files, and read them with what they extend."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from planning.scales import Part, Place, Written, check_scale, default_scale, origin, parts_of, scale_names
+from stir.errors import InvalidInputError, StirError, near_matches
+
+WORKFLOW = Path(__file__).resolve().parent.parent
+EXPERIMENTS = WORKFLOW / "experiments"
+SUFFIXES = (".yaml", ".yml")
+
+
+class ExperimentError(StirError, ValueError):
+    """An experiment file that cannot be run as it stands."""
+
+
+def find_experiment(name_or_path: str) -> Path:
+    """Return the file of an experiment, named or by its path; a name is looked for in the folders of experiments, too.
+
+    Raises
+    ------
+    ExperimentError
+        If there is none, with near matches; or several.
+    """
+    if name_or_path.endswith(SUFFIXES):
+        path = Path(name_or_path)
+        if not path.is_file():
+            raise ExperimentError(f"Expected an experiment file at {path}; there is none.")
+        return path
+    files = sorted(EXPERIMENTS.rglob("*.yaml"))
+    found = [file for file in files if file.stem == name_or_path]
+    if len(found) > 1:
+        raise ExperimentError(f"Expected one experiment {name_or_path!r}; got {', '.join(map(str, found))}. Name it by its path.")
+    if not found:
+        raise ExperimentError(
+            f"Unknown experiment {name_or_path!r}. {near_matches(name_or_path, {file.stem for file in files})} "
+            "A file of your own is named by its path: --config experiment=path/to/file.yaml"
+        )
+    return found[0]
+
+
+def read_yaml(path: Path) -> Any:
+    """Read YAML 1.2, in which 1e-3 is a number and a repeated key is an error.
+
+    Raises
+    ------
+    ExperimentError
+        If it is none; with the line.
+    """
+    try:
+        return YAML(typ="safe").load(path)
+    except MarkedYAMLError as error:
+        line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
+        raise ExperimentError(f"{path}: {line}{str(error.problem).splitlines()[0]}") from None
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise ExperimentError(f"{path}: not YAML: {error}") from None
+
+
+@dataclass(frozen=True)
+class ExperimentFile:
+    """An experiment file, with the files that it extends."""
+
+    path: Path
+    pile: tuple[Written, ...]
+    """What is extended first, the file itself last."""
+
+    @property
+    def scales(self) -> list[str | None]:
+        """All scales that it can be run at, its default first; None alone if it knows none."""
+        default = self.chosen(None)
+        return [default, *(name for name in scale_names(self.pile) if name != default)]
+
+    def chosen(self, scale: str | None) -> str | None:
+        """Return a scale, or the file's default for None.
+
+        Raises
+        ------
+        ExperimentError
+            If the file does not know it, or has scales and no default.
+        """
+        scale = default_scale(self.pile) if scale is None else scale
+        if scale is None and (names := scale_names(self.pile)):
+            raise ExperimentError(f"{self.path}: scale: expected one of the scales as the default: {', '.join(names)}; got none")
+        try:
+            check_scale(self.pile, scale)
+        except InvalidInputError as error:
+            raise ExperimentError(f"{self.path}: {error}") from error
+        return scale
+
+    def name(self, scale: str | None = None) -> str:
+        """Return what tables and figures are called: tables of two scales do not overwrite each other."""
+        chosen = self.chosen(scale)
+        return self.path.stem if chosen == default_scale(self.pile) else f"{self.path.stem}-{chosen}"
+
+    def parts(self, scale: str | None = None) -> list[Part]:
+        """Return what is said at a scale, from below."""
+        return parts_of(self.pile, self.chosen(scale))
+
+
+def read_experiment(path: Path) -> ExperimentFile:
+    """Read an experiment file and all that it extends.
+
+    Raises
+    ------
+    ExperimentError
+        If one cannot be read, or extends itself, or has scales that are none.
+    """
+    pile: list[Written] = []
+    following: Path | None = path
+    while following is not None:
+        if any(following.resolve() == written.file.resolve() for written in pile):
+            raise ExperimentError(f"{path}: extends: {following} extends itself, by way of {' and '.join(_files(pile))}")
+        content = read_yaml(following)
+        if not isinstance(content, Mapping):
+            raise ExperimentError(f"{following}: the file: expected keys and values; got {content!r}")
+        _check_own_keys(following, content)
+        pile.insert(0, Written(following, content))
+        following = _extended(following, content)
+    return ExperimentFile(path, tuple(pile))
+
+
+def extended_file(path: Path) -> Path | None:
+    """Return the file that a file extends, if it can be read and extends any."""
+    try:
+        content = read_yaml(path)
+        return _extended(path, content) if isinstance(content, Mapping) else None
+    except (ExperimentError, OSError):
+        return None
+
+
+def blamed(parts: list[Part], problem: str) -> str:
+    """Put file and place of a value before what is wrong with it: ``models[0].width: expected ...``."""
+    found = re.match(r"(?:[a-z_0-9]+(?:\[\d+\])*\.?)+(?=: )", problem)
+    part = origin(parts, _place(found[0]) if found else ())
+    return f"{part.file}: {''.join(f'{step}.' for step in part.within) if found else ''}{problem}"
+
+
+def _place(dotted: str) -> Place:
+    return tuple(int(step) if step.isdigit() else step for step in re.findall(r"[a-z_0-9]+", dotted))
+
+
+def _files(pile: list[Written]) -> list[str]:
+    return [str(written.file) for written in pile]
+
+
+def _check_own_keys(file: Path, content: Mapping[str, Any]) -> None:
+    for key in ("extends", "scale"):
+        if not isinstance(content.get(key, ""), str):
+            raise ExperimentError(f"{file}: {key}: expected a text; got {content[key]!r}")
+    scales = content.get("scales", {})
+    inner = {f"scales.{name}": value for name, value in scales.items()} if isinstance(scales, Mapping) else {}
+    for place, value in {"scales": scales, **inner}.items():
+        if not isinstance(value, Mapping):
+            raise ExperimentError(f"{file}: {place}: expected keys and values; got {value!r}")
+
+
+def _extended(file: Path, content: Mapping[str, Any]) -> Path | None:
+    if "extends" not in content:
+        return None
+    name = content["extends"]
+    path = file.parent / str(name)
+    if not (isinstance(name, str) and name.endswith(SUFFIXES) and Path(name).name == name and path.is_file()):
+        near = near_matches(str(name), [other.name for other in sorted(file.parent.glob("*.y*ml")) if other != file])
+        raise ExperimentError(f"{file}: extends: expected the name of an experiment file beside this one; got {name!r}. {near}")
+    return path
