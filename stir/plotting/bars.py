@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from stir.plotting.panels import PANEL, colours, comparable_pairs, panels, said_of, what_differs
+from stir.plotting.panels import PANEL, add_legend, colours, comparable_pairs, panels, said_of, what_differs
 from stir.tables import layer_name, layer_positions
 
 
@@ -31,9 +31,10 @@ def draw_bars(scores: pd.DataFrame, models: pd.DataFrame) -> Figure:
     rows = comparable_pairs(scores[positions == positions.max()], models)
     rows = rows.assign(forward=rows["reference_model"].map(order) < rows["target_model"].map(order))
     labels = rows["images_dataset"].nunique()
-    figure = Figure(figsize=(PANEL[0] * labels, PANEL[1]), layout="constrained")
+    figure = Figure(figsize=(PANEL[0] * labels, PANEL[1] + 0.3), layout="constrained")
     for axes, of_images in panels(figure, rows):
         _draw(axes, of_images)
+    add_legend(figure)
     figure.axes[0].set_ylabel("score (mean ± sd over pairs and inversion seeds)")
     pairs = (
         rows[rows["forward"]].groupby("training")[["reference_model", "target_model"]].apply(lambda r: len(r.drop_duplicates()))
@@ -60,5 +61,3 @@ def _draw(axes: Axes, rows: pd.DataFrame) -> None:
         for place, mean, spread in zip(places, means, pd.Series(spreads).fillna(0), strict=True):
             axes.text(place, mean + spread + 0.012, f"{mean:.2f}", ha="center", va="bottom", fontsize=8)
     axes.set_xticks(range(3), ["STIR(m2 | m1)", "STIR(m1 | m2)", f"{measure}(m1, m2)"])
-    axes.set_ylim(0, 1.1)
-    axes.legend(loc="upper left", bbox_to_anchor=(0, 1), ncols=len(trainings), fontsize=8, framealpha=0.9)

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from stir.errors import InvalidInputError
-from stir.plotting.panels import PANEL, said_of
+from stir.plotting.panels import HIGHEST, PANEL, add_legend, said_of
 from stir.tables import described, layer_name, layer_positions
 
 SERIES = {
@@ -53,8 +53,7 @@ def draw_growth(scores: pd.DataFrame, models: pd.DataFrame) -> Figure:
             _draw(axes, rows[(rows["images_dataset"] == label) & (rows["reference_objective"] == objective)])
             axes.set_title(f"{objective}, images of {label}")
         line[0].set_ylabel("STIR (mean ± sd)")
-    handles, names = grid[0][0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside lower center", ncols=4, fontsize=8)
+    add_legend(figure)
     figure.suptitle(f"training sets of growing size, layer {layer_name(rows)}\n{said_of(rows)}", fontsize=9)
     return figure
 
@@ -70,10 +69,10 @@ def _draw(axes: Axes, rows: pd.DataFrame) -> None:
     apart = 0.006 * (sizes[-2] - sizes[0])
     for number, ((name, (colour, style, marker)), pairs) in enumerate(zip(SERIES.items(), ends, strict=True)):
         places = [size + (number - 1.5) * apart for size in sizes[:-1]]
-        look = {"color": colour, "linestyle": style, "marker": marker, "markersize": 4, "capsize": 2, "label": name}
-        axes.errorbar(places, means.reindex(pairs), spreads.reindex(pairs), **look)
+        axes.plot(places, means.reindex(pairs), style, color=colour, marker=marker, markersize=4, label=name)
+        axes.errorbar(places, means.reindex(pairs), spreads.reindex(pairs), fmt="none", ecolor=colour, capsize=2)
     axes.set_xticks(sizes[:-1], [f"{size:,.0f}" for size in sizes[:-1]])
     full = "the full set" if math.isinf(sizes[-1]) else f"{sizes[-1]:,.0f}"
     axes.set_xlabel(f"training images (full: {full})")
-    axes.set_ylim(0, 1.02)
+    axes.set_ylim(min(0.0, rows["stir"].min()), HIGHEST)
     axes.grid(axis="y", alpha=0.3)

@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from stir.plotting.panels import PANEL, colours, comparable_pairs, panels, said_of, what_differs
+from stir.plotting.panels import PANEL, add_legend, colours, comparable_pairs, panels, said_of, what_differs
 from stir.tables import layer_name, layer_positions
 
 STYLES = {"stir": "-", "similarity": "--"}
@@ -31,8 +31,7 @@ def draw_layer_curves(scores: pd.DataFrame, models: pd.DataFrame) -> Figure:
     for axes, of_images in panels(figure, rows):
         _draw(axes, of_images)
     figure.axes[0].set_ylabel("score (mean, band: sd over pairs and inversion seeds)")
-    handles, names = figure.axes[0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside lower center", ncols=min(4, len(names)), fontsize=8)
+    add_legend(figure)
     figure.suptitle(f"pairs that differ in their {what_differs(rows)}\n{said_of(rows)}", fontsize=9)
     return figure
 
@@ -46,6 +45,7 @@ def _draw(axes: Axes, rows: pd.DataFrame) -> None:
             spreads = by_layer[score].std().fillna(0)
             axes.plot(means.index, means, style, marker="o", markersize=4, color=colour, label=f"{names[score]}, {training}")
             axes.fill_between(means.index, means - spreads, means + spreads, color=colour, alpha=0.15, linewidth=0)
-    ticks = {layer: layer_name(of_layer).replace("|", "\n") for layer, of_layer in rows.groupby("layer")}
-    axes.set_xticks(list(ticks), list(ticks.values()), rotation=20, ha="right", rotation_mode="anchor")
+    layers = sorted(rows["layer"].unique())
+    names_of_layers = [layer_name(rows[rows["layer"] == layer]).replace("|", "\n") for layer in layers]
+    axes.set_xticks(layers, names_of_layers, rotation=20, ha="right", rotation_mode="anchor")
     axes.set_xlabel("layer, from the images to the classes")

@@ -14,6 +14,8 @@ COLOURS = {"vanilla": "#4477aa", "at": "#cc3311", "trades": "#228833", "mart": "
 OTHERS = ("#ee7733", "#66ccee", "#bbbbbb", "#000000")
 PANEL = (5.4, 4.0)
 """Inches."""
+HIGHEST = 1.08
+"""End of the axis of scores: room for the number above a bar."""
 
 
 def comparable_pairs(scores: pd.DataFrame, models: pd.DataFrame) -> pd.DataFrame:
@@ -60,11 +62,12 @@ def what_differs(pairs: pd.DataFrame) -> str:
 
 def panels(figure: Figure, rows: pd.DataFrame) -> Iterator[tuple[Axes, pd.DataFrame]]:
     """Give a panel for each dataset of images, and its rows."""
+    lowest = min(0.0, rows[["stir", "similarity"]].min(axis=None))
     labels = list(rows["images_dataset"].unique())
     all_axes = figure.subplots(1, len(labels), sharey=True, squeeze=False)[0]
     for axes, label in zip(all_axes, labels, strict=True):
         axes.set_title(f"images of {label}")
-        axes.set_ylim(0, 1.02)
+        axes.set_ylim(lowest, HIGHEST)
         axes.grid(axis="y", alpha=0.3)
         axes.set_axisbelow(True)
         yield axes, rows[rows["images_dataset"] == label]
@@ -78,6 +81,12 @@ def colours(trainings: list[str]) -> dict[str, str]:
         own = COLOURS.get(training.rsplit(" ", 1)[-1])
         found[training] = own if own is not None and own not in found.values() else next(spare)
     return found
+
+
+def add_legend(figure: Figure) -> None:
+    """Name below all panels what is drawn in the first."""
+    handles, names = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=min(4, len(names)), fontsize=8, handlelength=3)
 
 
 def said_of(rows: pd.DataFrame) -> str:

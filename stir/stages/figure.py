@@ -62,18 +62,25 @@ def drawn_from_tables(kind: str, scores: "pd.DataFrame", models: "pd.DataFrame")
     """
     from stir.plotting.bars import draw_bars
     from stir.plotting.growth import draw_growth
-    from stir.plotting.heatmaps import draw_heatmaps
     from stir.plotting.layer_curves import draw_layer_curves
+
+    if kind == "heatmaps":
+        yield from _heatmaps(scores)
+        return
+    draw = {"bars": draw_bars, "layer_curves": draw_layer_curves, "growth": draw_growth}[kind]
+    for measure, rows in scores.groupby("similarity_measure", sort=False):
+        yield f"{kind}-{measure}", draw(rows, models)
+
+
+def _heatmaps(scores: "pd.DataFrame") -> "Iterator[tuple[str, Figure]]":
+    from stir.plotting.heatmaps import draw_heatmaps
     from stir.tables import layer_name, layer_positions
 
-    if kind != "heatmaps":
-        draw = {"bars": draw_bars, "layer_curves": draw_layer_curves, "growth": draw_growth}[kind]
-        for measure, rows in scores.groupby("similarity_measure", sort=False):
-            yield f"{kind}-{measure}", draw(rows, models)
-        return
     several = scores["images_dataset"].nunique() > 1
-    keys = ["images_dataset", layer_positions(scores), "similarity_measure"]
-    for (images, _, measure), rows in scores.groupby(keys, sort=False):
+    by_matrix = scores.assign(layer=layer_positions(scores)).groupby(
+        ["images_dataset", "layer", "similarity_measure"], sort=False
+    )
+    for (images, _, measure), rows in by_matrix:
         layer = layer_name(rows).replace("|", "_")
         yield f"{images}-{layer}-{measure}" if several else f"{layer}-{measure}", draw_heatmaps(rows)
 
@@ -82,22 +89,22 @@ def _images(job: Job) -> "Iterator[tuple[str, Figure]]":
     """Draw the IRIs of every layer, for each dataset of images."""
     from stir.plotting.pictures import draw_pictures
 
-    labels = list(dict.fromkeys(iri["images_dataset"] for iri in job.settings["iris"]))
-    for label in labels:
+    # The datasets are in the order in which the IRIs name them first.
+    labels = dict.fromkeys(iri["images_dataset"] for iri in job.settings["iris"])
+    for label, dataset in zip(labels, job.inputs["dataset"], strict=True):
         for layer in job.settings["layers"]:
             name = f"{label}-{layer}-images" if len(labels) > 1 else f"{layer}-images"
-            yield name, draw_pictures(_image_rows(job, layer, label))
+            yield name, draw_pictures(_image_rows(job, layer, label, dataset))
 
 
-def _image_rows(job: Job, layer: str, images_dataset: str) -> "list[ImageRow]":
+def _image_rows(job: Job, layer: str, images_dataset: str, dataset: Path) -> "list[ImageRow]":
     """Read X, seed images and the IRIs of every model for a layer and a dataset of images."""
     from stir.hdf5 import read_arrays
     from stir.plotting.pictures import ImageRow
     from stir.stages.images import read_pixels
 
     count = job.settings["n_pictures"]
-    datasets = dict(zip(job.settings["images_datasets"], job.inputs["dataset"], strict=True))
-    rows = [ImageRow("reference images", read_pixels(datasets[images_dataset], "test", first=count)[0])]
+    rows = [ImageRow("reference images", read_pixels(dataset, "test", first=count)[0])]
     shown: list[dict[str, Any]] = [
         iri for iri in job.settings["iris"] if (iri["layer"], iri["images_dataset"]) == (layer, images_dataset)
     ]

@@ -54,8 +54,9 @@ def more_data(pairs: pd.DataFrame) -> list[Row]:
 def _of_objective(objective: str, rows: pd.DataFrame) -> list[Row]:
     sizes = sorted(rows["reference_n_train"].unique())
     if len(sizes) < LEAST_SIZES:
+        known = [int(size) if math.isfinite(size) else "full" for size in sizes]
         raise InvalidInputError(
-            f"Expected at least {LEAST_SIZES} sizes n_train of {objective} models; got {sizes}. "
+            f"Expected at least {LEAST_SIZES} sizes n_train of {objective} models; got {known}. "
             "Add sizes: with fewer there are no two increments to compare."
         )
     return [row for series in SERIES for row in _of_series(series, objective, rows, sizes)]

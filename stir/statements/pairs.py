@@ -112,7 +112,8 @@ def _check_complete(rows: pd.DataFrame) -> None:
 
 def _known_of(models: pd.DataFrame) -> pd.DataFrame:
     known = models.drop_duplicates("model").copy()
-    by_model = models.fillna({"flag": ""}).groupby("model")["flag"]
+    # A column without any flag is read back as numbers.
+    by_model = models["flag"].astype(object).where(models["flag"].notna(), "").groupby(models["model"])
     known["flag"] = known["model"].map(by_model.agg(lambda found: "; ".join(dict.fromkeys(filter(None, found)))))
     known["recipe"] = ["/".join(map(str, settings)) for settings in known[RECIPE].itertuples(index=False)]
     known["network"] = known["architecture"].astype(str) + "/" + known["objective"].astype(str)
