@@ -16,6 +16,7 @@ import pandas as pd
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "docs")]
 
+from poster_numbers import NONE, beside  # noqa: E402
 from poster_results import FIGURES, keep  # noqa: E402
 
 from stir.statements import judge_published, overall  # noqa: E402
@@ -27,7 +28,6 @@ PAGE = ROOT / "docs" / "poster.md"
 SCALES = ("small", "full")
 OF_CHECKPOINTS = ("epochs", "schedule", "batch_size", "learning_rate")
 OF_IRIS = ("n_images", "method", "max_iterations")
-NONE = "–"
 HEAD = """# The poster's six statements
 
 Rendered by `python docs/poster.py` from [docs/poster](poster) alone: tables of our experiments, and what was
@@ -67,7 +67,7 @@ def _section(number: int, name: str) -> str:
     run = [scale for scale in SCALES if _table(scale, name, "-verdicts") is not None]
     if not run:
         lines += [f"Not run: there are no results of `{name}`.", ""]
-        lines += [] if published is None else [*_verdicts(published.iloc[:0], published), ""]
+        lines += [] if published is None else [*_verdicts(published.iloc[:0], published), "", *_numbers(None, name), ""]
     for scale in run:
         lines += [f"### {name}, scale {scale}", "", *_of_scale(scale, name, published), ""]
     return "\n".join(lines)
@@ -78,6 +78,7 @@ def _of_scale(scale: str, name: str, published: pd.DataFrame | None) -> Iterator
     assert verdicts is not None
     yield f"**{overall(verdicts)}**" + (f" (the poster's own numbers: {overall(published)})." if published is not None else ".")
     yield from ["", *_verdicts(verdicts, published), ""]
+    yield from [*_numbers(scale, name), ""]
     for figure in FIGURES[name]:
         if (KEPT / scale / f"{name}-{figure}.png").is_file():
             yield from [f"![{name}, {figure}](poster/{scale}/{name}-{figure}.png)", ""]
@@ -88,13 +89,14 @@ def _of_scale(scale: str, name: str, published: pd.DataFrame | None) -> Iterator
 def _verdicts(verdicts: pd.DataFrame, published: pd.DataFrame | None) -> Iterator[str]:
     """Put the parts of a statement in a table, those published beside ours."""
     theirs = {} if published is None else {row["part"]: row for row in published.to_dict("records")}
+    parts = set(verdicts["part"])
     yield "| part | layer | images | poster [95%] | ours | 95% interval | bound | over | poster | verdict | flag |"
     yield "|---" * 11 + "|"
     for row in verdicts.fillna({"flag": ""}).to_dict("records"):
-        their = theirs.pop(row["part"], None)
-        yield _row(row, their)
-    for their in theirs.values():
-        yield _row(None, their)
+        yield _row(row, theirs.get(row["part"]))
+    for part, their in theirs.items():
+        if part not in parts:
+            yield _row(None, their)
     claims = {
         row["part"]: row["claim"] for table in (verdicts, published) if table is not None for row in table.to_dict("records")
     }
@@ -110,6 +112,14 @@ def _row(our: dict[Any, Any] | None, their: dict[Any, Any] | None) -> str:
     cells += [f"{known['threshold']:g}", f"{our['n']} {our['unit']}" if our else NONE]
     cells += [their["verdict"] if their else NONE, f"**{our['verdict']}**" if our else "not run", our["flag"] if our else ""]
     return f"| {' | '.join(map(str, cells))} |"
+
+
+def _numbers(scale: str | None, name: str) -> Iterator[str]:
+    """Put every published number beside ours."""
+    file = KEPT / "published" / f"{name}.csv"
+    if file.is_file():
+        ours = [_table(scale, name, part) if scale else None for part in ("", "-models")]
+        yield from beside(name, pd.read_csv(file), *ours)
 
 
 def _settings(made: dict[str, Any]) -> Iterator[str]:
@@ -138,26 +148,20 @@ def _models(scale: str, name: str) -> Iterator[str]:
     models = _read(scale, name, "-models")
     attacks = (models["attack_norm"] + ", eps " + models["attack_eps"].map("{:g}".format)).rename("attack")
     robust = models.assign(attack=attacks).pivot_table(index="model", columns="attack", values="robust_accuracy", sort=False)
-    first = models.drop_duplicates("model").set_index("model").fillna({"flag": ""})
-    flags = (
-        models["flag"]
-        .astype(object)
-        .where(models["flag"].notna(), "")
-        .groupby(models["model"])
-        .agg(lambda f: "; ".join(dict.fromkeys(filter(None, f))))
-    )
+    first = models.drop_duplicates("model").set_index("model")
+    flags = models.dropna(subset="flag").groupby("model")["flag"].agg(lambda found: "; ".join(found.unique()))
     yield f"| model | clean | {' | '.join(f'robust, {attack}' for attack in robust)} | n images | flag |"
     yield "|---" * (4 + len(robust.columns)) + "|"
     for model, row in first.iterrows():
         cells = [f"{row['clean_accuracy']:.1%}", *(f"{value:.1%}" for value in robust.loc[model])]
-        yield f"| {model} | {' | '.join(cells)} | {row['n_images']} | {flags[model]} |"
+        yield f"| {model} | {' | '.join(cells)} | {row['n_images']} | {flags.get(model, '')} |"
 
 
 def _inversions(scale: str, name: str) -> Iterator[str]:
-    """Say how well inversions matched, by the reference's training and the images."""
+    """Say how well inversions matched: the median over images, the largest 90th percentile, the fewest converged."""
     scores, models = _read(scale, name, ""), _read(scale, name, "-models").drop_duplicates("model").set_index("model")
     scores = scores.assign(training=scores["reference_model"].map(models["objective"]))
-    yield "| reference models | images | inversion error, median | 90th percentile, worst | tolerance | converged, least | inversion seeds |"
+    yield "| reference models | images | inversion error | 90th percentile | tolerance | converged | inversion seeds |"
     yield "|---" * 7 + "|"
     for (training, images), rows in scores.groupby(["training", "images_dataset"], sort=False):
         errors = rows["inversion_error_median"]
@@ -171,7 +175,8 @@ def _made(made: dict[str, Any]) -> str:
     times = ", ".join(f"{stage} {made['jobs'].get(stage, 0)} jobs, {value / 60:.1f} min" for stage, value in seconds.items())
     devices = "; ".join(f"{stage}: {', '.join(kinds)}" for stage, kinds in made["devices"].items() if kinds)
     versions = ", ".join(f"{package} {version}" for package, version in made["versions"].items())
-    return f"Time of jobs, those shared with other experiments included: {times}. {devices}. {versions}, code {made['code_version']}."
+    code = made["code_version"]
+    return f"Time of jobs, those shared with other experiments included: {times}. {devices}. {versions}, code {code}."
 
 
 @cache
