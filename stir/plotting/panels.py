@@ -62,7 +62,7 @@ def what_differs(pairs: pd.DataFrame) -> str:
 
 def panels(figure: Figure, rows: pd.DataFrame) -> Iterator[tuple[Axes, pd.DataFrame]]:
     """Give a panel for each dataset of images, and its rows."""
-    lowest = min(0.0, rows[["stir", "similarity"]].min(axis=None))
+    lowest = min(0.0, rows["stir"].min(), rows["similarity"].min())
     labels = list(rows["images_dataset"].unique())
     all_axes = figure.subplots(1, len(labels), sharey=True, squeeze=False)[0]
     for axes, label in zip(all_axes, labels, strict=True):
