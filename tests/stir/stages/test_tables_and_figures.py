@@ -147,5 +147,6 @@ def test_pictures_are_of_the_images_that_the_iris_are_of(tmp_path, monkeypatch):
 
 def written(path, arrays, recipe):
     labelled = {name: Labelled(values, tuple("abcd"[: np.ndim(values)]), "1") for name, values in arrays.items()}
-    write_arrays(path, labelled, recipe, device="cpu")
+    with sealing(path, recipe) as temporary:
+        write_arrays(temporary, labelled, recipe, device="cpu")
     return path
