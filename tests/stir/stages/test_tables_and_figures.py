@@ -127,7 +127,11 @@ def test_pictures_are_of_the_images_that_the_iris_are_of(tmp_path, monkeypatch):
     for number, label in enumerate(("cifar10", "cifar100")):
         recipe = Recipe("dataset", 1, {"name": label})
         pixels = np.full((3, 1, 4, 4), 50 + number, dtype=np.uint8)
-        arrays = {"test_images": pixels, "test_labels": np.zeros(3, dtype=np.int64), "white_level": np.array(100, dtype=np.float32)}
+        arrays = {
+            "test_images": pixels,
+            "test_labels": np.zeros(3, dtype=np.int64),
+            "white_level": np.array(100, dtype=np.float32),
+        }
         inputs["dataset"].append(written(tmp_path / f"{label}-{recipe.key}.h5", arrays, recipe))
         recipe = Recipe("iri", 1, {"images": label})
         found = np.full((3, 1, 4, 4), 0.1 * number, dtype=np.float32)
