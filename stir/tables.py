@@ -32,6 +32,7 @@ SCORE_COLUMNS = [
     "same_class_fraction",
     "seed_error_median",
     "iterations_median",
+    "images_dataset",
 ]
 SUMMARY_KEYS = [
     "reference_group",
@@ -41,8 +42,10 @@ SUMMARY_KEYS = [
     "similarity_measure",
     "inversion_method",
     "seed_images",
+    "images_dataset",
 ]
 TEXT_COLUMNS = [f"{side}_{what}" for side in ("reference", "target") for what in ("checkpoint", "model", "group", "layer")]
+TEXT_COLUMNS += ["model", "images_dataset", "training_dataset", "flag"]
 MODEL_COLUMNS = [
     "model",
     "architecture",
@@ -54,6 +57,10 @@ MODEL_COLUMNS = [
     "attack_eps",
     "attack_steps",
     "n_images",
+    "training_dataset",
+    "n_train",
+    "width",
+    "flag",
 ]
 
 
@@ -67,7 +74,9 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
     write_atomically(path, table.to_csv(index=False))
 
 
-def score_table(scores: Sequence[pd.DataFrame], models: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+def score_table(
+    scores: Sequence[pd.DataFrame], models: Sequence[Mapping[str, Any]], images_datasets: Sequence[str]
+) -> pd.DataFrame:
     """Put the scores of all references together, models by the names of the experiment.
 
     Parameters
@@ -76,23 +85,62 @@ def score_table(scores: Sequence[pd.DataFrame], models: Sequence[Mapping[str, An
         Rows with ``reference_checkpoint`` and ``target_checkpoint`` (keys).
     models : sequence of mapping
         ``name`` and ``checkpoint`` (key) of every model; their order is the table's.
+    images_datasets : sequence of str
+        For each of ``scores``, what the dataset is called that its reference images are from.
 
     Raises
     ------
     InvalidInputError
-        If there are scores of a model that is not among these.
+        If there are scores of a model that is not among these, or not a dataset for each of ``scores``.
     """
+    if len(scores) != len(images_datasets):
+        raise InvalidInputError(f"Expected a dataset for each of {len(scores)} files of scores; got {len(images_datasets)}.")
     named = pd.DataFrame([{"name": model["name"], "checkpoint": model["checkpoint"]} for model in models])
     named["order"] = range(len(named))
-    rows = pd.concat(scores, ignore_index=True)
+    labelled = [table.assign(images_dataset=label) for table, label in zip(scores, images_datasets, strict=True)]
+    rows = pd.concat(labelled, ignore_index=True)
     if unknown := {*rows["reference_checkpoint"], *rows["target_checkpoint"]} - {*named["checkpoint"]}:
         raise InvalidInputError(f"Expected scores of the checkpoints {list(named['checkpoint'])}; got also those of {unknown}.")
     for side in ("reference", "target"):
         rows = rows.merge(
             named.rename(columns={"name": f"{side}_model", "checkpoint": f"{side}_checkpoint", "order": f"{side}_order"})
         )
-    rows = rows.sort_values(["reference_order", "target_order"], kind="stable")
+    order = {label: number for number, label in enumerate(dict.fromkeys(images_datasets))}
+    rows["images_order"] = rows["images_dataset"].map(order)
+    rows = rows.sort_values(["images_order", "reference_order", "target_order"], kind="stable")
     return rows[SCORE_COLUMNS].reset_index(drop=True)
+
+
+def layer_positions(scores: pd.DataFrame) -> pd.Series:
+    """Return the place of each row's layer among those of its reference model, from 0.
+
+    Architectures may name their layers differently: the first of one stands beside the first of another.
+    """
+    by_model = scores.groupby("reference_model", sort=False)["reference_layer"]
+    return by_model.transform(lambda layers: pd.factorize(layers)[0]).astype(int)
+
+
+def layer_name(rows: pd.DataFrame) -> str:
+    """Return what the layers of these rows are called: one name, or those of several architectures with ``|`` between."""
+    return "|".join(rows["reference_layer"].unique())
+
+
+def described(scores: pd.DataFrame, models: pd.DataFrame) -> pd.DataFrame:
+    """Add what the table of models says of both models to every score, as ``reference_`` and ``target_`` columns.
+
+    Of a model that was attacked in several ways, the first attack counts.
+
+    Raises
+    ------
+    InvalidInputError
+        If a model is not in the table of models.
+    """
+    known = models.drop_duplicates("model").set_index("model")
+    if absent := {*scores["reference_model"], *scores["target_model"]} - {*known.index}:
+        raise InvalidInputError(f"Expected every model in the table of models; got no row of {sorted(absent)}.")
+    for side in ("reference", "target"):
+        scores = scores.join(known.add_prefix(f"{side}_"), on=f"{side}_model")
+    return scores
 
 
 def summary_table(scores: pd.DataFrame, groups: Mapping[str, str]) -> pd.DataFrame:
@@ -134,17 +182,34 @@ def summary_table(scores: pd.DataFrame, groups: Mapping[str, str]) -> pd.DataFra
         converged_fraction_min=("converged_fraction", "min"),
     )
     summary.insert(2, "stir_sd_inversion_seeds", by_group["stir_variance"].mean() ** 0.5)
-    return summary.reset_index()
+    summary = summary.reset_index()
+    return summary[[*summary.columns.drop("images_dataset"), "images_dataset"]]
 
 
 def model_table(evaluations: Sequence[Mapping[str, Any]], models: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """List every model with its clean and robust accuracy."""
-    by_checkpoint = {evaluation["checkpoint"]: evaluation for evaluation in evaluations}
+    """List every model with its clean and robust accuracy, a row for each attack.
+
+    A model's first attack is the first in ``evaluations``: the ball that it was trained in. ``flag`` is why a
+    robust model's accuracy is not to be believed, and empty where nothing speaks against it.
+
+    Raises
+    ------
+    InvalidInputError
+        If a model has no evaluation.
+    """
     rows = []
     for model in models:
-        evaluation = by_checkpoint[model["checkpoint"]]
-        rows.append({column: {"model": model["name"], **model, **evaluation}.get(column) for column in MODEL_COLUMNS})
+        found = [evaluation for evaluation in evaluations if evaluation["checkpoint"] == model["checkpoint"]]
+        if not found:
+            raise InvalidInputError(f"Expected an evaluation of every model; got none of {model['name']!r}. Evaluate it first.")
+        rows += [_model_row(model, evaluation) for evaluation in found]
     return pd.DataFrame(rows, columns=MODEL_COLUMNS)
+
+
+def _model_row(model: Mapping[str, Any], evaluation: Mapping[str, Any]) -> dict[str, Any]:
+    known = {"model": model["name"], **evaluation, **model}
+    flag = "" if model.get("objective") == "vanilla" else evaluation.get("flag") or ""
+    return {column: known.get(column) for column in MODEL_COLUMNS} | {"flag": flag}
 
 
 def metrics(summary: pd.DataFrame, models: pd.DataFrame) -> dict[str, Any]:
@@ -161,14 +226,17 @@ def metrics(summary: pd.DataFrame, models: pd.DataFrame) -> dict[str, Any]:
     -------
     dict
         ``scores``: reference group -> target group -> layer -> similarity measure -> means
-        (``stir_mean``, ``similarity_mean``; one that is not a number is left out); ``models``: model -> accuracies.
+        (``stir_mean``, ``similarity_mean``; one that is not a number is left out), where there are
+        several, after the dataset of the images; ``models``: model -> accuracies, by the first attack.
     """
+    several = summary["images_dataset"].nunique() > 1
     scores: dict[str, Any] = {}
     for row in summary.to_dict("records"):
-        layer = scores.setdefault(row["reference_group"], {}).setdefault(row["target_group"], {})
-        by_measure = layer.setdefault(row["reference_layer"], {})
+        place = scores.setdefault(row["images_dataset"], {}) if several else scores
+        layers = place.setdefault(row["reference_group"], {}).setdefault(row["target_group"], {})
+        by_measure = layers.setdefault(row["reference_layer"], {})
         by_measure[row["similarity_measure"]] = {
             name: row[name] for name in ("stir_mean", "similarity_mean") if pd.notna(row[name])
         }
-    accuracies = models.set_index("model")[["clean_accuracy", "robust_accuracy"]]
-    return {"scores": scores, "models": accuracies.to_dict("index")}
+    first = models.drop_duplicates("model").set_index("model")
+    return {"scores": scores, "models": first[["clean_accuracy", "robust_accuracy"]].to_dict("index")}

@@ -5,6 +5,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
+from stir.tables import layer_name
+
 LIMITS = (0.0, 1.0)
 DARK_BELOW = 0.6
 INCHES_PER_CELL = 0.62
@@ -16,7 +18,7 @@ def draw_heatmaps(scores: pd.DataFrame) -> Figure:
     Parameters
     ----------
     scores : DataFrame
-        Rows of a score table for one layer and one measure; averaged over inversion seeds.
+        Rows of a score table for one layer, measure and dataset of images; averaged over inversion seeds.
     """
     first = scores.iloc[0]
     models = list(scores["reference_model"].unique())
@@ -29,7 +31,7 @@ def draw_heatmaps(scores: pd.DataFrame) -> Figure:
     left.set_ylabel("reference model")
     figure.colorbar(image, ax=[left, right], shrink=0.8, label=first["similarity_measure"])
     figure.suptitle(
-        f"layer {first['reference_layer']}, n = {first['n_images']} images, {first['inversion_method']}, "
+        f"layer {layer_name(scores)}, n = {first['n_images']} images of {first['images_dataset']}, {first['inversion_method']}, "
         f"inversion error (median) {scores['inversion_error_median'].median():.3f}, "
         f"converged at least {scores['converged_fraction'].min():.0%}"
     )

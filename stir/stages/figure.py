@@ -1,56 +1,113 @@
-"""Stage figure: heatmaps of STIR beside plain similarity, and pictures of the IRIs."""
+"""Stage figure: heatmaps of STIR beside plain similarity, pictures of the IRIs, and the poster's other forms."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stir.stages.job import Job
 
 if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
     from stir.plotting.pictures import ImageRow
 
-VERSION = 2
+VERSION = 3
 IMPORTS = (
     "matplotlib.backends.backend_agg",
     "matplotlib.backends.backend_svg",
+    "stir.plotting.bars",
+    "stir.plotting.growth",
     "stir.plotting.heatmaps",
+    "stir.plotting.layer_curves",
     "stir.plotting.pictures",
     "stir.tables",
     "stir.stages.images",
 )
+FIGURES = ("heatmaps", "images", "bars", "layer_curves", "growth")
+"""What an experiment may ask for under ``figures``."""
+DEFAULT_FIGURES = ("heatmaps", "images")
 
 
 def make(job: Job) -> None:
-    """Draw an experiment's figures, from its table and its IRIs, into a folder of its key; stamp them."""
-    from stir.plotting.heatmaps import draw_heatmaps
-    from stir.plotting.pictures import draw_pictures
+    """Draw an experiment's figures, from its tables and its IRIs, into a folder of its key; stamp them."""
+    from stir.errors import check_known
     from stir.plotting.saving import save_figure
     from stir.publication import keyed_folder, stamp, stamped
     from stir.tables import read_table
 
     experiment = job.settings["experiment"]
-    scores = read_table(stamped(job.one("table"))[f"{experiment}.csv"])
-    figures = {}
-    for (layer, measure), rows in scores.groupby(["reference_layer", "similarity_measure"], sort=False):
-        figures[f"{experiment}-{layer}-{measure}"] = draw_heatmaps(rows)
-    for layer in job.settings["layers"]:
-        figures[f"{experiment}-{layer}-images"] = draw_pictures(_image_rows(job, layer))
+    tables = stamped(job.one("table"))
+    scores, models = (read_table(tables[f"{experiment}{part}.csv"]) for part in ("", "-models"))
     folder = keyed_folder(job.output)
     folder.mkdir(parents=True, exist_ok=True)
     files: list[Path] = []
-    for name, figure in figures.items():
-        files += save_figure(figure, folder / name)
+    for kind in job.settings.get("figures", DEFAULT_FIGURES):
+        check_known("figure", kind, FIGURES)
+        drawn = _images(job) if kind == "images" else drawn_from_tables(kind, scores, models)
+        for name, figure in drawn:
+            files += save_figure(figure, folder / f"{experiment}-{name}")
     stamp(job.output, job.recipe, files)
 
 
-def _image_rows(job: Job, layer: str) -> "list[ImageRow]":
-    """Read X, seed images and the IRIs of every model for a layer."""
+def drawn_from_tables(kind: str, scores: "pd.DataFrame", models: "pd.DataFrame") -> "Iterator[tuple[str, Figure]]":
+    """Draw one kind of figure, and give each with its name: by layer, measure, and images where there are several.
+
+    Parameters
+    ----------
+    kind : str
+        Of `FIGURES`, without ``images``.
+    scores, models : DataFrame
+        The experiment's tables.
+    """
+    from stir.plotting.bars import draw_bars
+    from stir.plotting.growth import draw_growth
+    from stir.plotting.layer_curves import draw_layer_curves
+
+    if kind == "heatmaps":
+        yield from _heatmaps(scores)
+        return
+    draw = {"bars": draw_bars, "layer_curves": draw_layer_curves, "growth": draw_growth}[kind]
+    for measure, rows in scores.groupby("similarity_measure", sort=False):
+        yield f"{kind}-{measure}", draw(rows, models)
+
+
+def _heatmaps(scores: "pd.DataFrame") -> "Iterator[tuple[str, Figure]]":
+    from stir.plotting.heatmaps import draw_heatmaps
+    from stir.tables import layer_name, layer_positions
+
+    several = scores["images_dataset"].nunique() > 1
+    by_matrix = scores.assign(layer=layer_positions(scores)).groupby(
+        ["images_dataset", "layer", "similarity_measure"], sort=False
+    )
+    for (images, _, measure), rows in by_matrix:
+        layer = layer_name(rows).replace("|", "_")
+        yield f"{images}-{layer}-{measure}" if several else f"{layer}-{measure}", draw_heatmaps(rows)
+
+
+def _images(job: Job) -> "Iterator[tuple[str, Figure]]":
+    """Draw the IRIs of every layer, for each dataset of images."""
+    from stir.plotting.pictures import draw_pictures
+
+    # The datasets are in the order in which the IRIs name them first.
+    labels = dict.fromkeys(iri["images_dataset"] for iri in job.settings["iris"])
+    for label, dataset in zip(labels, job.inputs["dataset"], strict=True):
+        for layer in job.settings["layers"]:
+            name = f"{label}-{layer}-images" if len(labels) > 1 else f"{layer}-images"
+            yield name, draw_pictures(_image_rows(job, layer, label, dataset))
+
+
+def _image_rows(job: Job, layer: str, images_dataset: str, dataset: Path) -> "list[ImageRow]":
+    """Read X, seed images and the IRIs of every model for a layer and a dataset of images."""
     from stir.hdf5 import read_arrays
     from stir.plotting.pictures import ImageRow
     from stir.stages.images import read_pixels
 
     count = job.settings["n_pictures"]
-    rows = [ImageRow("reference images", read_pixels(job.one("dataset"), "test", first=count)[0])]
-    shown: list[dict[str, Any]] = [iri for iri in job.settings["iris"] if iri["layer"] == layer]
+    rows = [ImageRow("reference images", read_pixels(dataset, "test", first=count)[0])]
+    shown: list[dict[str, Any]] = [
+        iri for iri in job.settings["iris"] if (iri["layer"], iri["images_dataset"]) == (layer, images_dataset)
+    ]
     by_key = {path.stem.rsplit("-", 1)[1]: path for path in job.inputs["iris"]}
     for iri in shown:
         images, seeds, errors = read_arrays(by_key[iri["key"]], "iri_images", "seed_images", "inversion_error")

@@ -1,26 +1,30 @@
-"""Stage table: scores, their summary and the models' accuracies as tidy CSV files."""
+"""Stage table: scores, their summary, the models' accuracies and verdicts on statements as tidy CSV files."""
 
 from stir.stages.job import Job
 
-VERSION = 3
-IMPORTS = ("stir.tables",)
+VERSION = 4
+IMPORTS = ("stir.statements.registry", "stir.tables")
 
 
 def make(job: Job) -> None:
-    """Write the three tables of an experiment, and their metrics, into a folder of its key; stamp them."""
+    """Write the tables of an experiment, and their metrics, into a folder of its key; stamp them."""
     import json
 
     from stir.artifacts import checked, write_atomically
     from stir.publication import keyed_folder, stamp
+    from stir.statements import judge
     from stir.tables import metrics, model_table, read_table, score_table, summary_table, write_table
 
     models, experiment = job.settings["models"], job.settings["experiment"]
-    scores = score_table([read_table(checked(path)) for path in job.inputs["scores"]], models)
+    files_of_scores = [read_table(checked(path)) for path in job.inputs["scores"]]
+    scores = score_table(files_of_scores, models, job.settings["images_datasets"])
     evaluations = [json.loads(checked(path).read_text(encoding="utf-8")) for path in job.inputs["evaluations"]]
     summary = summary_table(scores, {model["name"]: model["group"] for model in models})
     accuracies = model_table(evaluations, models)
     folder = keyed_folder(job.output)
     tables = {"": scores, "-summary": summary, "-models": accuracies}
+    if statements := job.settings.get("statements"):
+        tables["-verdicts"] = judge(statements, scores, accuracies)
     files = [folder / f"{experiment}{part}.csv" for part in tables]
     for path, table in zip(files, tables.values(), strict=True):
         write_table(path, table)

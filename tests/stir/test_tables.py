@@ -6,7 +6,18 @@ import pandas as pd
 import pytest
 
 from stir.errors import InvalidInputError
-from stir.tables import MODEL_COLUMNS, SCORE_COLUMNS, metrics, model_table, read_table, score_table, summary_table, write_table
+from stir.tables import (
+    MODEL_COLUMNS,
+    SCORE_COLUMNS,
+    described,
+    layer_positions,
+    metrics,
+    model_table,
+    read_table,
+    score_table,
+    summary_table,
+    write_table,
+)
 
 MODELS = [
     {"name": "zebra-0", "group": "zebra", "checkpoint": "c0", "architecture": "resnet8", "objective": "at", "training_seed": 0},
@@ -51,14 +62,14 @@ def scores_of(reference):
                 "seed_images": "normal_noise",
                 "random_seed": random_seed,
             }
-            rows.append(dict.fromkeys(SCORE_COLUMNS[10:], 1) | row | numbers)
+            rows.append(dict.fromkeys(SCORE_COLUMNS[10:-1], 1) | row | numbers)
     table = pd.DataFrame(rows)
     return table[table["reference_checkpoint"] == reference]
 
 
 @pytest.fixture
 def scores():
-    return score_table([scores_of(reference) for reference in ("c2", "c0", "c1")], MODELS)
+    return score_table([scores_of(reference) for reference in ("c2", "c0", "c1")], MODELS, ["cifar10"] * 3)
 
 
 def of_pair(summary, reference, target):
@@ -145,8 +156,75 @@ def test_models_are_listed_in_the_experiments_order_with_their_own_accuracies():
 
 
 def test_a_model_without_an_evaluation_is_an_error():
-    with pytest.raises(KeyError):
+    with pytest.raises(InvalidInputError, match="got none of 'zebra-0'"):
         model_table([], MODELS)
+
+
+def evaluation(checkpoint, **settings):
+    accuracies = {"clean_accuracy": 0.9, "robust_accuracy": 0.5}
+    return {"checkpoint": checkpoint, "attack_norm": "l2", "attack_steps": 20, "n_images": 400} | accuracies | settings
+
+
+def test_every_attack_on_a_model_has_a_row_the_training_ball_first():
+    evaluations = [evaluation(f"c{number}", attack_eps=eps) for eps in (1.0, 2.0) for number in range(3)]
+    table = model_table(evaluations, MODELS)
+    assert list(zip(table["model"], table["attack_eps"], strict=True)) == [
+        (name, eps) for name in ("zebra-0", "zebra-1", "ape") for eps in (1.0, 2.0)
+    ]
+
+
+def test_robust_models_carry_the_flag_of_their_evaluation_and_what_they_were_trained_on():
+    models = [
+        MODELS[0] | {"training_dataset": "cifar100", "n_train": 5000, "width": 16},
+        MODELS[1] | {"objective": "vanilla"},
+        MODELS[2],
+    ]
+    evaluations = [evaluation("c0", flag="catastrophic overfitting"), evaluation("c1", flag="low"), evaluation("c2")]
+    table = model_table(evaluations, models)
+    assert list(table["flag"]) == ["catastrophic overfitting", "", ""]
+    assert table.loc[0, ["training_dataset", "n_train", "width"]].tolist() == ["cifar100", 5000, 16]
+    assert table["n_train"].isna().tolist() == [False, True, True]
+
+
+def test_scores_of_several_image_sets_stand_one_after_the_other():
+    files = [(reference, label) for reference in ("c0", "c1", "c2") for label in ("cifar100", "cifar10")]
+    table = score_table([scores_of(reference) for reference, _ in files], MODELS, [label for _, label in files])
+    assert len(table) == 36
+    assert list(table["images_dataset"]) == ["cifar100"] * 18 + ["cifar10"] * 18
+    summary = summary_table(table, GROUPS)
+    assert summary["images_dataset"].value_counts().to_dict() == {"cifar100": 3, "cifar10": 3}
+    assert summary.columns[-1] == "images_dataset"
+    nested = metrics(summary, pd.DataFrame({"model": [], "clean_accuracy": [], "robust_accuracy": []}))
+    assert nested["scores"].keys() == {"cifar100", "cifar10"}
+    assert nested["scores"]["cifar10"]["zebra"]["ape"]["stage3"]["linear_cka"]["stir_mean"] == pytest.approx(0.325)
+
+
+def test_every_file_of_scores_has_a_dataset_of_images():
+    with pytest.raises(InvalidInputError, match="a dataset for each of 1 files of scores; got 2"):
+        score_table([scores_of("c0")], MODELS, ["cifar10", "cifar100"])
+
+
+def test_a_models_first_attack_is_that_of_the_metrics(scores):
+    models = pd.DataFrame({"model": ["ape", "ape"], "clean_accuracy": [0.9, 0.9], "robust_accuracy": [0.5, 0.1]})
+    assert metrics(summary_table(scores, GROUPS), models)["models"] == {"ape": {"clean_accuracy": 0.9, "robust_accuracy": 0.5}}
+
+
+def test_layers_are_numbered_for_each_reference_model():
+    table = pd.DataFrame(
+        {"reference_model": ["a", "a", "a", "b", "b"], "reference_layer": ["stage9", "stage9", "stage1", "block1", "block2"]}
+    )
+    assert list(layer_positions(table)) == [0, 0, 1, 0, 1]
+
+
+def test_scores_are_described_by_both_models(scores):
+    models = model_table([evaluation(f"c{number}", attack_eps=eps) for eps in (1.0, 2.0) for number in range(3)], MODELS)
+    rows = described(scores, models)
+    assert len(rows) == len(scores)
+    one = rows[(rows["reference_model"] == "ape") & (rows["target_model"] == "zebra-1")].iloc[0]
+    assert (one["reference_architecture"], one["target_architecture"]) == ("vgg6", "resnet8")
+    assert (one["target_training_seed"], one["target_attack_eps"]) == (1, 1.0)
+    with pytest.raises(InvalidInputError, match=r"got no row of \['ape'\]"):
+        described(scores, models[models["model"] != "ape"])
 
 
 def test_numbers_come_back_to_the_last_digit(tmp_path):
@@ -184,9 +262,9 @@ def test_no_row_is_lost_whose_key_looks_like_a_number(tmp_path):
         rows = scores_of(reference).replace({"reference_checkpoint": keys, "target_checkpoint": keys})
         write_table(tmp_path / f"{reference}.csv", rows)
         tables.append(read_table(tmp_path / f"{reference}.csv"))
-    assert len(score_table(tables, models)) == 18
+    assert len(score_table(tables, models, ["cifar10"] * 3)) == 18
 
 
 def test_scores_of_a_model_that_is_not_named_are_refused():
     with pytest.raises(InvalidInputError, match=r"got also those of \{'c2'\}"):
-        score_table([scores_of(reference) for reference in ("c0", "c1", "c2")], MODELS[:2])
+        score_table([scores_of(reference) for reference in ("c0", "c1", "c2")], MODELS[:2], ["cifar10"] * 3)

@@ -26,6 +26,7 @@ def scores():
             "stir": STIR[reference, target] + (0.02 if random_seed else -0.02),
             "similarity": 0.5,
             "n_images": 300,
+            "images_dataset": "digits",
             "inversion_error_median": 0.09,
             "converged_fraction": 0.87 if reference == "ape" else 1.0,
         }
@@ -88,7 +89,7 @@ def test_numbers_are_legible_on_their_colours(figure):
 
 def test_titles_say_what_it_was_measured_with(figure):
     title = figure.get_suptitle()
-    for part in ("stage3", "n = 300", "lbfgs", "0.090", "87%"):
+    for part in ("stage3", "n = 300 images of digits", "lbfgs", "0.090", "87%"):
         assert part in title
     left, right = matrices(figure)
     assert "STIR" in left.get_title()

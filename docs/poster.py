@@ -1,0 +1,219 @@
+"""Copy the results of the poster's six experiments into docs/poster/, and render docs/poster.md from there alone.
+
+``python docs/poster.py`` keeps what results/ has as that of scale ``small``; ``python docs/poster.py full FOLDER``
+what another folder of results has, as that of scale ``full``. A test renders the page again.
+"""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "docs")]
+
+from poster_numbers import NONE, beside  # noqa: E402
+from poster_results import FIGURES, keep  # noqa: E402
+
+from stir.statements import judge_published, overall  # noqa: E402
+from stir.statements.estimate import SEEDS  # noqa: E402
+from stir.statements.names import SENTENCES  # noqa: E402
+
+KEPT = ROOT / "docs" / "poster"
+PAGE = ROOT / "docs" / "poster.md"
+SCALES = ("small", "full")
+OF_CHECKPOINTS = ("epochs", "schedule", "batch_size", "learning_rate")
+OF_IRIS = ("n_images", "method", "max_iterations")
+HEAD = """# The poster's six statements
+
+Rendered by `python docs/poster.py` from [docs/poster](poster) alone: tables of our experiments, and what was
+[published](poster/published) (Nanda et al., ICML 2022, [arXiv 2206.11939](https://arxiv.org/abs/2206.11939)). Every
+verdict is computed from a table by a predicate of `stir.statements`: **holds** if the whole 95% interval is on
+the claimed side, **fails** if it is on the other, else, or where a flag says that a precondition is not met, **undecided**.
+A statement holds if all its parts do, and fails if one does; parts named `also_` are seen in the published table,
+not stated, and decide nothing. Only pairs of different models count.
+
+What an interval is over stands beside it. *trainings*, *architectures*: the delete-one jackknife, since pairs share
+models. *inversion seeds*: how well these very networks were measured; it says **nothing about other trainings**.
+*published sd*: the published ±, taken as standard errors, since the number of runs is not known.
+"""
+
+
+def render() -> str:
+    """Render the page."""
+    sections = [_section(number, name) for number, name in enumerate(SENTENCES, start=1)]
+    return "\n".join([HEAD, *_overview(), "", *sections]).rstrip() + "\n"
+
+
+def _overview() -> Iterator[str]:
+    yield f"| | statement | poster's numbers | {' | '.join(f'ours, {scale}' for scale in SCALES)} |"
+    yield "|---" * (3 + len(SCALES)) + "|"
+    for number, (name, sentence) in enumerate(SENTENCES.items(), start=1):
+        published = _published(name)
+        theirs = "not published" if published is None else _overall(published)
+        ours = [
+            _overall(verdicts) if (verdicts := _table(scale, name, "-verdicts")) is not None else "not run" for scale in SCALES
+        ]
+        yield f"| {number} | [{sentence}](#{number}-{name}) | {theirs} | {' | '.join(ours)} |"
+
+
+def _section(number: int, name: str) -> str:
+    lines = [f"## {number} {name}", "", f"> {SENTENCES[name]}", ""]
+    published = _published(name)
+    run = [scale for scale in SCALES if _table(scale, name, "-verdicts") is not None]
+    if not run:
+        lines += [f"Not run: there are no results of `{name}`.", ""]
+        lines += [] if published is None else [*_verdicts(published.iloc[:0], published), "", *_numbers(None, name), ""]
+    for scale in run:
+        lines += [f"### {name}, scale {scale}", "", *_of_scale(scale, name, published), ""]
+    return "\n".join(lines)
+
+
+def _of_scale(scale: str, name: str, published: pd.DataFrame | None) -> Iterator[str]:
+    verdicts = _table(scale, name, "-verdicts")
+    assert verdicts is not None
+    yield f"**{overall(verdicts)}**" + (f" (the poster's own numbers: {overall(published)})." if published is not None else ".")
+    yield from ["", *_verdicts(verdicts, published), ""]
+    yield from [*_numbers(scale, name), ""]
+    for figure in FIGURES[name]:
+        if (KEPT / scale / f"{name}-{figure}.png").is_file():
+            yield from [f"![{name}, {figure}](poster/{scale}/{name}-{figure}.png)", ""]
+    made = json.loads((KEPT / scale / f"{name}-provenance.json").read_text(encoding="utf-8"))
+    yield from [*_settings(made), "", *_models(scale, name), "", *_inversions(scale, name), "", _made(made)]
+
+
+def _verdicts(verdicts: pd.DataFrame, published: pd.DataFrame | None) -> Iterator[str]:
+    """Put the parts of a statement in a table, those published beside ours."""
+    theirs = {} if published is None else {row["part"]: row for row in published.to_dict("records")}
+    parts = set(verdicts["part"])
+    yield "| part | layer | images | poster [95%] | ours | 95% interval | bound | over | poster | verdict | flag |"
+    yield "|---" * 11 + "|"
+    for row in verdicts.fillna({"flag": ""}).to_dict("records"):
+        yield _row(row, theirs.get(row["part"]))
+    for part, their in theirs.items():
+        if part not in parts:
+            yield _row(None, their)
+    claims = {
+        row["part"]: row["claim"] for table in (verdicts, published) if table is not None for row in table.to_dict("records")
+    }
+    yield ""
+    yield from (f"- `{part}`: {claim}" for part, claim in claims.items())
+
+
+def _row(our: dict[Any, Any] | None, their: dict[Any, Any] | None) -> str:
+    known = our or their or {}
+    cells = [f"`{known['part']}`", known["layer"], known["images_dataset"] if our else NONE]
+    cells += [f"{_number(their['value'])} {_interval(their)}" if their else NONE]
+    cells += [_number(our["value"]), _interval(our)] if our else [NONE, NONE]
+    cells += [f"{known['threshold']:g}", f"{our['n']} {our['unit']}" if our else NONE]
+    cells += [their["verdict"] if their else NONE, f"**{our['verdict']}**" if our else "not run", our["flag"] if our else ""]
+    return f"| {' | '.join(map(str, cells))} |"
+
+
+def _numbers(scale: str | None, name: str) -> Iterator[str]:
+    """Put every published number beside ours."""
+    file = KEPT / "published" / f"{name}.csv"
+    if file.is_file():
+        ours = [_table(scale, name, part) if scale else None for part in ("", "-models")]
+        yield from beside(name, pd.read_csv(file), *ours)
+
+
+def _settings(made: dict[str, Any]) -> Iterator[str]:
+    """Put our settings beside the poster's: what differs was shortened."""
+    ours = _our_settings(made)
+    yield "| setting | poster (likely: defaults of its code) | ours |"
+    yield "|---|---|---|"
+    for row in pd.read_csv(KEPT / "published" / "settings.csv").to_dict("records"):
+        our = ours.get(row["setting"], NONE)
+        yield f"| {row['setting']} | {row['value']} | {our if our == row['value'] else f'**{our}**'} |"
+
+
+def _our_settings(made: dict[str, Any]) -> dict[str, str]:
+    trained = [each for each in made["checkpoints"] if "training" in each]
+    recipes = [each["training"] for each in trained]
+    attacks = [recipe["attack"] for recipe in recipes if recipe.get("attack")]
+    said: dict[str, Iterable[Any]] = {name: [recipe.get(name) for recipe in recipes] for name in OF_CHECKPOINTS}
+    said |= {"width": [each["architecture"].get("width") for each in trained]}
+    said |= {"attack": [f"{a['norm']}, eps {a['eps']:g}, {a['steps']} step{'s' * (a['steps'] != 1)}" for a in attacks]}
+    said |= {name: [each.get(name) for each in made["iris"]] for name in OF_IRIS}
+    return {name: "; ".join(dict.fromkeys(_plain(v) for v in values if v is not None)) or NONE for name, values in said.items()}
+
+
+def _models(scale: str, name: str) -> Iterator[str]:
+    """List accuracies, a column for each attack, and flags."""
+    models = _read(scale, name, "-models")
+    attacks = (models["attack_norm"] + ", eps " + models["attack_eps"].map("{:g}".format)).rename("attack")
+    robust = models.assign(attack=attacks).pivot_table(index="model", columns="attack", values="robust_accuracy", sort=False)
+    first = models.drop_duplicates("model").set_index("model")
+    flags = models.dropna(subset="flag").groupby("model")["flag"].agg(lambda found: "; ".join(found.unique()))
+    yield f"| model | clean | {' | '.join(f'robust, {attack}' for attack in robust)} | n images | flag |"
+    yield "|---" * (4 + len(robust.columns)) + "|"
+    for model, row in first.iterrows():
+        cells = [f"{row['clean_accuracy']:.1%}", *(f"{value:.1%}" for value in robust.loc[model])]
+        yield f"| {model} | {' | '.join(cells)} | {row['n_images']} | {flags.get(model, '')} |"
+
+
+def _inversions(scale: str, name: str) -> Iterator[str]:
+    """Say how well inversions matched: the median over images, the largest 90th percentile, the fewest converged."""
+    scores, models = _read(scale, name, ""), _read(scale, name, "-models").drop_duplicates("model").set_index("model")
+    scores = scores.assign(training=scores["reference_model"].map(models["objective"]))
+    yield "| reference models | images | inversion error | 90th percentile | tolerance | converged | inversion seeds |"
+    yield "|---" * 7 + "|"
+    for (training, images), rows in scores.groupby(["training", "images_dataset"], sort=False):
+        errors = rows["inversion_error_median"]
+        cells = [f"{errors.median():.3f} ({errors.min():.3f} to {errors.max():.3f})", f"{rows['inversion_error_p90'].max():.3f}"]
+        cells += [f"{rows['tolerance'].iloc[0]:g}", f"{rows['converged_fraction'].min():.0%}", str(rows["random_seed"].nunique())]
+        yield f"| {training} | {rows['n_images'].iloc[0]} of {images} | {' | '.join(cells)} |"
+
+
+def _made(made: dict[str, Any]) -> str:
+    seconds = {stage: made["seconds"].get(stage, 0.0) for stage in ("checkpoint", "evaluation", "iri")}
+    times = ", ".join(f"{stage} {made['jobs'].get(stage, 0)} jobs, {value / 60:.1f} min" for stage, value in seconds.items())
+    devices = "; ".join(f"{stage}: {', '.join(kinds)}" for stage, kinds in made["devices"].items() if kinds)
+    versions = ", ".join(f"{package} {version}" for package, version in made["versions"].items())
+    code = made["code_version"]
+    return f"Time of jobs, those shared with other experiments included: {times}. {devices}. {versions}, code {code}."
+
+
+@cache
+def _published(name: str) -> pd.DataFrame | None:
+    file = KEPT / "published" / f"{name}.csv"
+    return judge_published(name, pd.read_csv(file)) if file.is_file() else None
+
+
+def _overall(verdicts: pd.DataFrame) -> str:
+    seeds = bool((verdicts["unit"] == SEEDS).any())
+    return f"**{overall(verdicts)}**" + (" (of these networks)" if seeds else "")
+
+
+def _table(scale: str, name: str, part: str) -> pd.DataFrame | None:
+    file = KEPT / scale / f"{name}{part}.csv"
+    return pd.read_csv(file) if file.is_file() else None
+
+
+def _read(scale: str, name: str, part: str) -> pd.DataFrame:
+    return pd.read_csv(KEPT / scale / f"{name}{part}.csv")
+
+
+def _plain(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _number(value: float) -> str:
+    return f"{value:.3f}" if pd.notna(value) else NONE
+
+
+def _interval(row: dict[Any, Any]) -> str:
+    return f"[{row['low']:.3f}, {row['high']:.3f}]" if pd.notna(row["low"]) else NONE
+
+
+if __name__ == "__main__":
+    scale, results = [*sys.argv[1:], *("small", str(ROOT / "results"))[len(sys.argv) - 1 :]]
+    if scale not in SCALES:
+        sys.exit(f"Expected a scale, one of {', '.join(SCALES)}; got {scale!r}.")
+    print(f"Kept: {', '.join(keep(Path(results), KEPT / scale)) or 'nothing new'}.")
+    PAGE.write_text(render(), encoding="utf-8")

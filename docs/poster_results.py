@@ -1,0 +1,111 @@
+"""Copy an experiment's tables and figure out of results/, and what made them: settings, devices, versions, times."""
+
+import json
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from PIL import Image
+
+from stir.statements.names import NAMES
+
+FIGURES = {
+    "random_init": ["bars-linear_cka", "penultimate-images"],
+    "losses_architectures": ["penultimate-linear_cka"],
+    "training_datasets": ["layer_curves-linear_cka"],
+    "random_init_layers": ["layer_curves-linear_cka"],
+    "defences": ["penultimate-linear_cka"],
+    "more_data": ["growth-linear_cka"],
+}
+"""The figure in the poster's form, of each experiment."""
+COLOURS = 128
+"""Of a kept figure: a third of the bytes, and no difference to be seen."""
+DIGITS = "%.4g"
+"""Of a kept score; results/ has them all."""
+Seal = dict[str, Any]
+
+
+def keep(results: Path, kept: Path) -> list[str]:
+    """Copy what there is of the six experiments; return their names.
+
+    What was kept of an experiment that ``results`` has nothing of stays.
+    """
+    seals, times = _seals(results), _times(results)
+    found = []
+    for name in NAMES:
+        stamps = sorted((results / "publications").glob(f"{name}-*.stamp.json"))
+        if not stamps:
+            continue
+        (stamp,) = stamps
+        kept.mkdir(parents=True, exist_ok=True)
+        _keep_tables(name, results / "tables", kept)
+        _keep_figures(name, results / "figures", kept)
+        made = _made_by(json.loads(stamp.read_text(encoding="utf-8"))["key"], seals, times)
+        (kept / f"{name}-provenance.json").write_text(json.dumps(made, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        found.append(name)
+    return found
+
+
+def _keep_tables(name: str, tables: Path, kept: Path) -> None:
+    for part in ("", "-summary", "-models", "-verdicts"):
+        file = tables / f"{name}{part}.csv"
+        if file.is_file():
+            pd.read_csv(file).to_csv(kept / file.name, index=False, float_format=DIGITS)
+
+
+def _keep_figures(name: str, figures: Path, kept: Path) -> None:
+    for figure in FIGURES[name]:
+        file = figures / f"{name}-{figure}.png"
+        if file.is_file():
+            with Image.open(file) as image:
+                few = image.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+            few.save(kept / file.name, optimize=True)
+
+
+def _seals(results: Path) -> dict[str, Seal]:
+    """Return key -> seal of all artifacts."""
+    seals = {}
+    for folder in (results, results.parent / "data" / "datasets"):
+        for path in folder.rglob("*-*.json"):
+            content = json.loads(path.read_text(encoding="utf-8"))
+            if isinstance(content, dict) and {"key", "recipe"} <= content.keys():
+                seals[content["key"]] = content
+    return seals
+
+
+def _times(results: Path) -> dict[str, float]:
+    """Return key -> seconds of a job's own work."""
+    files = (results / "benchmarks").rglob("*.tsv")
+    return {file.stem.rsplit("-", 1)[1]: float(pd.read_csv(file, sep="\t")["s"].iloc[0]) for file in files}
+
+
+def _made_by(key: str, seals: dict[str, Seal], times: dict[str, float]) -> dict[str, Any]:
+    """Say what made an experiment's artifacts, from the seals of all that its tables and figures are made from."""
+    found, waiting = {}, [key]
+    while waiting:
+        one = waiting.pop()
+        if one in seals and one not in found:
+            found[one] = seals[one]
+            for inputs in seals[one]["recipe"]["inputs"].values():
+                waiting += [inputs] if isinstance(inputs, str) else inputs
+    by_stage = defaultdict(list)
+    for one, seal in found.items():
+        by_stage[seal["recipe"]["stage"]].append((one, seal))
+    return {
+        "checkpoints": _distinct(by_stage["checkpoint"], without=("random_seed", "threads")),
+        "iris": _distinct(by_stage["iri"], without=("random_seed", "threads", "layer", "batch_size")),
+        "devices": {
+            stage: sorted({seal.get("device_kind", seal["device"]) for _, seal in by_stage[stage]})
+            for stage in ("checkpoint", "iri")
+        },
+        "seconds": {stage: round(sum(times.get(one, 0.0) for one, _ in made), 1) for stage, made in sorted(by_stage.items())},
+        "jobs": {stage: len(made) for stage, made in sorted(by_stage.items())},
+        "versions": found[key]["versions"],
+        "code_version": found[key]["code_version"],
+    }
+
+
+def _distinct(made: list[tuple[str, Seal]], *, without: tuple[str, ...]) -> list[dict[str, Any]]:
+    settings = [{name: value for name, value in seal["recipe"]["settings"].items() if name not in without} for _, seal in made]
+    return [json.loads(text) for text in sorted({json.dumps(each, sort_keys=True) for each in settings})]

@@ -1,0 +1,63 @@
+"""STIR in both directions beside plain similarity, for models that differ in their training seed: the poster's first figure."""
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from stir.plotting.panels import PANEL, add_legend, colours, comparable_pairs, panels, said_of, what_differs
+from stir.tables import layer_name, layer_positions
+
+
+def draw_bars(scores: pd.DataFrame, models: pd.DataFrame) -> Figure:
+    """Draw three bars for each training at the last layer: STIR(m2 | m1), STIR(m1 | m2), plain similarity.
+
+    Of each pair, m1 is the model that comes first in the table. Error bars are one standard
+    deviation over pairs and inversion seeds.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        Rows of a score table for one measure.
+    models : DataFrame
+        The table of models.
+
+    Raises
+    ------
+    InvalidInputError
+        If there are no two models that were trained alike.
+    """
+    order = {model: number for number, model in enumerate(scores["reference_model"].unique())}
+    positions = layer_positions(scores)
+    rows = comparable_pairs(scores[positions == positions.max()], models)
+    rows = rows.assign(forward=rows["reference_model"].map(order) < rows["target_model"].map(order))
+    labels = rows["images_dataset"].nunique()
+    figure = Figure(figsize=(PANEL[0] * labels, PANEL[1] + 0.3), layout="constrained")
+    for axes, of_images in panels(figure, rows):
+        _draw(axes, of_images)
+    add_legend(figure)
+    figure.axes[0].set_ylabel("score (mean ± sd over pairs and inversion seeds)")
+    pairs = (
+        rows[rows["forward"]].groupby("training")[["reference_model", "target_model"]].apply(lambda r: len(r.drop_duplicates()))
+    )
+    figure.suptitle(
+        f"pairs that differ in their {what_differs(rows)}, layer {layer_name(rows)}\n{said_of(rows)}; "
+        + ", ".join(f"{count} {'pair' if count == 1 else 'pairs'} {training}" for training, count in pairs.items()),
+        fontsize=9,
+    )
+    return figure
+
+
+def _draw(axes: Axes, rows: pd.DataFrame) -> None:
+    measure = rows["similarity_measure"].iloc[0]
+    trainings = list(rows["training"].unique())
+    width = 0.8 / len(trainings)
+    for number, (training, colour) in enumerate(colours(trainings).items()):
+        of_training = rows[rows["training"] == training]
+        forward = of_training[of_training["forward"]]
+        columns = [forward["stir"], of_training[~of_training["forward"]]["stir"], forward["similarity"]]
+        means, spreads = [column.mean(skipna=False) for column in columns], [column.std() for column in columns]
+        places = [place + (number - (len(trainings) - 1) / 2) * width for place in range(3)]
+        axes.bar(places, means, 0.92 * width, yerr=pd.Series(spreads).fillna(0), capsize=3, color=colour, label=training)
+        for place, mean, spread in zip(places, means, pd.Series(spreads).fillna(0), strict=True):
+            axes.text(place, mean + spread + 0.012, f"{mean:.2f}", ha="center", va="bottom", fontsize=8)
+    axes.set_xticks(range(3), ["STIR(m2 | m1)", "STIR(m1 | m2)", f"{measure}(m1, m2)"])

@@ -1,0 +1,51 @@
+"""STIR and plain similarity from layer to layer, a line for each training."""
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from stir.plotting.panels import PANEL, add_legend, colours, comparable_pairs, panels, said_of, what_differs
+from stir.tables import layer_name, layer_positions
+
+STYLES = {"stir": "-", "similarity": "--"}
+
+
+def draw_layer_curves(scores: pd.DataFrame, models: pd.DataFrame) -> Figure:
+    """Draw scores over layers in their order; bands are one standard deviation over pairs and inversion seeds.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        Rows of a score table for one measure.
+    models : DataFrame
+        The table of models.
+
+    Raises
+    ------
+    InvalidInputError
+        If there are no two models that were trained alike.
+    """
+    rows = comparable_pairs(scores.assign(layer=layer_positions(scores)), models)
+    labels = rows["images_dataset"].nunique()
+    figure = Figure(figsize=(PANEL[0] * labels, PANEL[1] + 0.3), layout="constrained")
+    for axes, of_images in panels(figure, rows):
+        _draw(axes, of_images)
+    figure.axes[0].set_ylabel("score (mean, band: sd over pairs and inversion seeds)")
+    add_legend(figure)
+    figure.suptitle(f"pairs that differ in their {what_differs(rows)}\n{said_of(rows)}", fontsize=9)
+    return figure
+
+
+def _draw(axes: Axes, rows: pd.DataFrame) -> None:
+    names = {"stir": "STIR", "similarity": rows["similarity_measure"].iloc[0]}
+    for training, colour in colours(list(rows["training"].unique())).items():
+        by_layer = rows[rows["training"] == training].groupby("layer")
+        for score, style in STYLES.items():
+            means = by_layer[score].agg(lambda values: values.mean(skipna=False))
+            spreads = by_layer[score].std().fillna(0)
+            axes.plot(means.index, means, style, marker="o", markersize=4, color=colour, label=f"{names[score]}, {training}")
+            axes.fill_between(means.index, means - spreads, means + spreads, color=colour, alpha=0.15, linewidth=0)
+    layers = sorted(rows["layer"].unique())
+    names_of_layers = [layer_name(rows[rows["layer"] == layer]).replace("|", "\n") for layer in layers]
+    axes.set_xticks(layers, names_of_layers, rotation=20, ha="right", rotation_mode="anchor")
+    axes.set_xlabel("layer, from the images to the classes")

@@ -1,0 +1,95 @@
+"""Which pairs of models stand beside each other, and how trainings look in every figure."""
+
+from collections.abc import Iterator
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from stir.errors import InvalidInputError
+from stir.tables import described
+
+COLOURS = {"vanilla": "#4477aa", "at": "#cc3311", "trades": "#228833", "mart": "#aa3377"}
+"""By training objective; told apart also by those who do not see red and green."""
+OTHERS = ("#ee7733", "#66ccee", "#bbbbbb", "#000000")
+PANEL = (5.4, 4.0)
+"""Inches."""
+HIGHEST = 1.08
+"""End of the axis of scores: room for the number above a bar."""
+
+
+def comparable_pairs(scores: pd.DataFrame, models: pd.DataFrame) -> pd.DataFrame:
+    """Return the pairs of different models that were trained alike, with a column ``training`` to group them by.
+
+    Where models were trained on several datasets, these are the pairs whose datasets differ; else, those
+    that differ in nothing but their training seed.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        Of `stir.tables.score_table`.
+    models : DataFrame
+        Of `stir.tables.model_table`.
+
+    Raises
+    ------
+    InvalidInputError
+        If there are none.
+    """
+    rows = described(scores[scores["reference_model"] != scores["target_model"]], models)
+    for column in ("architecture", "objective"):
+        rows = rows[rows[f"reference_{column}"] == rows[f"target_{column}"]]
+    across = rows["reference_training_dataset"] != rows["target_training_dataset"]
+    if across.any():
+        rows = rows[across]
+    else:
+        sizes = rows[["reference_n_train", "target_n_train"]].fillna(0)
+        rows = rows[sizes.nunique(axis=1) == 1]
+    if rows.empty:
+        raise InvalidInputError(
+            "Expected two models that were trained alike; got none. Add a training seed, or leave the figure out."
+        )
+    several = rows["reference_architecture"].nunique() > 1
+    architecture = rows["reference_architecture"] + " " if several else ""
+    return rows.assign(training=architecture + rows["reference_objective"])
+
+
+def what_differs(pairs: pd.DataFrame) -> str:
+    """Say in what the models of `comparable_pairs` differ."""
+    across = pairs["reference_training_dataset"] != pairs["target_training_dataset"]
+    return "training datasets" if across.any() else "training seeds"
+
+
+def panels(figure: Figure, rows: pd.DataFrame) -> Iterator[tuple[Axes, pd.DataFrame]]:
+    """Give a panel for each dataset of images, and its rows."""
+    lowest = min(0.0, rows["stir"].min(), rows["similarity"].min())
+    labels = list(rows["images_dataset"].unique())
+    all_axes = figure.subplots(1, len(labels), sharey=True, squeeze=False)[0]
+    for axes, label in zip(all_axes, labels, strict=True):
+        axes.set_title(f"images of {label}")
+        axes.set_ylim(lowest, HIGHEST)
+        axes.grid(axis="y", alpha=0.3)
+        axes.set_axisbelow(True)
+        yield axes, rows[rows["images_dataset"] == label]
+
+
+def colours(trainings: list[str]) -> dict[str, str]:
+    """Return a colour for each: its objective's where that is not taken."""
+    found: dict[str, str] = {}
+    spare = iter(OTHERS * len(trainings))
+    for training in trainings:
+        own = COLOURS.get(training.rsplit(" ", 1)[-1])
+        found[training] = own if own is not None and own not in found.values() else next(spare)
+    return found
+
+
+def add_legend(figure: Figure) -> None:
+    """Name below all panels what is drawn in the first."""
+    handles, names = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=min(4, len(names)), fontsize=8, handlelength=3)
+
+
+def said_of(rows: pd.DataFrame) -> str:
+    """Return what a figure's title says of its numbers."""
+    first = rows.iloc[0]
+    return f"n = {first['n_images']} images, {first['inversion_method']}, {rows['random_seed'].nunique()} inversion seeds"

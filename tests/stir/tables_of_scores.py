@@ -1,0 +1,75 @@
+"""Synthetic tables of scores and models, for tests of statements and figures."""
+
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from itertools import product
+from typing import Any
+
+import pandas as pd
+
+LAYERS = ("penultimate",)
+Score = Callable[[Mapping[str, Any], Mapping[str, Any], int, int], float]
+"""(reference model, target model, layer, random seed) -> score."""
+
+
+def model(objective: str, training_seed: int = 0, **settings: Any) -> dict[str, Any]:
+    """A row of the table of models."""
+    row = {
+        "model": "",
+        "architecture": "resnet18",
+        "objective": objective,
+        "training_seed": training_seed,
+        "clean_accuracy": 0.8,
+        "robust_accuracy": 0.0 if objective == "vanilla" else 0.5,
+        "attack_norm": "l2",
+        "attack_eps": 1.0,
+        "attack_steps": 20,
+        "n_images": 1000,
+        "training_dataset": "cifar10",
+        "n_train": None,
+        "width": 64,
+        "flag": "",
+    } | settings
+    said = [row["training_dataset"], row["architecture"], objective, row["n_train"], training_seed]
+    return row | {"model": row["model"] or "-".join(str(part) for part in said if part is not None)}
+
+
+def score_rows(
+    models: Sequence[Mapping[str, Any]],
+    stir: Score,
+    similarity: Score = lambda *_: 0.95,
+    *,
+    layers: Sequence[str] = LAYERS,
+    random_seeds: Sequence[int] = (0, 1, 2),
+    images_datasets: Sequence[str] = ("cifar10",),
+) -> pd.DataFrame:
+    """A score table of all pairs, models with themselves included: there both scores are 1."""
+    rows = []
+    for images, reference, target in product(images_datasets, models, models):
+        same = reference["model"] == target["model"]
+        for (number, layer), seed in product(enumerate(layers), random_seeds):
+            rows.append(
+                {
+                    "reference_model": reference["model"],
+                    "target_model": target["model"],
+                    "reference_layer": layer,
+                    "target_layer": layer,
+                    "similarity_measure": "linear_cka",
+                    "inversion_method": "lbfgs",
+                    "random_seed": seed,
+                    "stir": 1.0 if same else stir(reference, target, number, seed),
+                    # The same for every inversion.
+                    "similarity": 1.0 if same else similarity(reference, target, number, 0),
+                    "n_images": 1000,
+                    "inversion_error_median": 0.09,
+                    "converged_fraction": 0.99,
+                    "images_dataset": images,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def wobble(reference: Mapping[str, Any], target: Mapping[str, Any], seed: int, size: float) -> float:
+    """A deviation that depends on the pair and the inversion seed, no larger than ``size``."""
+    text = f"{reference['model']}|{target['model']}|{seed}"
+    return size * (zlib.crc32(text.encode()) % 1001 / 500 - 1)
