@@ -2,6 +2,7 @@
 
 import pytest
 
+from planning.loading import ExperimentError
 from planning.plan import Plan
 from tests.experiment_files import edited
 from tests.planning.test_plan import changed
@@ -67,3 +68,18 @@ class TestSeveralDatasets:
         of_digits, of_half = (planned.references[number].iris[0].path for number in (8, 17))
         assert "normal_noise.digits.0-" in of_digits
         assert "normal_noise.0-" in of_half
+
+
+class TestFewTrainingImages:
+    def test_a_model_may_see_its_images_more_often_than_its_recipe_says(self, plan, quickstart):
+        other = edited(quickstart, {"models.0.epochs": 40, "models.0.n_train": 100})
+        planned = plan(content=other)
+        of = {model.name: model.checkpoint.recipe.settings for model in planned.models}
+        assert of["digits-resnet8-vanilla-0"]["training"]["epochs"] == 40
+        assert of["digits-resnet8-vanilla-0"]["n_train"] == 100
+        assert of["digits-vgg6-vanilla-0"]["training"]["epochs"] == 20
+
+    def test_a_checkpoint_that_is_taken_has_none(self, quickstart, load):
+        taken = {"name": "taken", "architecture": "vgg6", "checkpoint": "x.pt", "sha256": "0" * 64, "epochs": 3}
+        with pytest.raises(ExperimentError, match=r"models\[0\]: expected either training and training_seeds"):
+            load(edited(quickstart, {"models.0": taken}))

@@ -86,7 +86,7 @@ def planned_models(experiment: Experiment, datasets: Mapping[str, Artifact]) -> 
             checkpoint = artifact("checkpoint", slug, settings | {"sha256": model["sha256"]}, model["checkpoint"])
             yield PlannedModel(**own, name=model["name"], slug=slug, training_seed=None, objective=None, checkpoint=checkpoint)
             continue
-        recipe = recipes[model["training"]]
+        recipe = recipes[model["training"]] | ({"epochs": model["epochs"]} if "epochs" in model else {})
         settings |= {"training": training_settings(recipe)} | ({"n_train": model["n_train"]} if "n_train" in model else {})
         for name, random_seed in zip(model_names(model), model["training_seeds"], strict=True):
             slug = _slug(experiment, model, recipe["objective"], random_seed)
