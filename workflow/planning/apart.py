@@ -33,7 +33,7 @@ def check_apart(paths: Iterable[Path], scale: str | None = None) -> None:
         If the check itself fails.
     """
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    command = [sys.executable, "-m", "planning.apart", scale or "", *map(str, paths)]
+    command = [sys.executable, "-P", "-m", "planning.apart", scale or "", *map(str, paths)]
     ran = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     if ran.returncode == REFUSED:
         raise ExperimentError(ran.stdout.rstrip("\n"))
