@@ -215,5 +215,5 @@ if __name__ == "__main__":
     scale, results = [*sys.argv[1:], *("small", str(ROOT / "results"))[len(sys.argv) - 1 :]]
     if scale not in SCALES:
         sys.exit(f"Expected a scale, one of {', '.join(SCALES)}; got {scale!r}.")
-    print(f"Kept: {', '.join(keep(Path(results), KEPT / scale)) or 'nothing new'}.")
+    print(f"Kept: {', '.join(keep(Path(results), KEPT / scale, scale)) or 'nothing new'}.")
     PAGE.write_text(render(), encoding="utf-8")

@@ -23,44 +23,48 @@ COLOURS = 128
 """Of a kept figure: a third of the bytes, and no difference to be seen."""
 DIGITS = "%.4g"
 """Of a kept score; results/ has them all."""
+DEFAULT_SCALE = "small"
+"""Of the six experiments: its results are published under their names alone."""
+KEY = "[0-9a-f]" * 10
 Seal = dict[str, Any]
 
 
-def keep(results: Path, kept: Path) -> list[str]:
-    """Copy what there is of the six experiments; return their names.
+def keep(results: Path, kept: Path, scale: str) -> list[str]:
+    """Copy what there is of the six experiments at a scale; return their names.
 
     What was kept of an experiment that ``results`` has nothing of stays.
     """
     seals, times = _seals(results), _times(results)
     found = []
     for name in NAMES:
-        stamps = sorted((results / "publications").glob(f"{name}-*.stamp.json"))
+        published = name if scale == DEFAULT_SCALE else f"{name}-{scale}"
+        stamps = sorted((results / "publications").glob(f"{published}-{KEY}.stamp.json"))
         if not stamps:
             continue
         (stamp,) = stamps
         kept.mkdir(parents=True, exist_ok=True)
-        _keep_tables(name, results / "tables", kept)
-        _keep_figures(name, results / "figures", kept)
+        _keep_tables(published, results / "tables", kept / name)
+        _keep_figures(published, FIGURES[name], results / "figures", kept / name)
         made = _made_by(json.loads(stamp.read_text(encoding="utf-8"))["key"], seals, times)
         (kept / f"{name}-provenance.json").write_text(json.dumps(made, indent=1, sort_keys=True) + "\n", encoding="utf-8")
         found.append(name)
     return found
 
 
-def _keep_tables(name: str, tables: Path, kept: Path) -> None:
+def _keep_tables(published: str, tables: Path, kept: Path) -> None:
     for part in ("", "-summary", "-models", "-verdicts"):
-        file = tables / f"{name}{part}.csv"
+        file = tables / f"{published}{part}.csv"
         if file.is_file():
-            pd.read_csv(file).to_csv(kept / file.name, index=False, float_format=DIGITS)
+            pd.read_csv(file).to_csv(kept.with_name(f"{kept.name}{part}.csv"), index=False, float_format=DIGITS)
 
 
-def _keep_figures(name: str, figures: Path, kept: Path) -> None:
-    for figure in FIGURES[name]:
-        file = figures / f"{name}-{figure}.png"
+def _keep_figures(published: str, names: list[str], figures: Path, kept: Path) -> None:
+    for name in names:
+        file = figures / f"{published}-{name}.png"
         if file.is_file():
             with Image.open(file) as image:
                 few = image.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
-            few.save(kept / file.name, optimize=True)
+            few.save(kept.with_name(f"{kept.name}-{name}.png"), optimize=True)
 
 
 def _seals(results: Path) -> dict[str, Seal]:

@@ -35,17 +35,17 @@ def seal(path, recipe):
     )
 
 
-def write_results(folder):
+def write_results(folder, name="random_init"):
     """What a run of random_init leaves behind, as far as the page reads it."""
     table, models = scores(), pd.DataFrame(MODELS)
-    (folder / "tables").mkdir(parents=True)
-    table.to_csv(folder / "tables" / "random_init.csv", index=False)
-    models.to_csv(folder / "tables" / "random_init-models.csv", index=False)
-    judge(["random_init"], table, models).to_csv(folder / "tables" / "random_init-verdicts.csv", index=False)
-    (folder / "figures").mkdir()
+    (folder / "tables").mkdir(parents=True, exist_ok=True)
+    table.to_csv(folder / "tables" / f"{name}.csv", index=False)
+    models.to_csv(folder / "tables" / f"{name}-models.csv", index=False)
+    judge(["random_init"], table, models).to_csv(folder / "tables" / f"{name}-verdicts.csv", index=False)
+    (folder / "figures").mkdir(exist_ok=True)
     figure = Figure()
     figure.subplots().plot([0, 1])
-    figure.savefig(folder / "figures" / "random_init-bars-linear_cka.png")
+    figure.savefig(folder / "figures" / f"{name}-bars-linear_cka.png")
     attack = {"norm": "l2", "eps": 1.0, "steps": 1}
     training = {
         "objective": "at",
@@ -59,14 +59,14 @@ def write_results(folder):
         "checkpoint", 1, {"architecture": {"name": "resnet18", "width": 16}, "training": training, "random_seed": 0}
     )
     iri = Recipe("iri", 1, {"method": "lbfgs", "n_images": 1000, "max_iterations": 300}, {"checkpoint": checkpoint.key})
-    publication = Recipe("publication", 1, {"experiment": "random_init"}, {"table": [iri.key]})
+    publication = Recipe("publication", 1, {"experiment": name}, {"table": [iri.key]})
     other = Recipe("iri", 1, {"method": "of another experiment", "n_images": 7, "max_iterations": 1})
     seal(folder / "checkpoints" / f"a-{checkpoint.key}.safetensors", checkpoint)
     seal(folder / "iris" / "a" / f"b-{iri.key}.h5", iri)
     seal(folder / "iris" / "a" / f"b-{other.key}.h5", other)
-    seal(folder / "publications" / f"random_init-{publication.key}.stamp", publication)
+    seal(folder / "publications" / f"{name}-{publication.key}.stamp", publication)
     cost = folder / "benchmarks" / "checkpoint" / f"a-{checkpoint.key}.tsv"
-    cost.parent.mkdir(parents=True)
+    cost.parent.mkdir(parents=True, exist_ok=True)
     cost.write_text("s\timport_s\n90.0\t1.0\n")
 
 
@@ -84,9 +84,21 @@ def page(tmp_path_factory):
     write_results(folder / "results")
     shutil.copytree(ROOT / "docs" / "poster" / "published", folder / "kept" / "published")
     names = script()
-    assert names["keep"](folder / "results", folder / "kept" / "small") == ["random_init"]
+    assert names["keep"](folder / "results", folder / "kept" / "small", "small") == ["random_init"]
     names["render"].__globals__["KEPT"] = folder / "kept"
     return names["render"](), folder / "kept"
+
+
+def test_each_scale_is_kept_from_its_own_tables_in_the_same_folder(tmp_path):
+    keep = script()["keep"]
+    write_results(tmp_path / "results")
+    assert keep(tmp_path / "results", tmp_path / "full", "full") == []
+    write_results(tmp_path / "results", "random_init-full")
+    for scale in ("small", "full"):
+        assert keep(tmp_path / "results", tmp_path / scale, scale) == ["random_init"]
+    names = [{file.name for file in (tmp_path / scale).iterdir()} for scale in ("small", "full")]
+    assert names[0] == names[1]
+    assert "random_init-bars-linear_cka.png" in names[0]
 
 
 def row_of(text, *starts):
