@@ -156,7 +156,8 @@ class TestThatARunSurvives:
         self.check(ran, slow)
         jobs = {job["JobId"]: job for job in cluster.described()}
         assert jobs[number]["JobState"] == "CANCELLED"
-        again = [job for job in jobs.values() if stage(job) == "iri" and int(job["JobId"]) > int(number)]
+        later = [job for job in jobs.values() if int(job["JobId"]) > int(number)]
+        again = [job for job in later if stage(job) == "iri"]
         assert [job["MinMemoryNode"] for job in again] == ["16000M"], "a new attempt asks for more"
 
     def test_the_preemption_of_an_inversion(self, cluster, slow):
