@@ -14,7 +14,7 @@ class TestLaterSettings:
         changes |= {"training.1.attack.random_start": False, "evaluation.random_start": False, "width": 4}
         assert changed(plan(), plan(changes)) == {}
         recipes = [model.checkpoint.recipe.settings["training"] for model in plan(changes).models]
-        assert all(not {*meant, "monitor", "name"} & recipe.keys() for recipe in recipes)
+        assert all(not {*meant, "name"} & recipe.keys() for recipe in recipes)
 
     OTHERS = (
         ("schedule", "step"),
