@@ -9,7 +9,7 @@ EXPERIMENT ?= quickstart
 SCALE ?= full
 POSTER := random_init,losses_architectures,training_datasets,random_init_layers,defences,more_data
 
-.PHONY: run poster test test-all test-slurm cluster-plugins lint readme bench-overhead bench-scale bench-poster bench-inversion bench-inversion-full bench-memory bench-agreement
+.PHONY: run poster test test-all test-slurm cluster-plugins lint readme bench-overhead bench-scale bench-poster bench-training bench-inversion bench-inversion-full bench-memory bench-agreement
 .PHONY: bench-similarity peers check-python clean
 
 run: $(VENV)/.installed
@@ -57,6 +57,9 @@ bench-scale: $(VENV)/.installed
 # What the poster's experiments take at full scale: counted and expected, not run.
 bench-poster: $(VENV)/.installed
 	$(BIN)/python benchmarks/poster_costs.py $(ARGUMENTS)
+
+bench-training: $(VENV)/.installed
+	$(BIN)/python benchmarks/training.py
 
 # These take their images from the folder or archive that STIR_CIFAR10_JPEG names.
 bench-inversion: $(VENV)/.installed
