@@ -1,7 +1,7 @@
 """Attacks, training recipes and accuracies; no paths."""
 
 from stir.snapshots import Snapshot
-from stir.training.attacks import NORMS, Attack, pgd
+from stir.training.attacks import NORMS, Attack, check_draws_nothing, pgd
 from stir.training.augmentation import AUGMENTATIONS
 from stir.training.curve import LearningCurve, implausible
 from stir.training.evaluate import Accuracy, accuracy
@@ -24,6 +24,7 @@ __all__ = [
     "Snapshot",
     "TrainingRecipe",
     "accuracy",
+    "check_draws_nothing",
     "implausible",
     "pgd",
     "train",

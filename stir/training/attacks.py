@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Float, Int
 from torch import Generator, Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from stir.errors import InvalidInputError, check_known
+from stir.training.objectives import cross_entropy_to
 
 NORMS = ("l2", "linf")
 
@@ -33,6 +33,20 @@ class Attack:
         check_known("norm", self.norm, NORMS)
         if not (self.eps > 0 and self.steps >= 1 and self.step_size > 0):
             raise InvalidInputError(f"Expected eps > 0, steps >= 1 and step_size > 0; got {self}.")
+
+
+def check_draws_nothing(attack: Attack) -> None:
+    """Refuse an attack with a random start, for what is measured and not trained.
+
+    Raises
+    ------
+    InvalidInputError
+        If it starts at random.
+    """
+    if attack.random_start:
+        raise InvalidInputError(
+            f"Expected an attack that draws nothing, since accuracies draw nothing; got {attack}. Leave random_start out."
+        )
 
 
 def pgd(
@@ -64,9 +78,7 @@ def pgd(
     ----------
     Madry et al. 2018, arXiv:1706.06083.
     """
-    return perturb(
-        model, images, attack, lambda logits: cross_entropy(logits.float(), labels, reduction="sum"), generator=generator
-    )
+    return perturb(model, images, attack, cross_entropy_to(labels), generator=generator)
 
 
 def perturb(

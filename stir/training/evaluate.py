@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from stir.models.frozen import frozen
-from stir.training.attacks import Attack, pgd
+from stir.training.attacks import Attack, check_draws_nothing, pgd
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,14 @@ def accuracy(
 ) -> Accuracy:
     """Measure clean accuracy, and robust accuracy under PGD; the model is left as found.
 
-    Images that are wrong as they are need no attack. One that starts at random is not taken: an accuracy
-    draws nothing.
+    Images that are wrong as they are need no attack.
+
+    Raises
+    ------
+    InvalidInputError
+        If the attack starts at random: an accuracy draws nothing.
     """
+    check_draws_nothing(attack)
     clean, robust = 0, 0
     with frozen(model):
         for batch, truth in zip(images.split(batch_size), labels.split(batch_size), strict=True):

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from stir.errors import InvalidInputError, check_known
-from stir.training.attacks import Attack
+from stir.training.attacks import Attack, check_draws_nothing
 from stir.training.augmentation import AUGMENTATIONS
 from stir.training.objectives import OBJECTIVES
 from stir.training.precision import PRECISIONS
@@ -19,7 +19,8 @@ class Monitor:
     attack: Attack
 
     def __post_init__(self) -> None:
-        """Refuse an empty one."""
+        """Refuse an empty one, and an attack that draws."""
+        check_draws_nothing(self.attack)
         if self.n_images < 1:
             raise InvalidInputError(f"Expected monitor.n_images of at least 1; got {self.n_images}.")
 

@@ -70,7 +70,7 @@ def _datasets(experiment: Experiment) -> Iterator[str]:
 
 def _recipes(experiment: Experiment) -> Iterator[str]:
     from stir.stages.checkpoint import training_recipe
-    from stir.training import Attack
+    from stir.training import Attack, check_draws_nothing
 
     names = [recipe["name"] for recipe in experiment["training"]]
     for number, model in enumerate(experiment["models"]):
@@ -84,7 +84,8 @@ def _recipes(experiment: Experiment) -> Iterator[str]:
         wrong = [problem for place, attack in own.items() for problem in said(place, Attack, **attack)]
         yield from wrong or said(f"training[{number}]", training_recipe, training_settings(recipe))
     for place, attack in attacks.items():
-        yield from said(place, Attack, **attack)
+        wrong = list(said(place, Attack, **attack))
+        yield from wrong or said(place, check_draws_nothing, Attack(**attack))
 
 
 def _registries(experiment: Experiment) -> Iterator[str]:

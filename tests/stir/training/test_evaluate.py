@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from stir.errors import InvalidInputError
 from stir.training import Attack, accuracy
 
 ATTACK = Attack("l2", 0.2, 5, 0.1)
@@ -63,6 +64,11 @@ def _fitted(model, images, labels):
         optimiser.step()
     model.zero_grad()
     return model.state_dict()
+
+
+def test_an_attack_that_draws_is_refused(brightness):
+    with pytest.raises(InvalidInputError, match="Expected an attack that draws nothing"):
+        accuracy(brightness, _grey(0.2), torch.tensor([0]), Attack("l2", 0.2, 5, 0.1, random_start=True))
 
 
 def test_it_is_measured_in_eval_mode(digits):
