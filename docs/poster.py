@@ -46,7 +46,7 @@ models. *inversion seeds*: how well these very networks were measured; it says *
 def render() -> str:
     """Render the page."""
     sections = [_section(number, name) for number, name in enumerate(SENTENCES, start=1)]
-    return "\n".join([HEAD, *_overview(), "", *sections]).rstrip() + "\n"
+    return "\n".join([HEAD, *_overview(), "", *_together(), *sections]).rstrip() + "\n"
 
 
 def _overview() -> Iterator[str]:
@@ -59,6 +59,20 @@ def _overview() -> Iterator[str]:
             _overall(verdicts) if (verdicts := _table(scale, name, "-verdicts")) is not None else "not run" for scale in SCALES
         ]
         yield f"| {number} | [{sentence}](#{number}-{name}) | {theirs} | {' | '.join(ours)} |"
+
+
+def _together() -> Iterator[str]:
+    """Say what the experiments of a scale took, each job counted once however many of them use what it made."""
+    for scale in SCALES:
+        file = KEPT / scale / "together.json"
+        if file.is_file():
+            took = json.loads(file.read_text(encoding="utf-8"))
+            stages = ", ".join(f"{stage} {n}: {took['seconds'][stage] / 60:.0f} min" for stage, n in took["jobs"].items())
+            yield (
+                f"Scale {scale}, {', '.join(took['experiments'])} together: {sum(took['jobs'].values())} jobs, whose own times"
+                f" sum to {sum(took['seconds'].values()) / 60:.0f} min ({stages}); jobs run side by side, one a core or a GPU."
+            )
+            yield ""
 
 
 def _section(number: int, name: str) -> str:

@@ -35,7 +35,8 @@ def keep(results: Path, kept: Path, scale: str) -> list[str]:
     What was kept of an experiment that ``results`` has nothing of stays.
     """
     seals, times = _seals(results), _times(results)
-    found = []
+    found: list[str] = []
+    together: dict[str, Seal] = {}
     for name in NAMES:
         published = name if scale == DEFAULT_SCALE else f"{name}-{scale}"
         stamps = sorted((results / "publications").glob(f"{published}-{KEY}.stamp.json"))
@@ -45,10 +46,18 @@ def keep(results: Path, kept: Path, scale: str) -> list[str]:
         kept.mkdir(parents=True, exist_ok=True)
         _keep_tables(published, results / "tables", kept / name)
         _keep_figures(published, FIGURES[name], results / "figures", kept / name)
-        made = _made_by(json.loads(stamp.read_text(encoding="utf-8"))["key"], seals, times)
-        (kept / f"{name}-provenance.json").write_text(json.dumps(made, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        key = json.loads(stamp.read_text(encoding="utf-8"))["key"]
+        ancestry = _ancestry(key, seals)
+        _write(kept / f"{name}-provenance.json", _made_by(key, ancestry, times))
+        together |= ancestry
         found.append(name)
+    if found:
+        _write(kept / "together.json", {"experiments": found, **_took(together, times)})
     return found
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    path.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def _keep_tables(published: str, tables: Path, kept: Path) -> None:
@@ -84,18 +93,38 @@ def _times(results: Path) -> dict[str, float]:
     return {file.stem.rsplit("-", 1)[1]: float(pd.read_csv(file, sep="\t")["s"].iloc[0]) for file in files}
 
 
-def _made_by(key: str, seals: dict[str, Seal], times: dict[str, float]) -> dict[str, Any]:
-    """Say what made an experiment's artifacts, from the seals of all that its tables and figures are made from."""
-    found, waiting = {}, [key]
+def _ancestry(key: str, seals: dict[str, Seal]) -> dict[str, Seal]:
+    """Return the seals of an artifact and of all that it is made from."""
+    found: dict[str, Seal] = {}
+    waiting = [key]
     while waiting:
         one = waiting.pop()
         if one in seals and one not in found:
             found[one] = seals[one]
             for inputs in seals[one]["recipe"]["inputs"].values():
                 waiting += [inputs] if isinstance(inputs, str) else inputs
+    return found
+
+
+def _by_stage(made: dict[str, Seal]) -> dict[str, list[tuple[str, Seal]]]:
     by_stage = defaultdict(list)
-    for one, seal in found.items():
-        by_stage[seal["recipe"]["stage"]].append((one, seal))
+    for key, seal in made.items():
+        by_stage[seal["recipe"]["stage"]].append((key, seal))
+    return by_stage
+
+
+def _took(made: dict[str, Seal], times: dict[str, float]) -> dict[str, Any]:
+    """Count jobs, and the seconds of their own work, by stage."""
+    stages = sorted(_by_stage(made).items())
+    return {
+        "jobs": {stage: len(of_stage) for stage, of_stage in stages},
+        "seconds": {stage: round(sum(times.get(key, 0.0) for key, _ in of_stage), 1) for stage, of_stage in stages},
+    }
+
+
+def _made_by(key: str, ancestry: dict[str, Seal], times: dict[str, float]) -> dict[str, Any]:
+    """Say what made an experiment's artifacts, from the seals of all that its tables and figures are made from."""
+    by_stage = _by_stage(ancestry)
     return {
         "checkpoints": _distinct(by_stage["checkpoint"], without=("random_seed", "threads")),
         "iris": _distinct(by_stage["iri"], without=("random_seed", "threads", "layer", "batch_size")),
@@ -103,10 +132,9 @@ def _made_by(key: str, seals: dict[str, Seal], times: dict[str, float]) -> dict[
             stage: sorted({seal.get("device_kind", seal["device"]) for _, seal in by_stage[stage]})
             for stage in ("checkpoint", "iri")
         },
-        "seconds": {stage: round(sum(times.get(one, 0.0) for one, _ in made), 1) for stage, made in sorted(by_stage.items())},
-        "jobs": {stage: len(made) for stage, made in sorted(by_stage.items())},
-        "versions": found[key]["versions"],
-        "code_version": found[key]["code_version"],
+        **_took(ancestry, times),
+        "versions": ancestry[key]["versions"],
+        "code_version": ancestry[key]["code_version"],
     }
 
 

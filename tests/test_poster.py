@@ -173,3 +173,16 @@ def test_figures_that_were_kept_are_shown(page):
     links = [part.split(")")[0] for part in text.split("](poster/small/")[1:]]
     assert links == ["random_init-bars-linear_cka.png"]
     assert (kept / "small" / links[0]).read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_page_says_what_all_took_with_each_job_once(page, tmp_path):
+    text, _ = page
+    (line,) = [line for line in text.splitlines() if line.startswith("Scale small, ")]
+    assert "random_init together: 3 jobs, whose own times sum to 2 min (checkpoint 1: 2 min, iri 1: 0 min, publication 1" in line
+    write_results(tmp_path)
+    for name in ("random_init", "defences"):
+        write_results(tmp_path, name)
+    assert script()["keep"](tmp_path, tmp_path / "kept", "small") == ["random_init", "defences"]
+    together = json.loads((tmp_path / "kept" / "together.json").read_text())
+    assert together["jobs"] == {"checkpoint": 1, "iri": 1, "publication": 2}
+    assert together["seconds"]["checkpoint"] == 90.0
