@@ -22,6 +22,7 @@ from poster_results import FIGURES, keep  # noqa: E402
 from stir.statements import judge_published, overall  # noqa: E402
 from stir.statements.estimate import SEEDS  # noqa: E402
 from stir.statements.names import SENTENCES  # noqa: E402
+from stir.training import TrainingRecipe  # noqa: E402
 
 KEPT = ROOT / "docs" / "poster"
 PAGE = ROOT / "docs" / "poster.md"
@@ -67,7 +68,7 @@ def _together() -> Iterator[str]:
         file = KEPT / scale / "together.json"
         if file.is_file():
             took = json.loads(file.read_text(encoding="utf-8"))
-            stages = ", ".join(f"{stage} {n}: {took['seconds'][stage] / 60:.0f} min" for stage, n in took["jobs"].items())
+            stages = ", ".join(f"{stage} {n}: {took['seconds'][stage] / 60:.1f} min" for stage, n in took["jobs"].items())
             yield (
                 f"Scale {scale}, {', '.join(took['experiments'])} together: {sum(took['jobs'].values())} jobs, whose own times"
                 f" sum to {sum(took['seconds'].values()) / 60:.0f} min ({stages}); jobs run side by side, one a core or a GPU."
@@ -106,7 +107,7 @@ def _verdicts(verdicts: pd.DataFrame, published: pd.DataFrame | None) -> Iterato
     parts = set(verdicts["part"])
     yield "| part | layer | images | poster [95%] | ours | 95% interval | bound | over | poster | verdict | flag |"
     yield "|---" * 11 + "|"
-    for row in verdicts.fillna({"flag": ""}).to_dict("records"):
+    for row in verdicts.astype({"flag": object}).fillna({"flag": ""}).to_dict("records"):
         yield _row(row, theirs.get(row["part"]))
     for part, their in theirs.items():
         if part not in parts:
@@ -150,7 +151,11 @@ def _our_settings(made: dict[str, Any]) -> dict[str, str]:
     trained = [each for each in made["checkpoints"] if "training" in each]
     recipes = [each["training"] for each in trained]
     attacks = [recipe["attack"] for recipe in recipes if recipe.get("attack")]
-    said: dict[str, Iterable[Any]] = {name: [recipe.get(name) for recipe in recipes] for name in OF_CHECKPOINTS}
+    said: dict[str, Iterable[Any]] = {
+        # A recipe leaves out what is as by default.
+        name: [recipe.get(name, getattr(TrainingRecipe, name, None)) for recipe in recipes]
+        for name in OF_CHECKPOINTS
+    }
     said |= {"width": [each["architecture"].get("width") for each in trained]}
     said |= {"attack": [f"{a['norm']}, eps {a['eps']:g}, {a['steps']} step{'s' * (a['steps'] != 1)}" for a in attacks]}
     said |= {name: [each.get(name) for each in made["iris"]] for name in OF_IRIS}

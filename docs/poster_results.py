@@ -1,12 +1,12 @@
 """Copy an experiment's tables and figure out of results/, and what made them: settings, devices, versions, times."""
 
 import json
+import shutil
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from PIL import Image
 
 from stir.statements.names import NAMES
 
@@ -19,8 +19,6 @@ FIGURES = {
     "more_data": ["growth-linear_cka"],
 }
 """The figure in the poster's form, of each experiment."""
-COLOURS = 128
-"""Of a kept figure: a third of the bytes, and no difference to be seen."""
 DIGITS = "%.4g"
 """Of a kept score; results/ has them all."""
 DEFAULT_SCALE = "small"
@@ -71,9 +69,7 @@ def _keep_figures(published: str, names: list[str], figures: Path, kept: Path) -
     for name in names:
         file = figures / f"{published}-{name}.png"
         if file.is_file():
-            with Image.open(file) as image:
-                few = image.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
-            few.save(kept.with_name(f"{kept.name}-{name}.png"), optimize=True)
+            shutil.copyfile(file, kept.with_name(f"{kept.name}-{name}.png"))
 
 
 def _seals(results: Path) -> dict[str, Seal]:
