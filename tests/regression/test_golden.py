@@ -13,8 +13,9 @@ from tests.regression.record import GOLDEN, measure
 from tests.regression.record import STAGES as RECORDED_STAGES
 
 # On one processor the numbers are the same to the last digit. Between x86 processors of
-# different vector units they were seen to differ by 5e-5 relative and 2e-5 absolute.
-RTOL, ATOL = 1e-3, 5e-4
+# different vector units they were seen to differ by 5e-5 relative and 2e-5 absolute; on one with
+# AVX512 and AMX by 1.3e-3 absolute, in scores.
+RTOL, ATOL = 1e-3, 2e-3
 RECORD = "record anew with `python -m tests.regression.record`"
 STEPS = "ignore:.*did not reach inversion error:stir.errors.ConvergenceWarning"
 

@@ -44,15 +44,12 @@ def test_near_duplicates_are_told_apart_though_far_from_zero():
     assert squared_distances(x)[0, 1].item() == pytest.approx((x[0] - x[1]).square().sum().item(), rel=1e-6)
 
 
-def test_duplicates_have_no_negative_distance():
-    """Some differences of their rounded products are below 0, at one size or another."""
-    least = []
-    for n in (100, 130, 170, 190, 250, 301):
-        x = torch.from_numpy(_data(n, 700)).repeat(2, 1)
-        gram = centred_gram(x)
-        least.append((gram.diagonal() + gram.diagonal()[:, None] - 2 * gram).min())
-        assert squared_distances(x).min() == 0
-    assert min(least) < 0
+def test_duplicates_have_no_negative_distance(monkeypatch):
+    """Rounded products of two equal images may exceed the square of either, on some processors and at some sizes."""
+    above = torch.tensor([[1.0, 1.0 + 1e-15], [1.0 + 1e-15, 1.0]], dtype=torch.float64)
+    monkeypatch.setattr("stir.similarity.gram.centred_gram", lambda _: above)
+    assert (2 - 2 * above).min() < 0
+    assert squared_distances(torch.ones(2, 3)).min() == 0
 
 
 def test_pieces_give_what_the_whole_gives(monkeypatch):
