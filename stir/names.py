@@ -1,0 +1,87 @@
+"""Names and paths that others wrote: one grammar for names, two folders that may be written to.
+
+Names come from experiment files, the command line, and seals and stamps that a remote or a shared folder
+brought. They become parts of paths, of rules and of shell lines, so nothing else than this grammar gets there.
+Pure but for the resolving of links; imported by the Snakefile, so nothing heavy is imported here.
+"""
+
+import re
+from pathlib import Path
+
+from stir.errors import InvalidInputError
+
+NAME_LENGTH = 64
+NAME_PATTERN = rf"\A[A-Za-z0-9_][A-Za-z0-9._-]{{0,{NAME_LENGTH - 1}}}\Z"
+r"""Of experiments, scales, models, recipes, labels, layers and datasets. ``\Z``, since ``$`` lets a last newline through."""
+WRITABLE = (Path("data"), Path("results"))
+"""Folders of a project that are written to; either may be a link to a shared folder."""
+
+_NAME = re.compile(NAME_PATTERN)
+
+
+def is_name(text: object) -> bool:
+    """Return whether a value is a name by the grammar."""
+    return isinstance(text, str) and _NAME.match(text) is not None
+
+
+def check_name(kind: str, name: object) -> str:
+    """Return a name, or refuse what is none.
+
+    Raises
+    ------
+    InvalidInputError
+        Saying what names consist of.
+    """
+    if not (isinstance(name, str) and is_name(name)):
+        raise InvalidInputError(
+            f"Expected the {kind} as a name of letters, digits, '.', '_' and '-', beginning with a letter, digit or '_', "
+            f"at most {NAME_LENGTH} characters; got {shortened(name)}."
+        )
+    return name
+
+
+def shortened(value: object, length: int = 80) -> str:
+    """Return how a value is quoted in a message: on one line, and cut where it is long."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # an integer of 5,000 digits has no decimal form; a list can hold itself
+        text = f"a value of type {type(value).__name__} that is too large to show"
+    return text if len(text) <= length else f"{text[:length]}... ({len(text)} characters)"
+
+
+def is_inside(path: Path, root: Path = Path()) -> bool:
+    """Return whether a path may be written, moved or removed: its folder lies in ``data/`` or ``results/``.
+
+    Parameters
+    ----------
+    path : Path
+        Relative to ``root``, or absolute.
+    root : Path
+        The project's folder.
+
+    Notes
+    -----
+    Links are followed in the folder, not in the last part: renaming or removing a link leaves alone what it leads to.
+    """
+    if path.name in ("", ".."):
+        return False
+    try:
+        folder = (root / path).parent.resolve()
+        return any(folder.is_relative_to((root / top).resolve()) for top in WRITABLE)
+    except (OSError, RuntimeError, ValueError):  # a loop of links, or NUL in the path
+        return False
+
+
+def check_inside(path: Path, root: Path = Path()) -> Path:
+    """Return a path that may be written, moved or removed.
+
+    Raises
+    ------
+    InvalidInputError
+        If its folder does not lie in ``data/`` or ``results/`` of the project.
+    """
+    if not is_inside(path, root):
+        raise InvalidInputError(
+            f"Expected a path inside data/ or results/; got {shortened(str(path))}. Nothing else is written, moved or removed."
+        )
+    return path
