@@ -7,12 +7,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.exceptions import ValidationError
 
 from planning.reading import EXPERIMENTS, WORKFLOW, ExperimentError, blamed, find_experiment, read_experiment, read_yaml
 from planning.scales import united
 from stir.errors import near_matches
+from stir.names import NAME_GRAMMAR, is_name, shortened
 
 __all__ = ["EXPERIMENTS", "SCHEMA", "Experiment", "ExperimentError", "find_experiment", "load_experiment"]
 
@@ -27,6 +28,9 @@ TYPES = {
 }
 ALTERNATIVES = {"array": list, "string": str}
 """Types that stand beside another type in the schema."""
+FORMATS = FormatChecker(formats=())
+"""``format: name`` in the schema, by the one grammar of names."""
+FORMATS.checks("name")(lambda value: is_name(value) or not isinstance(value, str))
 
 Experiment = dict[str, Any]
 
@@ -48,7 +52,7 @@ def load_experiment(path: Path, scale: str | None = None) -> Experiment:
     """
     parts = read_experiment(path).parts(scale)
     content, schema = united(parts), _schema()
-    errors = Draft202012Validator(schema).iter_errors(content)
+    errors = Draft202012Validator(schema, format_checker=FORMATS).iter_errors(content)
     problems = [line for error in sorted(errors, key=_place) for line in _messages(error)]
     problems += [f"{place}: expected a finite number; got {value}" for place, value in _not_finite(content, [])]
     if problems:
@@ -84,6 +88,8 @@ def _messages(error: ValidationError) -> Iterator[str]:
             yield f"{place}: unknown key {key!r}. {near_matches(key, known)}"
     elif error.validator == "type":
         yield f"{place}: expected {TYPES[expected]}; got {instance!r}"
+    elif error.validator == "format":
+        yield f"{place}: expected {NAME_GRAMMAR}; got {shortened(instance)}"
     elif error.validator == "required":
         for key in sorted(set(expected) - set(instance)):
             yield f"{place}: the key {key!r} is missing"

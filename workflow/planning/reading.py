@@ -9,8 +9,10 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from planning.naming import check_scale_names, published_name
 from planning.scales import Part, Place, Written, check_scale, default_scale, origin, parts_of, scale_names
 from stir.errors import InvalidInputError, StirError, near_matches
+from stir.names import shortened
 
 WORKFLOW = Path(__file__).resolve().parent.parent
 EXPERIMENTS = WORKFLOW / "experiments"
@@ -30,20 +32,27 @@ def find_experiment(name_or_path: str) -> Path:
         If there is none, with near matches; or several.
     """
     if name_or_path.endswith(SUFFIXES):
-        path = Path(name_or_path)
-        if not path.is_file():
-            raise ExperimentError(f"Expected an experiment file at {path}; there is none.")
-        return path
+        if not is_file(name_or_path):
+            raise ExperimentError(f"Expected an experiment file at {shortened(name_or_path, 300)}; there is none.")
+        return Path(name_or_path)
     files = sorted(EXPERIMENTS.rglob("*.yaml"))
     found = [file for file in files if file.stem == name_or_path]
     if len(found) > 1:
         raise ExperimentError(f"Expected one experiment {name_or_path!r}; got {', '.join(map(str, found))}. Name it by its path.")
     if not found:
         raise ExperimentError(
-            f"Unknown experiment {name_or_path!r}. {near_matches(name_or_path, {file.stem for file in files})} "
+            f"Unknown experiment {shortened(name_or_path)}. {near_matches(name_or_path, {file.stem for file in files})} "
             "A file of your own is named by its path: --config experiment=path/to/file.yaml"
         )
     return found[0]
+
+
+def is_file(path: str) -> bool:
+    """Return whether there is a file at a path; there is none at what can be no path."""
+    try:
+        return Path(path).is_file()
+    except (OSError, ValueError):  # a name that is too long, or with NUL in it
+        return False
 
 
 def read_yaml(path: Path) -> Any:
@@ -95,9 +104,18 @@ class ExperimentFile:
         return scale
 
     def name(self, scale: str | None = None) -> str:
-        """Return what tables and figures are called: tables of two scales do not overwrite each other."""
+        """Return what tables and figures are called: tables of two scales do not overwrite each other.
+
+        Raises
+        ------
+        ExperimentError
+            If that is no name, or one that tables of another experiment could have.
+        """
         chosen = self.chosen(scale)
-        return self.path.stem if chosen == default_scale(self.pile) else f"{self.path.stem}-{chosen}"
+        try:
+            return published_name(self.path.stem, None if chosen == default_scale(self.pile) else chosen)
+        except InvalidInputError as error:
+            raise ExperimentError(f"{shortened(str(self.path), 300)}: {error}") from error
 
     def parts(self, scale: str | None = None) -> list[Part]:
         """Return what is said at a scale, from below."""
@@ -159,6 +177,10 @@ def _check_own_keys(file: Path, content: Mapping[str, Any]) -> None:
     for place, value in {"scales": scales, **inner}.items():
         if not isinstance(value, Mapping):
             raise ExperimentError(f"{file}: {place}: expected keys and values; got {value!r}")
+    try:
+        check_scale_names(content)
+    except InvalidInputError as error:
+        raise ExperimentError(f"{file}: {error}") from error
 
 
 def _extended(file: Path, content: Mapping[str, Any]) -> Path | None:
