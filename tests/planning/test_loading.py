@@ -69,7 +69,7 @@ class TestFinding:
             find_experiment("zzz")
 
     def test_an_absent_path_is_named(self, tmp_path):
-        with pytest.raises(ExperimentError, match=r"absent\.yaml; there is none"):
+        with pytest.raises(ExperimentError, match=r"absent\.yaml'; there is none"):
             find_experiment(str(tmp_path / "absent.yaml"))
 
 
@@ -117,8 +117,8 @@ WRONG_TYPES = [
     ("training.1.attack.eps", 0, "less than or equal to the minimum"),
     ("training.1.attack.steps", 7.5, "expected a whole number"),
     ("models", [], "non-empty|too short"),
-    ("models.0.name", "two words", "does not match"),
-    ("models.0.name", "../up", "does not match"),
+    ("models.0.name", "two words", "expected a name of letters, .*; got 'two words'"),
+    ("models.0.name", "../up", "expected a name of letters, .*; got '../up'"),
     ("models.0.width", "8", "expected a whole number"),
     ("models.0.training_seeds", 0, "expected a list; got 0"),
     ("models.0.training_seeds", [], "non-empty|too short"),
