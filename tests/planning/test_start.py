@@ -25,6 +25,11 @@ def test_an_unknown_configuration_key_is_refused(config, key):
         start(config | {key: "x"}, main_process=False)
 
 
+def test_a_device_is_a_text(config):
+    with pytest.raises(ExperimentError, match="--config: expected device as a text; got"):
+        start(config | {"device": ["cpu"]}, main_process=False)
+
+
 @pytest.mark.parametrize("key", ["experiment", "scale"])
 @pytest.mark.parametrize(
     "value", [{"a": "b"}, ["a"], "a\n", "$(touch PWNED)", "../../x", "a\0.yaml", "a" * 5000 + ".yaml", True, 1.5]

@@ -37,8 +37,8 @@ def start(config: Mapping[str, str], *, main_process: bool) -> Artifacts:
     for key in config:
         if key not in CONFIG_KEYS:
             raise ExperimentError(f"--config: unknown key {shortened(key)}. {near_matches(key, CONFIG_KEYS)}")
-    scale = _text(config, "scale")
-    paths = experiment_files(_text(config, "experiment") or "quickstart")
+    said = {key: _text(config, key) for key in CONFIG_KEYS}
+    scale, paths = said["scale"], experiment_files(said["experiment"] or "quickstart")
     plans = [Plan(read_experiment(path).name(scale), load_experiment(path, scale), origin=origin(path)) for path in paths]
     _check_names(plans, paths)
     if main_process:
