@@ -117,6 +117,7 @@ def test_make_takes_the_scale_of_any_experiment(make):
     assert "results/tables/random_init-full*.csv" in said
     assert "results/tables/defences-full*.csv" in said
     assert "<experiment=quickstart><scale=>" in make("run")
+    assert "results/tables/quickstart*.csv" in make("run", "EXPERIMENT=")
     assert "<scale=full><docs/poster.py><full><results>" in make("poster")
     assert "<scale=small><docs/poster.py><small><results>" in make("poster", "SCALE=small")
 
