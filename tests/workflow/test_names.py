@@ -70,7 +70,7 @@ MORE_COMMANDS += [
     "--containerize",
     "--cleanup-shadow",
 ]
-MORE_COMMANDS += ["--generate-unit-tests tests", "--list-conda-envs", "--dag mermaid-js", "--dry-run", "--touch"]
+MORE_COMMANDS += ["--list-conda-envs", "--dag mermaid-js", "--dry-run", "--touch"]
 
 
 @pytest.mark.parametrize("command", [*COMMANDS, *(pytest.param(command, marks=pytest.mark.long) for command in MORE_COMMANDS)])
