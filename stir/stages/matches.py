@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from stir.artifacts import sealed_recipe
 from stir.errors import ConvergenceError
-from stir.hdf5 import read_arrays, read_recipe
+from stir.hdf5 import read_arrays
 
 
 def read_matches(paths: Sequence[Path]) -> list[dict[str, Any]]:
@@ -16,7 +17,7 @@ def read_matches(paths: Sequence[Path]) -> list[dict[str, Any]]:
 
 
 def _match(path: Path) -> dict[str, Any]:
-    settings = read_recipe(path).settings
+    settings = sealed_recipe(path).settings
     seed_error, error, pairwise, converged, iterations = read_arrays(
         path, "seed_error", "inversion_error", "pairwise_inversion_error", "converged", "iterations"
     )

@@ -43,10 +43,11 @@ class Cached:
     def __init__(self, path: Path, names: Iterable[str]) -> None:
         import torch
 
-        from stir.hdf5 import read_arrays, read_recipe
+        from stir.artifacts import sealed_recipe
+        from stir.hdf5 import read_arrays
 
         once = list(dict.fromkeys(names))
-        recipe = read_recipe(path)
+        recipe = sealed_recipe(path)
         self.path, self.checkpoint = path, recipe.inputs["checkpoint"]
         self.layers = target_layers_of(recipe.settings)
         """The model's own layer for each layer of the reference model."""

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from planning.artifact import FOLDERS
 from stir.artifacts import seal_path
+from stir.places import FOLDERS
 from stir.publication import STAMP, altered, stands_for
 from stir.survey import KEYED, Survey, artifact_of, survey
 
