@@ -244,7 +244,9 @@ def set_aside(path: Path) -> Path:
     """
     folder = path.parent / QUARANTINE
     if not is_inside(path) or folder.is_symlink():
-        reason = f"{folder} is a link" if folder.is_symlink() else "it lies outside data/ and results/, or behind a link that does"
+        reason = (
+            f"{folder} is a link" if folder.is_symlink() else "it lies outside data/ and results/, or behind a link that does"
+        )
         raise ArtifactError(f"{path} is bad and cannot be moved to {folder} ({reason}); move it by hand.")
     try:
         folder.mkdir(exist_ok=True)

@@ -15,6 +15,7 @@ import click
 from stir.artifacts import seal_path
 from stir.errors import StirError
 from stir.further_commands import OpenGroup
+from stir.names import WRITABLE
 from stir.progress import progress_of
 from stir.stages import import_for, stage_module
 from stir.stages.cost import measured
@@ -74,7 +75,7 @@ def verify(paths: tuple[Path, ...], deep: bool, look: bool) -> None:
         if not path.is_dir() and not seal_path(path).is_file():
             what = "has no seal, so that nothing vouches for it" if os.path.lexists(path) else "does not exist"
             raise click.BadParameter(f"Expected an artifact or a folder; {path} {what}.")
-    found = survey(paths or (Path("data"), Path("results")))
+    found = survey(paths or filter(Path.is_dir, WRITABLE))
     artifacts = [*found.artifacts, *found.bad_seals]
     with _plain_errors():
         bad = verify_artifacts(artifacts, memory=MEMORY if MEMORY.parent.is_dir() else None, deep=deep)

@@ -27,7 +27,7 @@ def paths(folder):
 def stamped(folder):
     """A stamp, and the table that it stands for in a folder of its key."""
     recipe = Recipe("table", 1)
-    path = folder / "tables" / f"tiny-{recipe.key}.stamp"
+    path = folder / "results" / "tables" / f"tiny-{recipe.key}.stamp"
     table = keyed_folder(path) / "tiny.csv"
     table.parent.mkdir(parents=True)
     table.write_text("stir\n0.5\n")
@@ -93,17 +93,17 @@ def test_a_stamp_goes_if_its_table_is_gone(stamped):
     assert not stamped.exists()
 
 
-def test_an_altered_copy_is_set_aside_with_the_stamp_of_the_publication(folder):
+def test_an_altered_copy_is_left_to_the_publication_and_its_stamp_set_aside(folder):
     recipe = Recipe("publication", 1)
-    path, table = folder / "publications" / f"tiny-{recipe.key}.stamp", folder / "tables" / "tiny.csv"
-    table.parent.mkdir()
+    path, table = folder / "results" / "publications" / f"tiny-{recipe.key}.stamp", folder / "results" / "tables" / "tiny.csv"
+    table.parent.mkdir(parents=True)
     table.write_text("stir\n0.5\n")
     stamp(path, recipe, [table])
     table.write_text("stir\n0.9\n")
     said = set_bad_aside([str(path)])
-    assert any("tiny.csv is not the one" in line for line in said)
+    assert any("tiny.csv, which changed or is gone" in line for line in said)
     assert not path.exists()
-    assert (table.parent / ".quarantine" / "tiny.csv.0").read_text() == "stir\n0.9\n"
+    assert table.read_text() == "stir\n0.9\n", "whose file that is, the stage publication finds out"
 
 
 def test_what_a_damaged_stamp_names_elsewhere_is_left_alone(folder, stamped):

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from stir import verification
+from stir.names import check_inside
 
 
 def set_bad_aside(paths: Iterable[str]) -> list[str]:
@@ -15,8 +16,13 @@ def set_bad_aside(paths: Iterable[str]) -> list[str]:
     ------
     ArtifactError
         If a bad file cannot be moved.
+    InvalidInputError
+        If a link leads out of ``data/`` or ``results/`` where the plan writes to.
     """
     said: list[str] = []
-    bad = verification.verify(map(Path, paths), memory=verification.MEMORY)
+    planned = list(map(Path, paths))
+    for folder in {path.parent for path in planned}:
+        check_inside(folder / "any")
+    bad = verification.verify(planned, memory=verification.MEMORY)
     verification.set_bad_aside(bad, say=said.append)
     return said

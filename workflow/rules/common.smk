@@ -16,7 +16,9 @@ from snakemake.settings.enums import RerunTrigger
 from snakemake.settings.types import ExecMode
 
 WORKFLOW = Path(workflow.basedir) / "workflow"
-sys.path.insert(0, str(WORKFLOW))
+# Snakemake puts the Snakefile's folder first, where a file json.py would be taken for Python's own.
+sys.path[:] = [str(WORKFLOW), *(place for place in sys.path if Path(place) != WORKFLOW.parent), str(WORKFLOW.parent)]
+os.environ["PYTHONSAFEPATH"] = "1"  # of the processes that Snakemake starts, too
 
 from planning.progress import RunProgress
 from planning.start import start
