@@ -10,7 +10,7 @@ from housekeeping.commands import cache
 from housekeeping.inventory import Entry, inventory
 from housekeeping.needs import Needs, experiment_files, needs_of
 from housekeeping.pruning import LOCK, PruneError, candidates, check_known, no_run, remove
-from running.sharing import NOTE, note_sharing
+from running.clones import NOTE, note_sharing
 from stir.artifacts import seal_path, sealing, set_aside
 from stir.cli import main
 from stir.files import temporary_beside

@@ -7,6 +7,7 @@ import pytest
 from planning.cache import set_bad_aside
 from stir import artifacts, verification
 from stir.artifacts import seal_path, sha256_of
+from stir.errors import InvalidInputError
 from stir.identity import Recipe
 from stir.publication import keyed_folder, stamp
 from tests.stir.sealed import flip_a_bit, seal_one
@@ -128,3 +129,26 @@ def test_other_files_are_not_looked_at(folder, paths):
     digest = sha256_of(folder / paths[0])
     assert set_bad_aside(paths[1:]) == []
     assert sha256_of(folder / paths[0]) == digest
+
+
+@pytest.mark.parametrize("place", ["results/tables", "results/logs/table", "results/benchmarks", "results/logs"])
+def test_a_link_that_leads_out_of_a_folder_of_the_plan_is_refused(folder, stamped, place):
+    out, path = folder / "out", folder / place
+    out.mkdir()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists():
+        path.rename(folder / "old")
+    path.symlink_to(out)
+    with pytest.raises(InvalidInputError, match="Expected a path inside data/ or results/"):
+        set_bad_aside([str(stamped.relative_to(folder))])
+    assert list(out.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "harm", [os.mkfifo, os.mkdir, lambda path: path.symlink_to("/dev/zero"), lambda path: path.symlink_to(path)]
+)
+def test_whatever_lies_at_a_path_of_the_plan_is_moved_unopened(folder, paths, harm):
+    (folder / paths[0]).unlink()
+    harm(folder / paths[0])
+    assert len(set_bad_aside(paths)) == 1
+    assert not os.path.lexists(folder / paths[0])

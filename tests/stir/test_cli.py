@@ -100,7 +100,8 @@ def test_make_as_a_program_prints_no_traceback(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", "{}", "7", '{"recipe": {}, "output": "x"}', '{"recipe": {"stage": "dataset", "version": 1}}']
+    "text",
+    ["", "{", "[]", "{}", "7", "[" * 10**5, '{"recipe": {}, "output": "x"}', '{"recipe": {"stage": "dataset", "version": 1}}'],
 )
 def test_make_refuses_what_is_no_order(text):
     assert "Expected an order" in refused(CliRunner().invoke(main, ["make"], input=text))
@@ -119,6 +120,27 @@ def test_make_refuses_settings_that_nothing_can_be_made_from(tmp_path):
     result, output = make_dataset(tmp_path, recipe)
     assert "Did you mean 'digits'?" in refused(result)
     assert not output.exists()
+
+
+@pytest.mark.parametrize("out", ["../x.h5", "/tmp/x.h5", "x.h5", "data/../x.h5", "data/link/x.h5", "data", ""])
+@pytest.mark.parametrize("what", ["output", "benchmark"])
+def test_make_writes_to_data_and_results_alone(tmp_path, what, out):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "link").symlink_to(tmp_path)
+    if what == "benchmark" and not out:
+        pytest.skip("no benchmark is asked for")
+    paths = {"output": f"data/digits-{DATASET.key}.h5"} | {what: out}
+    assert "Expected a path inside data/ or results/" in refused(make(DATASET, **paths))
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"settings": []}, {"inputs": {"x": 1}}, {"inputs": []}, {"version": True}, {"version": "1"}, {"stage": ["dataset"]}],
+)
+def test_make_refuses_a_recipe_of_another_form(change):
+    order = json.dumps({"recipe": asdict(DATASET) | change, "output": "data/x.h5"})
+    assert "Expected an order" in refused(CliRunner().invoke(main, ["make"], input=order))
 
 
 EVALUATION = Recipe(
@@ -262,3 +284,56 @@ def test_verify_names_a_table_that_its_stamp_does_not_stand_for(tmp_path, harm):
     assert result.exit_code == 1
     assert "0 artifacts are as their seals say, 1 are not" in result.output
     assert str(table) in result.stderr
+
+
+class TestVerifyLeaves:
+    """What is not proved to be this project's, byte for byte."""
+
+    def contents(self, folder):
+        return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+    @pytest.mark.parametrize("name", ["images.npy", "images-1764201600.h5", "images-1764201600.csv"])
+    def test_the_users_own_files_beside_json_of_theirs(self, tmp_path, name):
+        for file in (name, f"{name}.json"):
+            (tmp_path / "data" / "mine").mkdir(parents=True, exist_ok=True)
+            (tmp_path / "data" / "mine" / file).write_text('{"sha256": 0, "recipe": {}}')
+        before = self.contents(tmp_path)
+        assert stir("verify").exit_code == 0
+        assert self.contents(tmp_path) == before
+
+    def test_an_artifact_whose_seal_is_not_whole_and_names_it(self, iris):
+        path = seal_one(iris)
+        flip_a_bit(seal_path(path))
+        result = stir("verify")
+        assert result.exit_code == 1
+        assert f"{path.name} has" in result.stderr or f"{path.name}.json cannot be read" in result.stderr
+        assert "It was left" in result.stderr
+        assert path.exists()
+
+    def test_a_bad_copy_of_an_artifact_elsewhere(self, tmp_path):
+        path = seal_one(tmp_path / "data" / "mine")
+        flip_a_bit(path)
+        before = self.contents(tmp_path)
+        result = stir("verify")
+        assert result.exit_code == 1
+        assert "It was left" in result.stderr
+        assert self.contents(tmp_path) == before
+
+    def test_what_lies_outside_the_project(self, tmp_path, monkeypatch):
+        flip_a_bit(seal_one(tmp_path / "results" / "iris"))
+        (tmp_path / "other").mkdir()
+        monkeypatch.chdir(tmp_path / "other")
+        before = self.contents(tmp_path)
+        assert stir("verify", tmp_path / "results").exit_code == 1
+        assert self.contents(tmp_path) == before
+
+    @pytest.mark.parametrize("content", ["FIFO", "9" * 5000, "[" * 10**5])
+    def test_and_does_not_wait_for_a_memory_that_is_none(self, tmp_path, iris, content):
+        (tmp_path / ".snakemake").mkdir()
+        memory = tmp_path / ".snakemake" / "stir-verified.json"
+        if content == "FIFO":
+            os.mkfifo(memory)
+        else:
+            memory.write_text(content)
+        seal_one(iris)
+        assert stir("verify").exit_code == 0

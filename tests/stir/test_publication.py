@@ -74,10 +74,10 @@ class TestAStamp:
 
 
 HOSTILE = (
-    "../../mine.txt", "/{root}/mine.txt", "tables/../../mine.txt", "tables/tiny-{key}/../../../mine.txt", "mine.txt", "..", "",
-    "tables/", "tables//mine.txt", "iris/x-0123456789.h5", "tables/tiny-0123456789/tiny.csv", "tables/.hidden", "tables/a\0b", "tables/a\nb",
-    "tables/" + "x" * 300, "tables/\u202e.csv",
-)  # fmt: skip
+    *("../../mine.txt", "/{root}/mine.txt", "mine.txt", "..", "", "tables/", "tables//mine.txt", "tables/../../mine.txt"),
+    *("tables/tiny-{key}/../../../mine.txt", "tables/tiny-0123456789/tiny.csv", "iris/x-0123456789.h5", "tables/.hidden"),
+    *("tables/a\0b", "tables/a\nb", "tables/" + "x" * 300, "tables/\u202e.csv", "publications/x.csv"),
+)
 
 
 class TestAHostileStamp:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from housekeeping.inventory import ARTIFACT, Entry
-from running.sharing import NOTE, sharers
+from running.clones import NOTE, sharers
 from stir.artifacts import QUARANTINE, is_ours
 from stir.files import is_temporary
 from stir.names import WRITABLE, is_inside, shortened

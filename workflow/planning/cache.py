@@ -5,6 +5,7 @@ from pathlib import Path
 
 from stir import verification
 from stir.names import check_inside
+from stir.places import FOLDERS
 
 
 def set_bad_aside(paths: Iterable[str]) -> list[str]:
@@ -21,8 +22,17 @@ def set_bad_aside(paths: Iterable[str]) -> list[str]:
     """
     said: list[str] = []
     planned = list(map(Path, paths))
-    for folder in {path.parent for path in planned}:
-        check_inside(folder / "any")
+    _check_folders({path.parent for path in planned})
     bad = verification.verify(planned, memory=verification.MEMORY)
     verification.set_bad_aside(bad, say=said.append)
     return said
+
+
+def _check_folders(folders: Iterable[Path]) -> None:
+    """Refuse folders of a plan, or of its logs and benchmarks, that are links out of ``data/`` or ``results/``."""
+    for folder in folders:
+        check_inside(folder / "artifact")
+        for stage, top in FOLDERS.items():
+            if folder.is_relative_to(top):
+                check_inside(Path("results/logs") / stage / folder.relative_to(top) / "log")
+                check_inside(Path("results/benchmarks") / stage / folder.relative_to(top) / "benchmark")

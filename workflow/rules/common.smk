@@ -24,6 +24,7 @@ from planning.progress import RunProgress
 from planning.start import start
 from planning.waiting import Waiting
 from running.client import ADDRESS
+from running.clones import note_sharing
 from running.failures import FailedLogs
 from running.folder import enter_folder
 from running.gpus import gpus_per_job, limit_to_this_node
@@ -37,6 +38,7 @@ MAIN_PROCESS = workflow.exec_mode == ExecMode.DEFAULT
 try:
     if MAIN_PROCESS:
         enter_folder()
+        note_sharing()
     PLAN = start(config, main_process=MAIN_PROCESS)
     GPU = gpus_per_job(config.get("device", "auto"))
     if MAIN_PROCESS:
@@ -57,7 +59,8 @@ logging.raiseExceptions = False
 os.environ[OWNER] = str(os.getpid())
 os.environ[ADDRESS] = f"stir-{os.getuid()}-{os.getpid()}-{secrets.token_hex(8)}"
 JOB = shlex.join([sys.executable, "-I", "-S", str(WORKFLOW / "running" / "client.py")])
-DO = "{JOB} {rule} 2>&1 <<'ORDER' | tee {log}\n{params.order}\nORDER"
+# A log is a new file: what lies under its name may be a link.
+DO = "rm -f {log}; {JOB} {rule} 2>&1 <<'ORDER' | tee {log}\n{params.order}\nORDER"
 
 
 onstart:
