@@ -12,8 +12,8 @@ import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedRandom, BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 READING = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 CREATING = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -21,7 +21,7 @@ CREATING = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _TEMPORARY = re.compile(r"\A\.(?P<stem>.+)\.(?P<token>[0-9a-f]{16})-(?P<digest>[0-9a-f]{16})\.tmp(?P<suffix>\.\w+)?\Z", re.DOTALL)
 
 
-def create(path: Path) -> BinaryIO:
+def create(path: Path) -> BufferedRandom:
     """Open a new file to write to and read from; what lay under its name is removed, and a link not followed.
 
     Raises
@@ -58,7 +58,7 @@ def _digest(stem: str, token: str, suffix: str) -> str:
     return hashlib.sha256(f"stir temporary {stem} {token} {suffix}".encode(errors="surrogateescape")).hexdigest()[:16]
 
 
-def open_file(path: Path, *, follow_links: bool = True) -> BinaryIO:
+def open_file(path: Path, *, follow_links: bool = True) -> BufferedReader:
     """Open a regular file to be read, without waiting for anything.
 
     Raises

@@ -83,10 +83,10 @@ def _open(path: Path, shape: tuple[int, ...], dtype: torch.dtype) -> "h5py.Datas
         file = h5py.File(path, "r+")
     except OSError:
         return None
-    dataset = file["images"] if isinstance(file.get("images", getlink=True), h5py.HardLink) else None
-    own = isinstance(dataset, h5py.Dataset) and not dataset.is_virtual and not dataset.external
-    if own and dataset.shape == shape and str(dtype).endswith(str(dataset.dtype)) and "name" in dataset.attrs:
-        return dataset
+    if isinstance(file.get("images", getlink=True), h5py.HardLink) and isinstance(dataset := file["images"], h5py.Dataset):
+        own = not dataset.is_virtual and not dataset.external
+        if own and dataset.shape == shape and str(dtype).endswith(str(dataset.dtype)) and "name" in dataset.attrs:
+            return dataset
     file.close()
     return None
 

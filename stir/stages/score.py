@@ -47,11 +47,11 @@ class Cached:
         from stir.hdf5 import read_arrays
 
         once = list(dict.fromkeys(names))
+        self.arrays = dict(zip(once, map(torch.from_numpy, read_arrays(path, *once)), strict=True))
         recipe = sealed_recipe(path)
         self.path, self.checkpoint = path, recipe.inputs["checkpoint"]
         self.layers = target_layers_of(recipe.settings)
         """The model's own layer for each layer of the reference model."""
-        self.arrays = dict(zip(once, map(torch.from_numpy, read_arrays(path, *once)), strict=True))
 
 
 def _of_reference(match: Mapping[str, Any]) -> str:
