@@ -71,15 +71,18 @@ def artifact_of(snapshot: Path) -> Path:
 
 
 def _walk(top: Path) -> Iterator[tuple[Path, set[str]]]:
-    """Yield folders with the names in them, each once, wherever links lead."""
+    """Yield folders with the names in them, each once; links that lead out of the first are not followed."""
     seen: set[str] = set()
+    inside = os.path.realpath(top)
     for folder, folders, files in os.walk(top, followlinks=True):
-        folders.sort()
-        if (real := os.path.realpath(folder)) in seen:
+        names = {*files, *folders}
+        real = os.path.realpath(folder)
+        if real in seen or not Path(real).is_relative_to(inside):
             folders.clear()
             continue
+        folders.sort()
         seen.add(real)
-        yield Path(folder), {*files, *folders}
+        yield Path(folder), names
 
 
 def _sort(folder: Path, names: set[str], found: Survey) -> None:

@@ -145,13 +145,16 @@ class TestLeftovers:
         assert not any(re.search(r"notes|README|log|gitignore", path) for path in entries())
 
 
-def test_linked_folders_are_followed_once(made, tmp_path):
-    (made / "results" / "scores").rename(tmp_path / "scores")
-    (made / "results" / "scores").symlink_to(tmp_path / "scores")
-    (tmp_path / "scores" / "round").symlink_to(tmp_path / "scores")
-    assert [path for path in entries() if "scores" in path] == sorted(
-        planned(made / "workflow/experiments/tiny.yaml").stage_paths("score")
-    )
+def test_linked_folders_are_followed_once_and_none_that_leads_out(made, tmp_path):
+    """A link to / would have all of the disk looked at."""
+    scores, out = made / "results" / "scores", tmp_path / "out"
+    scores.rename(made / "results" / "kept")
+    scores.symlink_to("kept")
+    (made / "results" / "kept" / "round").symlink_to(made / "results")
+    make_unneeded(out, folder=".")
+    (made / "results" / "out").symlink_to(out)
+    found = [path for path in entries() if "kept" in path or "scores" in path or "out" in path]
+    assert len(found) == len(planned(made / "workflow/experiments/tiny.yaml").stage_paths("score"))
 
 
 def test_nothing_is_found_where_nothing_is(project):

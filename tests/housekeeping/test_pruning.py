@@ -1,6 +1,7 @@
 """Nothing goes that an experiment needs, that lies elsewhere, or of which there is no other copy."""
 
 import os
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -68,6 +69,13 @@ class TestCandidates:
         make_unneeded(made)
         make_unneeded_dataset(made)
         assert [entry.path.parts[0] for entry in chosen()] == [{"data": "results", "results": "data"}[top]]
+
+    def test_leave_what_is_needed_by_another_name_of_its_folder(self, made):
+        """A link within the folder of a stage: the file is found by one name, and needed by the other."""
+        model = made / Path(planned(made / "workflow/experiments/tiny.yaml").stage_paths("iri")[0]).parent
+        model.rename(model.with_name("aaa"))
+        model.symlink_to("aaa")
+        assert chosen() == []
 
     def test_leave_what_another_project_shares_by_a_link_once_it_ran(self, made, tmp_path, monkeypatch):
         old = make_unneeded(made).relative_to(made)

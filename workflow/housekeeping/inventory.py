@@ -48,25 +48,31 @@ def inventory(needs: Mapping[str, Sequence[str]], *, now: float | None = None) -
         The time that temporary files are a day older than.
     """
     found = survey(folder for folder in WRITABLE if folder.is_dir())
-    artifacts = [_artifact(path, needs.get(path.as_posix(), ())) for path in found.artifacts]
-    return _each_file_once([*artifacts, *_others(found, needs, time.time() if now is None else now)])
+    by_place = {_place(Path(path)): names for path, names in needs.items()}
+    artifacts = [_artifact(path, by_place.get(_place(path), ())) for path in found.artifacts]
+    return _each_file_once([*artifacts, *_others(found, by_place, time.time() if now is None else now)])
+
+
+def _place(path: Path) -> str:
+    """Return where a file lies, whatever links its folder is reached by."""
+    return os.path.join(os.path.realpath(path.parent), path.name)  # noqa: PTH118
 
 
 def _others(found: Survey, needs: Mapping[str, Sequence[str]], now: float) -> Iterator[Entry]:
     for path in (*found.unsealed, *found.bad_seals):
-        yield _entry(UNSEALED, [path], needs.get(path.as_posix(), ()))
+        yield _entry(UNSEALED, [path], needs.get(_place(path), ()))
     for path in found.unclaimed:
         # Files of a stamp that is gone: they lie in a folder that is named like it.
         folder = path.parent
         if re.search(f"{KEYED}$", folder.name):
-            yield _entry(UNSEALED, [path], needs.get(f"{folder.as_posix()}{STAMP}", ()))
+            yield _entry(UNSEALED, [path], needs.get(_place(folder.with_name(f"{folder.name}{STAMP}")), ()))
     for path in found.lone_seals:
         yield _entry("lone seal", [path], ())
     for path in found.set_aside:
         yield _entry("set aside", [path], ())
     for path in found.snapshots:
         target = artifact_of(path)
-        yield _entry("snapshot", [path], () if target.is_file() else needs.get(target.as_posix(), ()))
+        yield _entry("snapshot", [path], () if target.is_file() else needs.get(_place(target), ()))
     for path in found.temporary:
         entry = _entry("temporary", [path], ())
         if now - entry.modified > SECONDS_A_DAY:
