@@ -6,7 +6,6 @@ import sys
 import time
 import warnings
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import TextIO
 
@@ -15,7 +14,7 @@ import click
 from stir.artifacts import seal_path
 from stir.errors import StirError
 from stir.further_commands import OpenGroup
-from stir.names import WRITABLE
+from stir.names import WRITABLE, printable
 from stir.progress import progress_of
 from stir.stages import import_for, stage_module
 from stir.stages.cost import measured
@@ -81,9 +80,9 @@ def verify(paths: tuple[Path, ...], deep: bool, look: bool) -> None:
         bad = verify_artifacts(artifacts, memory=MEMORY if MEMORY.parent.is_dir() else None, deep=deep)
         left = left_alone(bad)
         for line in (*oddities(found), *(bad if look else left).values()):
-            click.echo(line, err=True)
+            _say(line)
         if not look:
-            set_bad_aside({path: problem for path, problem in bad.items() if path not in left}, say=partial(click.echo, err=True))
+            set_bad_aside({path: problem for path, problem in bad.items() if path not in left}, say=_say)
     good = sum(path not in bad for path in artifacts)
     click.echo(f"{good} artifacts are as their seals say, {len(artifacts) - good} are not")
     if bad and not look:
@@ -104,6 +103,10 @@ def fingerprint(path: Path) -> None:
         click.echo(fingerprint_at(path.expanduser()))
 
 
+def _say(line: str) -> None:
+    click.echo(printable(line), err=True)
+
+
 @contextlib.contextmanager
 def _plain_errors() -> Iterator[None]:
     """Print this package's warnings and errors as one message, without a traceback."""
@@ -111,5 +114,6 @@ def _plain_errors() -> Iterator[None]:
     try:
         yield
     except StirError as error:
-        click.echo(f"error: {error}", err=True)
+        for line in f"error: {error}".splitlines():
+            _say(line)
         sys.exit(1)
