@@ -2,6 +2,7 @@
 
 import os
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -31,7 +32,7 @@ def test_what_is_no_regular_file_is_not_read(tmp_path, monkeypatch, what):
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "x"
     in_place_of(path.relative_to(tmp_path) if what == "socket" else path, what)
-    with pytest.raises(OSError):
+    with pytest.raises(OSError, match="levels of symbolic links" if what == "looping link" else "not a regular file"):
         read_bounded(path, 100)
 
 
@@ -71,3 +72,23 @@ def test_temporary_files_are_known_by_a_digest_of_their_names(tmp_path):
     assert not first.exists()
     assert not is_temporary(".x-0123456789.h5.12-0a1b2c3d.tmp")
     assert not is_temporary(".notes.tmp")
+
+
+def test_a_link_at_the_very_name_of_a_temporary_file_is_not_opened(tmp_path, monkeypatch):
+    monkeypatch.setattr("secrets.token_hex", lambda _: "0" * 16)
+    with temporary_beside(tmp_path / "x.h5") as temporary:
+        name = temporary.name
+    (tmp_path / "mine").write_text("mine")
+    (tmp_path / name).symlink_to("mine")
+    with pytest.raises(FileExistsError), temporary_beside(tmp_path / "x.h5"):
+        pytest.fail("it was opened")
+    assert (tmp_path / "mine").read_text() == "mine"
+
+
+def test_another_program_that_creates_the_file_meanwhile_is_not_written_over(tmp_path, monkeypatch):
+    (tmp_path / "mine").write_text("mine")
+    (tmp_path / "new").symlink_to("mine")
+    monkeypatch.setattr(Path, "unlink", lambda *_, **__: None)
+    with pytest.raises(FileExistsError):
+        create(tmp_path / "new")
+    assert (tmp_path / "mine").read_text() == "mine"

@@ -17,7 +17,11 @@ from snakemake.settings.types import ExecMode
 
 WORKFLOW = Path(workflow.basedir) / "workflow"
 # Snakemake puts the Snakefile's folder first, where a file json.py would be taken for Python's own.
-sys.path[:] = [str(WORKFLOW), *(place for place in sys.path if Path(place) != WORKFLOW.parent), str(WORKFLOW.parent)]
+sys.path[:] = [
+    str(WORKFLOW),
+    *(place for place in sys.path if Path(place) != WORKFLOW.parent),
+    str(WORKFLOW.parent),
+]
 os.environ["PYTHONSAFEPATH"] = "1"  # of the processes that Snakemake starts, too
 
 from planning.progress import RunProgress
