@@ -93,7 +93,7 @@ def sealing(path: Path, recipe: Recipe, *, device: str = "cpu", device_kind: str
             "code_version": code_version(),
         }
         write_atomically(seal_path(path), seal_text(seal))
-        temporary.rename(path)
+        _put(temporary, path)
 
 
 def write_atomically(path: Path, text: str) -> None:
@@ -102,7 +102,7 @@ def write_atomically(path: Path, text: str) -> None:
     with temporary_beside(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
         _flush(temporary)
-        temporary.rename(path)
+        _put(temporary, path)
 
 
 def copy_atomically(source: Path, path: Path) -> None:
@@ -111,7 +111,15 @@ def copy_atomically(source: Path, path: Path) -> None:
         with open_file(source) as content, temporary.open("wb") as copy:
             shutil.copyfileobj(content, copy)
         _flush(temporary)
+        _put(temporary, path)
+
+
+def _put(temporary: Path, path: Path) -> None:
+    """Rename a finished file to its final name, at which anything may lie."""
+    try:
         temporary.rename(path)
+    except IsADirectoryError as error:
+        raise ArtifactError(f"Expected a file at {path}, or nothing; there is a folder. Move it away.") from error
 
 
 def _flush(path: Path) -> None:

@@ -52,7 +52,7 @@ def read_stamp(path: Path) -> dict[Path, str]:
     ------
     ArtifactError
         If it cannot be read, or names what no stamp stands for: all lie in the folder of its key, or are copies in
-        the folders of tables and figures beside its own.
+        the folders of tables and figures beside its own, called as the stamp is.
     """
     try:
         content = json.loads(read_bounded(path, STAMP_BYTES).decode("utf-8"))
@@ -71,7 +71,9 @@ def read_stamp(path: Path) -> dict[Path, str]:
 
 def _may_be_named(name: str, stamp: Path) -> bool:
     *folders, file = name.split("/")
-    return folders in ([stamp.parent.name, keyed_folder(stamp).name], *([top] for top in PUBLISHED)) and bool(_FILE.match(file))
+    own = folders == [stamp.parent.name, keyed_folder(stamp).name]
+    copy = folders in ([top] for top in PUBLISHED) and _is_of(file, stamp.stem.rpartition("-")[0])
+    return (own or copy) and bool(_FILE.match(file))
 
 
 def stands_for(path: Path) -> dict[Path, str]:
@@ -152,7 +154,10 @@ def publish(path: Path, recipe: Recipe, stamps: Iterable[Path]) -> list[str]:
     said = []
     for place in known.keys() - sources.keys():
         if is_inside(place) and _is_of(place.name, experiment) and _sha256(place) in known[place]:
-            place.unlink()
+            if _has_original(place, others):
+                place.unlink()
+            else:
+                said.append(f"{place} is of other settings, and there is no other copy. It was moved to {set_aside(place)}.")
     for place, source in sources.items():
         if os.path.lexists(place) and _sha256(place) not in known[place]:
             said.append(f"{place} was not made by this workflow. It was moved to {set_aside(place)}.")
@@ -162,6 +167,12 @@ def publish(path: Path, recipe: Recipe, stamps: Iterable[Path]) -> list[str]:
         if other.parent == path.parent:
             drop_stamp(other)
     return said
+
+
+def _has_original(place: Path, stamps: Iterable[Path]) -> bool:
+    """Return whether a file is the copy of one that a stamp stands for and that is there, so that nothing is lost with it."""
+    originals = [file for stamp in stamps for file in stands_for(stamp) if in_own_folder(file, stamp) and file.name == place.name]
+    return _sha256(place) in map(_sha256, originals)
 
 
 def _check_published(place: Path, experiment: str) -> None:

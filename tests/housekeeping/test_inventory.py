@@ -79,7 +79,7 @@ def test_a_file_of_two_stamps_belongs_to_the_one_that_is_needed(made):
         [made / shared],
     )
     recipe = Recipe("publication", 0, {"experiment": "tiny"})
-    old = publication.with_name(f"aaa-{recipe.key}.stamp")
+    old = publication.with_name(f"tiny-{recipe.key}.stamp")
     stamp(made / old, recipe, [made / shared])
     found = entries()
     assert found[old.as_posix()].files == (old, seal_path(old))

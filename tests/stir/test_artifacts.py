@@ -257,6 +257,13 @@ def test_a_planted_link_at_the_seals_name_is_not_written_through(tmp_path):
     assert (tmp_path / "mine").read_text() == "mine"
 
 
+def test_a_folder_in_place_of_the_seal_is_said(tmp_path):
+    recipe = Recipe("iri", 1, {"layer": "stage3"})
+    (tmp_path / f"stage3-{recipe.key}.h5.json").mkdir()
+    with pytest.raises(ArtifactError, match=r"h5\.json, or nothing; there is a folder"):
+        seal_one(tmp_path)
+
+
 class TestOwnership:
     """A whole seal of this project's, of that name, in the folder of its stage, behind no link that leads out."""
 

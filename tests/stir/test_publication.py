@@ -76,7 +76,7 @@ class TestAStamp:
 HOSTILE = (
     *("../../mine.txt", "/{root}/mine.txt", "mine.txt", "..", "", "tables/", "tables//mine.txt", "tables/../../mine.txt"),
     *("tables/tiny-{key}/../../../mine.txt", "tables/tiny-0123456789/tiny.csv", "iris/x-0123456789.h5", "tables/.hidden"),
-    *("tables/a\0b", "tables/a\nb", "tables/" + "x" * 300, "tables/\u202e.csv", "publications/x.csv"),
+    *("tables/a\0b", "tables/a\nb", "tables/" + "x" * 300, "tables/\u202e.csv", "publications/x.csv", "tables/tinymine.csv"),
 )
 
 
@@ -149,6 +149,20 @@ class TestAHostileStamp:
         with pytest.raises(ArtifactError, match="Expected tables and figures of tiny"):
             publish(tmp_path / "results" / "publications" / f"tiny-{recipe.key}.stamp", recipe, [other])
         assert notes.read_text() == "mine"
+
+    def test_removes_no_file_of_which_there_is_no_other_copy(self, tmp_path, mine):
+        """A stamp that knows the digest of a file of the user's."""
+        notes = tmp_path / "results" / "tables" / "tiny-notes.csv"
+        notes.parent.mkdir(parents=True)
+        notes.write_text("mine")
+        self.write(tmp_path, {"tables/tiny-notes.csv": sha256_of(notes)}, "publication")
+        good, recipe = (
+            make(tmp_path / "results", {"tiny.csv": "good"}, version=3),
+            Recipe("publication", 2, {"experiment": "tiny"}),
+        )
+        (said,) = publish(tmp_path / "results" / "publications" / f"tiny-{recipe.key}.stamp", recipe, [good])
+        assert "tiny-notes.csv is of other settings, and there is no other copy. It was moved to" in said
+        assert (notes.parent / ".quarantine" / "tiny-notes.csv.0").read_text() == "mine"
 
     def test_writes_to_no_folder_behind_a_link(self, tmp_path, mine):
         (tmp_path / "out").mkdir()
