@@ -45,7 +45,7 @@ test-slurm: cluster-plugins
 	$(BIN)/python -m pytest tests/workflow/slurm $$ARGUMENTS
 
 cluster-plugins: $(VENV)/.installed
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt -e '.[workflow,dev,cluster]'
+	$(BIN)/python -P -m pip install --disable-pip-version-check --quiet -c constraints.txt -e '.[workflow,dev,cluster]'
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .
@@ -94,8 +94,8 @@ peers: $(VENV)/.installed
 
 # The stamp is written last: an installation that was cut off is done again.
 $(VENV)/.installed: pyproject.toml constraints.txt | check-python
-	"$$PYTHON" -m venv $(VENV)
-	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off -c constraints.txt -e '.[workflow,dev]'
+	"$$PYTHON" -P -m venv $(VENV)
+	$(BIN)/python -P -m pip install --disable-pip-version-check --progress-bar off -c constraints.txt -e '.[workflow,dev]'
 	touch $@
 
 check-python:

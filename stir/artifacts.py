@@ -10,20 +10,27 @@ import contextlib
 import hashlib
 import json
 import os
-import secrets
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from stir.errors import ArtifactError
+from stir.files import open_file, read_bounded, temporary_beside
 from stir.identity import Recipe
+from stir.names import is_inside
+from stir.places import KEYED, fits_place
 from stir.provenance import code_version, package_versions, processor
 
 QUARANTINE = ".quarantine"
 OWN_SHA256 = "seal_sha256"
 OLD_KEYS = {"sha256", "size", "recipe", "key", "device", "versions", "code_version"}
 """Of seals that were written before they had a SHA-256 of their own; they are as good as they were."""
+
+
+SEAL_BYTES = 2**24
+"""More than any seal has: of a recipe with 100,000 inputs it has 2 MB."""
 
 
 def seal_path(path: Path) -> Path:
@@ -33,7 +40,7 @@ def seal_path(path: Path) -> Path:
 
 def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file's content as hexadecimal digits."""
-    with path.open("rb") as file:
+    with open_file(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -74,10 +81,9 @@ def sealing(
             "Plan and job disagree: run from one checkout, with one version of the package."
         )
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{_token()}.tmp{path.suffix}")
-    try:
+    with temporary_beside(path) as temporary:
         yield temporary
-        if not temporary.is_file():
+        if not (temporary.is_file() and temporary.stat().st_size):
             raise ArtifactError(f"Nothing was written for {path}.")
         _flush(temporary)
         seal = {
@@ -92,37 +98,33 @@ def sealing(
             **({} if origin is None else {"origin": origin}),
         }
         write_atomically(seal_path(path), seal_text(seal))
-        temporary.rename(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        _put(temporary, path)
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Write text to a file that appears whole or not at all."""
+    """Write text to a file that appears whole or not at all, and replaces a link by a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{_token()}.tmp")
-    try:
+    with temporary_beside(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
         _flush(temporary)
-        temporary.rename(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        _put(temporary, path)
 
 
 def copy_atomically(source: Path, path: Path) -> None:
     """Copy a file; the copy appears whole or not at all, and replaces a link by a file."""
-    temporary = path.with_name(f".{path.name}.{_token()}.tmp")
-    try:
-        shutil.copyfile(source, temporary)
+    with temporary_beside(path) as temporary:
+        with open_file(source) as content, temporary.open("wb") as copy:
+            shutil.copyfileobj(content, copy)
         _flush(temporary)
+        _put(temporary, path)
+
+
+def _put(temporary: Path, path: Path) -> None:
+    """Rename a finished file to its final name, at which anything may lie."""
+    try:
         temporary.rename(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _token() -> str:
-    """Return what no other writer has, on whatever machine of a shared file system."""
-    return f"{os.getpid()}-{secrets.token_hex(4)}"
+    except IsADirectoryError as error:
+        raise ArtifactError(f"Expected a file at {path}, or nothing; there is a folder. Move it away.") from error
 
 
 def _flush(path: Path) -> None:
@@ -140,27 +142,71 @@ def _dumped(seal: Mapping[str, Any]) -> str:
     return json.dumps(seal, indent=1, sort_keys=True) + "\n"
 
 
-def read_seal(path: Path) -> dict[str, Any]:
+def read_seal(path: Path, seal: Path | None = None) -> dict[str, Any]:
     """Read the seal of an artifact.
+
+    Parameters
+    ----------
+    path : Path
+        The artifact.
+    seal : Path, optional
+        Where the seal lies, if not beside it.
 
     Raises
     ------
     ArtifactError
         If there is none, or it is not to the letter what `sealing` wrote.
     """
+    place = seal or seal_path(path)
     try:
-        text = seal_path(path).read_bytes().decode("utf-8")
-        seal = json.loads(text)
-        Recipe.from_json(json.dumps(seal["recipe"], allow_nan=False))
-        summed = OWN_SHA256 in seal
+        text = read_bounded(place, SEAL_BYTES).decode("utf-8")
+        said = json.loads(text)
+        Recipe.from_json(json.dumps(said["recipe"], allow_nan=False))
+        summed = OWN_SHA256 in said
         # Only a seal with a sum may say more than the old ones: else one flipped bit in the sum's name would do away with it.
-        if (seal.keys() >= OLD_KEYS if summed else seal.keys() == OLD_KEYS) and text == (seal_text if summed else _dumped)(seal):
-            return seal
+        known = said.keys() >= OLD_KEYS if summed else said.keys() == OLD_KEYS
+        if known and _is_plausible(said) and text == (seal_text if summed else _dumped)(said):
+            return said
     except FileNotFoundError:
-        raise ArtifactError(f"{path} has no seal {seal_path(path).name}; remake it.") from None
+        raise ArtifactError(f"{path} has no seal {place.name}; remake it.") from None
     except (ValueError, TypeError, KeyError, AttributeError, OSError, RecursionError):
         pass
-    raise ArtifactError(f"The seal {seal_path(path)} cannot be read; remake {path.name}.")
+    raise ArtifactError(f"The seal {place} cannot be read; remake {path.name}.")
+
+
+def _is_plausible(said: Mapping[str, Any]) -> bool:
+    """Return whether a seal's values are of the types that `sealing` writes."""
+    texts = all(isinstance(said[name], str) for name in ("sha256", "key", "device", "code_version"))
+    return texts and type(said["size"]) is int and isinstance(said["versions"], dict)
+
+
+def sealed_recipe(path: Path, seal: Path | None = None) -> Recipe:
+    """Return the recipe in the seal of an artifact; parameters as of `read_seal`.
+
+    Raises
+    ------
+    ArtifactError
+        If there is no whole seal, or it is one of another name.
+    """
+    return _recipe_in(read_seal(path, seal), path)
+
+
+def _recipe_in(said: Mapping[str, Any], path: Path) -> Recipe:
+    recipe = Recipe(**said["recipe"])
+    if recipe.key != said["key"] or recipe.key not in path.name:
+        raise ArtifactError(f"{path} carries the seal of another artifact (key {recipe.key}); remake it.")
+    return recipe
+
+
+def is_ours(path: Path, seal: Path | None = None) -> bool:
+    """Return whether an artifact is known to be this project's: by a whole seal of its name, in the folder of its stage.
+
+    Names prove nothing: whatever else lies in ``data/`` and ``results/`` may be the user's. Parameters as of `read_seal`.
+    """
+    try:
+        return fits_place(path, sealed_recipe(path, seal))
+    except ArtifactError:
+        return False
 
 
 def checked(path: Path) -> Path:
@@ -182,9 +228,7 @@ def _check(path: Path) -> None:
     if not path.is_file():
         raise ArtifactError(_no_file(path))
     seal = read_seal(path)
-    recipe = Recipe(**seal["recipe"])
-    if recipe.key != seal["key"] or seal["key"] not in path.name:
-        raise ArtifactError(f"{path} carries the seal of another artifact (key {recipe.key}); remake it.")
+    _recipe_in(seal, path)
     size = path.stat().st_size
     if size != seal["size"]:
         raise ArtifactError(f"{path} has {size} bytes; its seal says {seal['size']}. It was cut or altered; remake it.")
@@ -204,14 +248,19 @@ def _no_file(path: Path) -> str:
 def set_aside(path: Path) -> Path:
     """Move a bad artifact and its seal to a quarantine folder beside it; return where.
 
-    Nothing is deleted: what was there can be looked at.
+    Nothing is deleted: what was there can be looked at. The caller knows that the file is this project's.
 
     Raises
     ------
     ArtifactError
-        If the file system does not let it.
+        If the file lies elsewhere than in ``data/`` or ``results/``, links followed, or the file system does not let it.
     """
     folder = path.parent / QUARANTINE
+    if not is_inside(path) or folder.is_symlink():
+        reason = (
+            f"{folder} is a link" if folder.is_symlink() else "it lies outside data/ and results/, or behind a link that does"
+        )
+        raise ArtifactError(f"{path} is bad and cannot be moved to {folder} ({reason}); move it by hand.")
     try:
         folder.mkdir(exist_ok=True)
         number = 0
@@ -219,7 +268,7 @@ def set_aside(path: Path) -> Path:
             number += 1
         place = folder / f"{path.name}.{number}"
         _move(path, place)
-        if os.path.lexists(seal_path(path)):
+        if re.search(KEYED, path.name) and os.path.lexists(seal_path(path)):
             _move(seal_path(path), place.with_name(f"{place.name}.json"))
     except OSError as error:
         raise ArtifactError(f"{path} is bad and cannot be moved to {folder} ({error.strerror}); move it by hand.") from error

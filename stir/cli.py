@@ -6,7 +6,6 @@ import sys
 import time
 import warnings
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import TextIO
 
@@ -15,6 +14,7 @@ import click
 from stir.artifacts import seal_path
 from stir.errors import StirError
 from stir.further_commands import OpenGroup
+from stir.names import WRITABLE, printable
 from stir.progress import progress_of
 from stir.stages import import_for, stage_module
 from stir.stages.cost import measured
@@ -62,27 +62,29 @@ def _make(job: Job) -> None:
 def verify(paths: tuple[Path, ...], deep: bool, look: bool) -> None:
     """Check artifacts against their seals.
 
-    PATHS are artifacts or folders of them: data and results if none is named. Bad ones are named and
-    moved to .quarantine beside them, as before a run; the next run remakes what it needs. The exit
-    status is 1 if any was bad.
+    PATHS are artifacts or folders of them: data and results if none is named. Bad ones are named. Those that
+    are this project's by a whole seal are moved to .quarantine beside them, and the next run remakes what it
+    needs; any other file is left. The exit status is 1 if any was bad.
     """
     from stir.survey import survey
-    from stir.verification import MEMORY, oddities, set_bad_aside
+    from stir.verification import MEMORY, left_alone, oddities, set_bad_aside
     from stir.verification import verify as verify_artifacts
 
     for path in paths:
         if not path.is_dir() and not seal_path(path).is_file():
             what = "has no seal, so that nothing vouches for it" if os.path.lexists(path) else "does not exist"
             raise click.BadParameter(f"Expected an artifact or a folder; {path} {what}.")
-    found = survey(paths or (Path("data"), Path("results")))
+    found = survey(paths or filter(Path.is_dir, WRITABLE))
+    artifacts = [*found.artifacts, *found.bad_seals]
     with _plain_errors():
-        bad = verify_artifacts(found.artifacts, memory=MEMORY if MEMORY.parent.is_dir() else None, deep=deep)
-        for line in (*oddities(found), *(bad.values() if look else ())):
-            click.echo(line, err=True)
+        bad = verify_artifacts(artifacts, memory=MEMORY if MEMORY.parent.is_dir() else None, deep=deep)
+        left = left_alone(bad)
+        for line in (*oddities(found), *(bad if look else left).values()):
+            _say(line)
         if not look:
-            set_bad_aside(bad, say=partial(click.echo, err=True))
-    good = sum(path not in bad for path in found.artifacts)
-    click.echo(f"{good} artifacts are as their seals say, {len(found.artifacts) - good} are not")
+            set_bad_aside({path: problem for path, problem in bad.items() if path not in left}, say=_say)
+    good = sum(path not in bad for path in artifacts)
+    click.echo(f"{good} artifacts are as their seals say, {len(artifacts) - good} are not")
     if bad and not look:
         click.echo("Run the workflow: what an experiment needs is remade.")
     sys.exit(1 if bad else 0)
@@ -101,6 +103,10 @@ def fingerprint(path: Path) -> None:
         click.echo(fingerprint_at(path.expanduser()))
 
 
+def _say(line: str) -> None:
+    click.echo(printable(line), err=True)
+
+
 @contextlib.contextmanager
 def _plain_errors() -> Iterator[None]:
     """Print this package's warnings and errors as one message, without a traceback."""
@@ -108,5 +114,6 @@ def _plain_errors() -> Iterator[None]:
     try:
         yield
     except StirError as error:
-        click.echo(f"error: {error}", err=True)
+        for line in f"error: {error}".splitlines():
+            _say(line)
         sys.exit(1)

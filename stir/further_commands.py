@@ -1,8 +1,7 @@
-"""Commands that the folder of a project adds to those of the library.
+"""Commands that the workflow adds to those of the library.
 
-The library knows nothing of the workflow. Where ``stir`` is called in a folder with
-``workflow/housekeeping/commands.py``, it takes up the commands that this file lists,
-as ``make`` and ``snakemake`` take up the files of the folder that they are called in.
+The library knows nothing of the workflow. Where it is installed from a checkout (``pip install -e``), it takes up the
+commands that ``workflow/housekeeping/commands.py`` beside it lists. No code comes from the current folder.
 """
 
 import sys
@@ -11,12 +10,12 @@ from pathlib import Path
 
 import click
 
-FOLDER = Path("workflow")
+FOLDER = Path(__file__).resolve().parent.parent / "workflow"
 FILE = FOLDER / "housekeeping" / "commands.py"
 
 
 class OpenGroup(click.Group):
-    """A group of commands that takes up those of the current folder."""
+    """A group of commands that takes up those of the workflow beside this package."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of all commands, for ``--help``."""
@@ -43,14 +42,14 @@ class OpenGroup(click.Group):
             if FILE.is_file():
                 raise
             raise click.UsageError(
-                f"{error.message} More commands, like cache, are expected to be run in the folder of a project, "
-                f"one with {FOLDER}/; {Path.cwd()} has none. Go there: cd path/to/project",
+                f"{error.message} More commands, like cache, come with the workflow, which is expected at {FOLDER}; there is "
+                "none. Install the package from a checkout: pip install -e 'path/to/checkout[workflow]'",
                 ctx,
             ) from None
 
 
 def further_commands() -> dict[str, click.Command]:
-    """Return the commands of the current folder, by name; none if it is no project.
+    """Return the commands of the workflow, by name; none if it is not there.
 
     Raises
     ------
@@ -59,8 +58,7 @@ def further_commands() -> dict[str, click.Command]:
     """
     if not FILE.is_file():
         return {}
-    folder = str(FOLDER.absolute())
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
+    if str(FOLDER) not in sys.path:
+        sys.path.insert(0, str(FOLDER))
     commands: dict[str, click.Command] = import_module(f"{FILE.parent.name}.{FILE.stem}").COMMANDS
     return commands

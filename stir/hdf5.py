@@ -115,9 +115,3 @@ def read_arrays(path: Path, *names: str) -> list[np.ndarray]:
             if name not in file:
                 raise ArtifactError(f"{path} has no array {name!r}; it has {', '.join(map(repr, file))}.")
         return [file[name][()] for name in names]
-
-
-def read_recipe(path: Path) -> Recipe:
-    """Read the recipe in a file's attributes."""
-    with h5py.File(path, "r") as file:
-        return Recipe.from_json(str(file.attrs["recipe"]))

@@ -56,6 +56,19 @@ class Recipe:
             If the text is not JSON, or not that of a recipe.
         """
         try:
-            return cls(**json.loads(text))
-        except TypeError as error:
+            recipe = cls(**json.loads(text))
+        except (TypeError, RecursionError) as error:
             raise ValueError(f"Expected a recipe with stage, version, settings and inputs; got {text[:200]}") from error
+        if not recipe.is_well_formed():
+            raise ValueError(f"Expected a recipe of a name, a number and two mappings; got {text[:200]}")
+        return recipe
+
+    def is_well_formed(self) -> bool:
+        """Return whether all parts have the types that they should have; what others wrote can have any."""
+        parts = isinstance(self.stage, str) and type(self.version) is int and isinstance(self.settings, dict)
+        return parts and isinstance(self.inputs, dict) and all(map(_is_keys, self.inputs.values()))
+
+
+def _is_keys(value: Any) -> bool:
+    """Return whether a value is a key, or a list of keys."""
+    return all(isinstance(key, str) for key in (value if isinstance(value, list) else [value]))

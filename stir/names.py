@@ -57,6 +57,11 @@ def shortened(value: object, length: int = 80) -> str:
     return text if len(text) <= length else f"{text[:length]}... ({len(text)} characters)"
 
 
+def printable(text: str) -> str:
+    """Return text for a terminal: what a file's name has of control characters, or of bytes that are no text, is escaped."""
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
+
+
 def is_inside(path: Path, root: Path = Path()) -> bool:
     """Return whether a path may be written, moved or removed: its folder lies in ``data/`` or ``results/``.
 

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from stir.files import create, open_file
 from stir.provenance import code_version, package_versions
 
 State = dict[str, Any]
@@ -65,7 +66,7 @@ class Snapshot:
         UserWarning
             If the file cannot be read.
         """
-        if not self.path.is_file():
+        if not os.path.lexists(self.path):
             return None
         try:
             state = _read(self.path)
@@ -84,7 +85,7 @@ class Snapshot:
 
     def _write(self, state: State) -> None:
         try:
-            with self._part.open("wb") as file:
+            with create(self._part) as file:
                 torch.save(state, file)
                 file.flush()
                 os.fsync(file.fileno())
@@ -110,10 +111,12 @@ def digest_of(tensors: Mapping[str, Tensor]) -> str:
 
 
 def _read(path: Path) -> State:
-    with zipfile.ZipFile(path) as file:  # torch.load compares no checksums
-        if damaged := file.testzip():
-            raise ValueError(f"{damaged} is not what was written")
-    state = torch.load(path, map_location="cpu", weights_only=True)
+    with open_file(path, follow_links=False) as file:
+        with zipfile.ZipFile(file) as parts:  # torch.load compares no checksums
+            if damaged := parts.testzip():
+                raise ValueError(f"{damaged} is not what was written")
+        file.seek(0)
+        state = torch.load(file, map_location="cpu", weights_only=True)
     if not isinstance(state, dict):
         raise ValueError(f"expected a dictionary, got {type(state).__name__}")
     return state

@@ -6,17 +6,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from stir.artifacts import QUARANTINE, seal_path
-from stir.identity import KEY_DIGITS
+from stir.artifacts import QUARANTINE, seal_path, sealed_recipe
+from stir.errors import ArtifactError
+from stir.places import KEYED, SUFFIXES, stage_of_place
 from stir.publication import STAMP, stands_for
 
-SUFFIXES = (".csv", ".h5", ".json", ".safetensors", STAMP)
-"""Of artifacts; logs and benchmarks carry keys, too."""
-
-KEYED = rf"-[0-9a-f]{{{KEY_DIGITS}}}"
-ARTIFACT = re.compile(rf"{KEYED}({'|'.join(map(re.escape, SUFFIXES))})$")
+ARTIFACT = re.compile(rf"{KEYED}({'|'.join(map(re.escape, sorted(set(SUFFIXES.values()))))})$")
 SEAL = re.compile(rf"{ARTIFACT.pattern.removesuffix('$')}\.json$")
-SNAPSHOT = re.compile(r"^\.(?P<artifact>.+)\.snapshot(\.\w+)*\.tmp$")
+SNAPSHOT = re.compile(r"^\.(?P<artifact>.+)\.snapshot(\.part|\.pictures)?\.tmp$")
 TEMPORARY = re.compile(r"^\..*\.tmp(\.\w+)?$")
 
 
@@ -25,7 +22,11 @@ class Survey:
     """Files by what they are."""
 
     artifacts: list[Path] = field(default_factory=list)
-    """With a seal beside them."""
+    """With a whole seal of their name beside them."""
+    bad_seals: list[Path] = field(default_factory=list)
+    """Named like artifacts and in the folder of a stage, with something else than that beside them."""
+    ill_sealed: list[Path] = field(default_factory=list)
+    """The same elsewhere: likely files of the user's."""
     unsealed: list[Path] = field(default_factory=list)
     """Named like artifacts, but without a seal."""
     lone_seals: list[Path] = field(default_factory=list)
@@ -41,7 +42,10 @@ class Survey:
 
 
 def survey(paths: Iterable[Path]) -> Survey:
-    """Take given files as artifacts, and sort all that lies in given folders; by names, so nothing but stamps is read."""
+    """Take given files as artifacts, and sort all that lies in given folders.
+
+    Seals and stamps are read, nothing else. What is no artifact is sorted by its name, which proves nothing.
+    """
     found = Survey()
     for path in paths:
         if path.is_dir() and not seal_path(path).is_file():
@@ -67,34 +71,45 @@ def artifact_of(snapshot: Path) -> Path:
 
 
 def _walk(top: Path) -> Iterator[tuple[Path, set[str]]]:
-    """Yield folders with the names in them, each once, wherever links lead."""
+    """Yield folders with the names in them, each once; links that lead out of the first are not followed."""
     seen: set[str] = set()
+    inside = os.path.realpath(top)
     for folder, folders, files in os.walk(top, followlinks=True):
-        folders.sort()
-        if (real := os.path.realpath(folder)) in seen:
+        names = {*files, *folders}
+        real = os.path.realpath(folder)
+        if real in seen or not Path(real).is_relative_to(inside):
             folders.clear()
             continue
+        folders.sort()
         seen.add(real)
-        yield Path(folder), {*files, *folders}
+        yield Path(folder), names
 
 
 def _sort(folder: Path, names: set[str], found: Survey) -> None:
     holds_artifacts = re.search(f"{KEYED}$", folder.name) or any(ARTIFACT.search(name) for name in names)
     for name in sorted(names):
         path = folder / name
-        if f"{name}.json" in names and QUARANTINE not in folder.parts:
-            found.artifacts.append(path)
+        if QUARANTINE in folder.parts:
+            found.set_aside += [] if path.is_dir() else [path]
+        elif ARTIFACT.search(name) and f"{name}.json" in names:
+            _sealed_as(path, found).append(path)
         elif path.is_dir():
             continue
-        elif QUARANTINE in folder.parts:
-            found.set_aside.append(path)
         elif name.startswith("."):
             kind = found.snapshots if SNAPSHOT.match(name) else found.temporary if TEMPORARY.match(name) else []
             kind.append(path)
-        elif SEAL.search(name) or name.removesuffix(".json") in names - {name}:
-            if name.removesuffix(".json") not in names:
-                found.lone_seals.append(path)
+        elif SEAL.search(name):
+            found.lone_seals += [] if name.removesuffix(".json") in names else [path]
         elif ARTIFACT.search(name):
             found.unsealed.append(path)
         elif holds_artifacts:
             found.unclaimed.append(path)
+
+
+def _sealed_as(path: Path, found: Survey) -> list[Path]:
+    """Return the list that a file belongs to by what its seal says."""
+    try:
+        sealed_recipe(path)
+    except ArtifactError:
+        return found.bad_seals if stage_of_place(path) else found.ill_sealed
+    return found.artifacts

@@ -5,15 +5,17 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from stir.artifacts import checked, seal_path, set_aside, write_atomically
+from stir.artifacts import checked, is_ours, seal_path, set_aside, write_atomically
 from stir.errors import ArtifactError
+from stir.files import read_bounded
 from stir.progress import progress_bar
-from stir.publication import STAMP, altered, keyed_folder
+from stir.publication import STAMP, altered, in_own_folder, read_stamp
 from stir.survey import Survey
 
 MEMORY = Path(".snakemake/stir-verified.json")
 """What was found good by a run or by ``stir verify``, in the folder of the workflow."""
 
+MEMORY_BYTES = 2**28
 SECONDS_BEFORE_PROGRESS = 3.0
 
 
@@ -68,22 +70,43 @@ def oddities(found: Survey) -> list[str]:
     """Say what lies beside artifacts and is none: not bad, but nothing vouches for it."""
     return [
         *(f"{path} has no seal; a run that needs it sets it aside and remakes it." for path in found.unsealed),
+        *(f"{path} has a seal beside it that is none of this project's; both are left." for path in found.ill_sealed),
         *(f"{path} is the seal of nothing; a run that needs the artifact makes it." for path in found.lone_seals),
         *(f"{path} is no artifact, and no stamp stands for it; nothing needs it." for path in found.unclaimed),
     ]
 
 
 def _wrong_files(stamp: Path, problem: str | None) -> dict[Path, str]:
-    """Say which files of a stamp are not the ones that it was made with; without them it is worth nothing."""
+    """Say which files of a stamp are not the ones that it was made with; without them it is worth nothing.
+
+    A stamp is believed for the folder of its key alone. Copies elsewhere are left to the stage that publishes them.
+    """
+    try:
+        read_stamp(stamp)
+    except ArtifactError as error:
+        return {stamp: problem or str(error)}
     wrong = altered(stamp)
-    if problem is not None:
-        # What a damaged stamp names is believed for files in its own folder alone.
-        wrong = [file for file in wrong if Path(os.path.normpath(file)).is_relative_to(keyed_folder(stamp))]
-    if not wrong:
+    own = [file for file in wrong if in_own_folder(file, stamp)]
+    if not (own if problem else wrong):
         return {}
     names = ", ".join(str(file) for file in wrong)
-    said = {file: f"{file} is not the one that {stamp.name} was made with; remake it." for file in wrong if os.path.lexists(file)}
+    said = {file: f"{file} is not the one that {stamp.name} was made with; remake it." for file in own if os.path.lexists(file)}
     return {stamp: problem or f"{stamp} stands for {names}, which changed or is gone; remake both.", **said}
+
+
+def left_alone(bad: Mapping[Path, str]) -> dict[Path, str]:
+    """Return what of `verify`'s finds is not proved to be this project's, so that it is not moved; and what is said of it.
+
+    A run may move more: the paths of its plan are its own.
+    """
+    ours = {path for path in bad if is_ours(path) or _is_of_a_stamp(path)}
+    why = "It was left: it does not lie, with a whole seal of its own, in the folder of its stage in data/ or results/ from here."
+    return {path: f"{problem} {why}" for path, problem in bad.items() if path not in ours}
+
+
+def _is_of_a_stamp(file: Path) -> bool:
+    stamp = file.parent.with_name(f"{file.parent.name}{STAMP}")
+    return in_own_folder(file, stamp) and is_ours(stamp)
 
 
 def _name(path: Path) -> str:
@@ -106,7 +129,7 @@ def _mark(path: Path) -> list[int] | None:
 
 def _read_memory(memory: Path | None) -> dict[str, list[int]]:
     try:
-        known = json.loads(memory.read_text(encoding="utf-8")) if memory else {}
+        known = json.loads(read_bounded(memory, MEMORY_BYTES)) if memory else {}
     except (OSError, ValueError, RecursionError):
         return {}
     return known if isinstance(known, dict) else {}

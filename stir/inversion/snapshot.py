@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from stir import snapshots
+from stir.files import open_file
 from stir.snapshots import State
 from stir.stored_images import StoredImages
 
@@ -74,14 +75,20 @@ class Snapshot(snapshots.Snapshot):
 
 
 def _open(path: Path, shape: tuple[int, ...], dtype: torch.dtype) -> "h5py.Dataset | None":
+    """Open the pictures of a file, to be written to as well: only if all of them lie in the file itself, not behind a link."""
     import h5py
 
     try:
-        dataset = h5py.File(path, "r+")["images"]
-    except (OSError, KeyError):
+        open_file(path, follow_links=False).close()
+        file = h5py.File(path, "r+")
+    except OSError:
         return None
-    fits = dataset.shape == shape and str(dtype).endswith(str(dataset.dtype)) and "name" in dataset.attrs
-    return dataset if fits else None
+    if isinstance(file.get("images", getlink=True), h5py.HardLink) and isinstance(dataset := file["images"], h5py.Dataset):
+        own = not dataset.is_virtual and not dataset.external
+        if own and dataset.shape == shape and str(dtype).endswith(str(dataset.dtype)) and "name" in dataset.attrs:
+            return dataset
+    file.close()
+    return None
 
 
 def _create(path: Path, shape: tuple[int, ...], dtype: torch.dtype) -> "h5py.Dataset":
@@ -91,7 +98,7 @@ def _create(path: Path, shape: tuple[int, ...], dtype: torch.dtype) -> "h5py.Dat
     places = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
     # From here on only pixels are written, each at its place, so that a file that a kill leaves behind opens again.
     places.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
-    dataset = h5py.File(path, "w").create_dataset("images", shape, dtype=str(dtype).removeprefix("torch."), dcpl=places)
+    dataset = h5py.File(path, "x").create_dataset("images", shape, dtype=str(dtype).removeprefix("torch."), dcpl=places)
     dataset.attrs["name"] = uuid.uuid4().hex
     dataset.file.flush()
     return dataset

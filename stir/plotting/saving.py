@@ -5,6 +5,8 @@ from pathlib import Path
 import matplotlib
 from matplotlib.figure import Figure
 
+from stir.files import temporary_beside
+
 FORMATS = {"png": {"Software": None}, "svg": {"Date": None}}
 
 
@@ -14,8 +16,8 @@ def save_figure(figure: Figure, stem: Path) -> list[Path]:
     with matplotlib.rc_context({"svg.hashsalt": "stir", "svg.fonttype": "none"}):
         for suffix, metadata in FORMATS.items():
             path = stem.with_name(f"{stem.name}.{suffix}")
-            temporary = stem.with_name(f".{stem.name}.tmp.{suffix}")
-            figure.savefig(temporary, metadata=metadata, dpi=160)
-            temporary.rename(path)
+            with temporary_beside(path) as temporary:
+                figure.savefig(temporary, metadata=metadata, dpi=160)
+                temporary.rename(path)
             paths.append(path)
     return paths

@@ -34,14 +34,13 @@ def make(job: Job) -> None:
     """Draw an experiment's figures, from its tables and its IRIs, into a folder of its key; stamp them."""
     from stir.errors import check_known
     from stir.plotting.saving import save_figure
-    from stir.publication import keyed_folder, stamp, stamped
+    from stir.publication import make_keyed_folder, stamp, stamped
     from stir.tables import read_table
 
     experiment = job.settings["experiment"]
     tables = stamped(job.one("table"))
     scores, models = (read_table(tables[f"{experiment}{part}.csv"]) for part in ("", "-models"))
-    folder = keyed_folder(job.output)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = make_keyed_folder(job.output)
     files: list[Path] = []
     for kind in job.settings.get("figures", DEFAULT_FIGURES):
         check_known("figure", kind, FIGURES)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from stir.errors import ArtifactError, DeviceError, StirError, check_known
 from stir.gpu_lease import gpus, leased_gpu
 from stir.identity import Recipe
+from stir.names import check_inside
 from stir.provenance import device_kind
 from stir.stages import STAGES
 
@@ -51,7 +52,7 @@ class Job:
             output, device, source = Path(order["output"]), order.get("device", "auto"), order.get("source")
             benchmark = Path(order["benchmark"]) if order.get("benchmark") else None
             unknown = order.keys() - ORDER_KEYS
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             reason = f"{type(error).__name__}: {error}"
             reason = f"{type(error).__name__}: {error}"
             raise StirError(
@@ -60,6 +61,8 @@ class Job:
         if unknown or recipe.stage not in STAGES:
             wrong = f"unknown keys {sorted(unknown)}" if unknown else f"unknown stage {recipe.stage!r}"
             raise StirError(f"The order has {wrong}; stages are {', '.join(STAGES)}, keys {', '.join(sorted(ORDER_KEYS))}.")
+        for written in (output, *([benchmark] if benchmark else [])):
+            check_inside(written)
         return cls(recipe, output, inputs, device, source, benchmark)
 
     @property

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from stir.artifacts import sealed_recipe
 from stir.errors import ConvergenceError
-from stir.hdf5 import read_arrays, read_recipe
+from stir.hdf5 import read_arrays
 
 
 def read_matches(paths: Sequence[Path]) -> list[dict[str, Any]]:
@@ -16,11 +17,11 @@ def read_matches(paths: Sequence[Path]) -> list[dict[str, Any]]:
 
 
 def _match(path: Path) -> dict[str, Any]:
-    settings = read_recipe(path).settings
     seed_error, error, pairwise, converged, iterations = read_arrays(
         path, "seed_error", "inversion_error", "pairwise_inversion_error", "converged", "iterations"
     )
     correlation, null_correlation, same_class = read_arrays(path, "correlation", "null_correlation", "same_class")
+    settings = sealed_recipe(path).settings
     fake = "" if settings["last_relu"] == "true" else ".fake_relu"
     return {
         "layer": settings["layer"],

@@ -20,8 +20,8 @@ def make(job: Job) -> None:
     """
     import torch
 
-    from stir.artifacts import checked, sealing
-    from stir.hdf5 import Labelled, read_arrays, read_recipe, write_arrays
+    from stir.artifacts import checked, sealed_recipe, sealing
+    from stir.hdf5 import Labelled, read_arrays, write_arrays
     from stir.models import read_model
     from stir.representations import represent
     from stir.stages.images import read_images
@@ -37,7 +37,7 @@ def make(job: Job) -> None:
     of_reference = {layer: represented(layer, images) for layer in settings["layers"]}
     arrays = {f"{layer}/reference_images": of_reference[layer] for layer in settings["layers"]}
     for path in job.inputs["iris"]:
-        made = read_recipe(path).settings
+        made = sealed_recipe(path).settings
         layer, (iri_images,) = made["layer"], read_arrays(path, "iri_images")
         of_iri = represented(layer, torch.from_numpy(iri_images))
         if settings["basis"] == "joint":

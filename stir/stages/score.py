@@ -43,14 +43,15 @@ class Cached:
     def __init__(self, path: Path, names: Iterable[str]) -> None:
         import torch
 
-        from stir.hdf5 import read_arrays, read_recipe
+        from stir.artifacts import sealed_recipe
+        from stir.hdf5 import read_arrays
 
         once = list(dict.fromkeys(names))
-        recipe = read_recipe(path)
+        self.arrays = dict(zip(once, map(torch.from_numpy, read_arrays(path, *once)), strict=True))
+        recipe = sealed_recipe(path)
         self.path, self.checkpoint = path, recipe.inputs["checkpoint"]
         self.layers = target_layers_of(recipe.settings)
         """The model's own layer for each layer of the reference model."""
-        self.arrays = dict(zip(once, map(torch.from_numpy, read_arrays(path, *once)), strict=True))
 
 
 def _of_reference(match: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ def make(job: Job) -> None:
     import json
 
     from stir.artifacts import checked, write_atomically
-    from stir.publication import keyed_folder, stamp
+    from stir.publication import make_keyed_folder, stamp
     from stir.statements import judge
     from stir.tables import metrics, model_table, read_table, score_table, summary_table, write_table
 
@@ -21,7 +21,7 @@ def make(job: Job) -> None:
     evaluations = [json.loads(checked(path).read_text(encoding="utf-8")) for path in job.inputs["evaluations"]]
     summary = summary_table(scores, {model["name"]: model["group"] for model in models})
     accuracies = model_table(evaluations, models)
-    folder = keyed_folder(job.output)
+    folder = make_keyed_folder(job.output)
     tables = {"": scores, "-summary": summary, "-models": accuracies}
     if statements := job.settings.get("statements"):
         tables["-verdicts"] = judge(statements, scores, accuracies)

@@ -8,11 +8,11 @@ import pytest
 
 from housekeeping.inventory import inventory
 from housekeeping.needs import experiment_files, needs_of
-from planning.artifact import SUFFIXES
 from stir.artifacts import seal_path, set_aside
 from stir.identity import Recipe
+from stir.places import SUFFIXES
 from stir.publication import stamp
-from stir.survey import SUFFIXES as SURVEYED
+from stir.survey import ARTIFACT
 from tests.housekeeping.conftest import make_unneeded, planned, write_experiment
 
 
@@ -26,7 +26,7 @@ def first(project, stage):
 
 
 def test_every_suffix_of_an_artifact_is_known():
-    assert set(SURVEYED) == set(SUFFIXES.values())
+    assert all(ARTIFACT.search(f"x-0123456789{suffix}") for suffix in SUFFIXES.values())
 
 
 def test_a_finished_experiment_is_all_artifacts_that_it_needs(made):
@@ -69,15 +69,21 @@ def test_an_old_settings_artifact_is_needed_by_none(made):
 
 
 def test_a_file_of_two_stamps_belongs_to_the_one_that_is_needed(made):
-    """Two settings that give the same table: the old stamp must not take it away."""
-    table = Path(first(made, "table"))
-    shared = table.with_suffix("") / "table.csv"
-    recipe = Recipe("table", 0, {"experiment": "tiny"})
-    old = table.with_name(f"aaa-{recipe.key}.stamp")
+    """Two settings that publish the same table: the old stamp must not take it away."""
+    publication = Path(first(made, "publication"))
+    shared = Path("results/tables/tiny.csv")
+    (made / shared).write_text("table")
+    stamp(
+        made / publication,
+        planned(made / "workflow/experiments/tiny.yaml").by_path[publication.as_posix()].recipe,
+        [made / shared],
+    )
+    recipe = Recipe("publication", 0, {"experiment": "tiny"})
+    old = publication.with_name(f"tiny-{recipe.key}.stamp")
     stamp(made / old, recipe, [made / shared])
     found = entries()
     assert found[old.as_posix()].files == (old, seal_path(old))
-    assert shared in found[table.as_posix()].files
+    assert shared in found[publication.as_posix()].files
 
 
 def test_what_a_stamp_no_longer_vouches_for_is_not_its_own(made):
@@ -139,13 +145,16 @@ class TestLeftovers:
         assert not any(re.search(r"notes|README|log|gitignore", path) for path in entries())
 
 
-def test_linked_folders_are_followed_once(made, tmp_path):
-    (made / "results" / "scores").rename(tmp_path / "scores")
-    (made / "results" / "scores").symlink_to(tmp_path / "scores")
-    (tmp_path / "scores" / "round").symlink_to(tmp_path / "scores")
-    assert [path for path in entries() if "scores" in path] == sorted(
-        planned(made / "workflow/experiments/tiny.yaml").stage_paths("score")
-    )
+def test_linked_folders_are_followed_once_and_none_that_leads_out(made, tmp_path):
+    """A link to / would have all of the disk looked at."""
+    scores, out = made / "results" / "scores", tmp_path / "out"
+    scores.rename(made / "results" / "kept")
+    scores.symlink_to("kept")
+    (made / "results" / "kept" / "round").symlink_to(made / "results")
+    make_unneeded(out, folder=".")
+    (made / "results" / "out").symlink_to(out)
+    found = [path for path in entries() if "kept" in path or "scores" in path or "out" in path]
+    assert len(found) == len(planned(made / "workflow/experiments/tiny.yaml").stage_paths("score"))
 
 
 def test_nothing_is_found_where_nothing_is(project):

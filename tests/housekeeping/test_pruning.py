@@ -1,22 +1,41 @@
 """Nothing goes that an experiment needs, that lies elsewhere, or of which there is no other copy."""
 
+import os
+from pathlib import Path
+
 import pytest
+from click.testing import CliRunner
 from filelock import FileLock
 
+from housekeeping.commands import cache
 from housekeeping.inventory import Entry, inventory
 from housekeeping.needs import Needs, experiment_files, needs_of
 from housekeeping.pruning import LOCK, PruneError, candidates, check_known, no_run, remove
-from stir.artifacts import set_aside
+from running.clones import NOTE, note_sharing
+from stir.artifacts import seal_path, sealing, set_aside
+from stir.cli import main
+from stir.files import temporary_beside
+from stir.identity import Recipe
 from tests.housekeeping.conftest import make_unneeded, planned, write_experiment
 
 
 def chosen(**arguments):
     entries = inventory(needs_of(experiment_files()).by_path)
-    return candidates(entries, **{"leftovers": False, **arguments})
+    return candidates(entries, **{"leftovers": False, **arguments})[0]
 
 
 def files(project):
     return sorted(file for part in ("data", "results") for file in (project / part).rglob("*") if file.is_file())
+
+
+def contents(project):
+    return {file: file.read_bytes() for file in files(project)}
+
+
+def make_unneeded_dataset(project):
+    recipe = Recipe("dataset", 1, {"name": "old"})
+    with sealing(project / "data" / "datasets" / f"old-{recipe.key}.h5", recipe) as temporary:
+        temporary.write_text("old")
 
 
 class TestCandidates:
@@ -43,11 +62,101 @@ class TestCandidates:
         (made / "results" / "iris" / "shared").symlink_to(shared.parent)
         assert chosen() == []
 
-    def test_take_what_lies_in_a_linked_results_folder(self, made, tmp_path):
-        (made / "results").rename(tmp_path / "scratch")
-        (made / "results").symlink_to(tmp_path / "scratch")
+    @pytest.mark.parametrize("top", ["data", "results"])
+    def test_leave_what_lies_in_a_linked_folder_of_another_project(self, made, tmp_path, top):
+        (made / top).rename(tmp_path / "scratch")
+        (made / top).symlink_to(tmp_path / "scratch")
+        make_unneeded(made)
+        make_unneeded_dataset(made)
+        assert [entry.path.parts[0] for entry in chosen()] == [{"data": "results", "results": "data"}[top]]
+
+    def test_leave_what_is_needed_by_another_name_of_its_folder(self, made):
+        """A link within the folder of a stage: the file is found by one name, and needed by the other."""
+        model = made / Path(planned(made / "workflow/experiments/tiny.yaml").stage_paths("iri")[0]).parent
+        model.rename(model.with_name("aaa"))
+        model.symlink_to("aaa")
+        assert chosen() == []
+
+    def test_leave_what_another_project_shares_by_a_link_once_it_ran(self, made, tmp_path, monkeypatch):
         old = make_unneeded(made).relative_to(made)
-        assert [entry.path for entry in chosen()] == [old]
+        (tmp_path / "clone").mkdir()
+        (tmp_path / "clone" / "results").symlink_to(made / "results")
+        monkeypatch.chdir(tmp_path / "clone")
+        note_sharing()
+        note_sharing()
+        monkeypatch.chdir(made)
+        entries = inventory(needs_of(experiment_files()).by_path)
+        assert [(entry.path, "is shared with" in reason) for entry, reason in candidates(entries, leftovers=False)[1]] == [
+            (old, True)
+        ]
+        assert (made / "results" / NOTE).read_text() == f"{tmp_path / 'clone'}\n"
+
+
+class TestOwnership:
+    """Of files of the user's, whatever they are called, nothing goes."""
+
+    MINE = (
+        "data/mine/images.npy",
+        "data/mine/images.npy.json",
+        "data/recordings-1764201600/session.npy",
+        "data/datasets/recordings-1764201600.h5",
+        "data/datasets/recordings-1764201601.h5",
+        "data/datasets/recordings-1764201601.h5.json",
+        "results/iris/x-1764201602.h5.json",
+        "results/tables/plots-1764201600/plot.csv",
+        "results/tables/tiny.csv",
+        "data/mine/.quarantine/kept.npy",
+        "data/datasets/.quarantine/recordings-1764201600.h5.0",
+        "data/datasets/.quarantine/recordings-1764201600.h5.0.json",
+        "data/mine/.notes.tmp",
+        "results/iris/.x-1764201600.h5.12-0a1b2c3d.tmp",
+        "results/iris/.x-1764201600.h5.snapshot.tmp",
+    )
+
+    @pytest.fixture
+    def mine(self, made):
+        """Files of the user's, all of them old."""
+        for name in self.MINE:
+            (made / name).parent.mkdir(parents=True, exist_ok=True)
+            (made / name).write_text('{"mine": 1}')
+            os.utime(made / name, (1, 1))
+        return self.MINE
+
+    @pytest.mark.parametrize("how", [["--without-copy"], ["--leftovers"], ["--leftovers", "--without-copy"]])
+    def test_whatever_they_are_called_they_stay(self, made, mine, how):
+        before = contents(made)
+        ran = CliRunner().invoke(cache, ["prune", "--yes", *how])
+        assert ran.exit_code == (0 if "--without-copy" in how or "Nothing to remove" in ran.output else 1)
+        assert contents(made) == before
+
+    def test_they_are_listed_with_the_reason(self, made, mine):
+        said = CliRunner().invoke(cache, ["prune", "--yes", "--without-copy", "--leftovers"]).output
+        assert "they are left, since of each nothing proves that it is this project's" in said
+        assert "data/recordings-1764201600/session.npy" in said
+        assert "data/mine/.quarantine/kept.npy" in said
+
+    def test_verify_moves_none_of_them(self, made, mine):
+        before = contents(made)
+        CliRunner().invoke(main, ["verify"])
+        assert contents(made) == before
+
+    def test_another_content_with_the_seal_of_an_artifact_stays(self, made):
+        """Its seal is whole, but not of this very file."""
+        old = make_unneeded(made)
+        old.write_bytes(b"x" * old.stat().st_size)
+        CliRunner().invoke(cache, ["prune", "--yes", "--without-copy"])
+        assert old.exists()
+
+    def test_what_this_project_left_behind_goes(self, made):
+        """Temporary files carry a digest in their names; what was set aside, and lone seals, carry whole seals."""
+        lone, aside = make_unneeded(made), make_unneeded(made, "stage2")
+        lone.unlink()
+        place = set_aside(aside)
+        with temporary_beside(made / "results" / "iris" / "x.h5") as temporary:
+            os.utime(temporary, (1, 1))
+            assert {entry.kind for entry in chosen(leftovers=True)} == {"lone seal", "set aside", "temporary"}
+            CliRunner().invoke(cache, ["prune", "--yes", "--without-copy", "--leftovers"])
+            assert not any(os.path.lexists(path) for path in (seal_path(lone), place, temporary))
 
 
 class TestRemove:

@@ -7,6 +7,7 @@ import pytest
 from planning.cache import set_bad_aside
 from stir import artifacts, verification
 from stir.artifacts import seal_path, sha256_of
+from stir.errors import InvalidInputError
 from stir.identity import Recipe
 from stir.publication import keyed_folder, stamp
 from tests.stir.sealed import flip_a_bit, seal_one
@@ -27,7 +28,7 @@ def paths(folder):
 def stamped(folder):
     """A stamp, and the table that it stands for in a folder of its key."""
     recipe = Recipe("table", 1)
-    path = folder / "tables" / f"tiny-{recipe.key}.stamp"
+    path = folder / "results" / "tables" / f"tiny-{recipe.key}.stamp"
     table = keyed_folder(path) / "tiny.csv"
     table.parent.mkdir(parents=True)
     table.write_text("stir\n0.5\n")
@@ -93,17 +94,17 @@ def test_a_stamp_goes_if_its_table_is_gone(stamped):
     assert not stamped.exists()
 
 
-def test_an_altered_copy_is_set_aside_with_the_stamp_of_the_publication(folder):
+def test_an_altered_copy_is_left_to_the_publication_and_its_stamp_set_aside(folder):
     recipe = Recipe("publication", 1)
-    path, table = folder / "publications" / f"tiny-{recipe.key}.stamp", folder / "tables" / "tiny.csv"
-    table.parent.mkdir()
+    path, table = folder / "results" / "publications" / f"tiny-{recipe.key}.stamp", folder / "results" / "tables" / "tiny.csv"
+    table.parent.mkdir(parents=True)
     table.write_text("stir\n0.5\n")
     stamp(path, recipe, [table])
     table.write_text("stir\n0.9\n")
     said = set_bad_aside([str(path)])
-    assert any("tiny.csv is not the one" in line for line in said)
+    assert any("tiny.csv, which changed or is gone" in line for line in said)
     assert not path.exists()
-    assert (table.parent / ".quarantine" / "tiny.csv.0").read_text() == "stir\n0.9\n"
+    assert table.read_text() == "stir\n0.9\n", "whose file that is, the stage publication finds out"
 
 
 def test_what_a_damaged_stamp_names_elsewhere_is_left_alone(folder, stamped):
@@ -128,3 +129,26 @@ def test_other_files_are_not_looked_at(folder, paths):
     digest = sha256_of(folder / paths[0])
     assert set_bad_aside(paths[1:]) == []
     assert sha256_of(folder / paths[0]) == digest
+
+
+@pytest.mark.parametrize("place", ["results/tables", "results/logs/table", "results/benchmarks", "results/logs"])
+def test_a_link_that_leads_out_of_a_folder_of_the_plan_is_refused(folder, stamped, place):
+    out, path = folder / "out", folder / place
+    out.mkdir()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists():
+        path.rename(folder / "old")
+    path.symlink_to(out)
+    with pytest.raises(InvalidInputError, match="Expected a path inside data/ or results/"):
+        set_bad_aside([str(stamped.relative_to(folder))])
+    assert list(out.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "harm", [os.mkfifo, os.mkdir, lambda path: path.symlink_to("/dev/zero"), lambda path: path.symlink_to(path)]
+)
+def test_whatever_lies_at_a_path_of_the_plan_is_moved_unopened(folder, paths, harm):
+    (folder / paths[0]).unlink()
+    harm(folder / paths[0])
+    assert len(set_bad_aside(paths)) == 1
+    assert not os.path.lexists(folder / paths[0])

@@ -54,7 +54,7 @@ class Run:
 
     def start(self, recipe, inputs=None, *, alone=False, **settings):
         """Start the client for a job."""
-        order = {"recipe": asdict(recipe), "output": f"x-{recipe.key}.h5", "inputs": inputs or {}, "device": "cpu"}
+        order = {"recipe": asdict(recipe), "output": f"data/x-{recipe.key}.h5", "inputs": inputs or {}, "device": "cpu"}
         environment = os.environ | {OWNER: str(self.owner.pid), ADDRESS: "" if alone else self.name, "OMP_NUM_THREADS": "1"}
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         client = subprocess.Popen([*CLIENT, recipe.stage], **pipes, cwd=self.folder, env=environment, text=True, **settings)
@@ -71,7 +71,7 @@ class Run:
 
     def start_endless(self, **settings):
         """Start a job without an end; return its client and its process."""
-        client = self.start(ENDLESS, {"dataset": [f"x-{DATASET.key}.h5"]}, **settings)
+        client = self.start(ENDLESS, {"dataset": [f"data/x-{DATASET.key}.h5"]}, **settings)
         client.stderr.readline()  # progress: the work has begun
         return client, (psutil.Process(client.pid) if settings.get("alone") else self.jobs()[-1])
 
@@ -123,7 +123,7 @@ def with_dataset(run):
 
 
 def test_a_job_is_done_as_it_is_alone(run, tmp_path):
-    path = tmp_path / f"x-{DATASET.key}.h5"
+    path = tmp_path / f"data/x-{DATASET.key}.h5"
     assert run.do(DATASET, alone=True) == (0, "")
     assert run.servers() == []
     alone, seal = path.read_bytes(), seal_path(path).read_bytes()
@@ -145,7 +145,7 @@ def test_jobs_share_one_server_even_if_they_start_together(run):
     clients = [run.start(recipe) for recipe in recipes]
     assert [client.wait(timeout=60) for client in clients] == [0] * 6
     assert len(run.servers()) == 1
-    assert all(checked(run.folder / f"x-{recipe.key}.h5") for recipe in recipes)
+    assert all(checked(run.folder / f"data/x-{recipe.key}.h5") for recipe in recipes)
 
 
 def test_a_job_ends_with_its_client(with_dataset):
@@ -159,7 +159,7 @@ def test_a_job_ends_with_its_client(with_dataset):
 def test_a_client_ends_with_the_shell_that_started_it(with_dataset):
     """As when a shell is killed between Snakemake and the job."""
     code = "import subprocess, sys, time; subprocess.Popen(sys.argv[1:], stdin=0); time.sleep(600)"
-    order = {"recipe": asdict(ENDLESS), "output": f"x-{ENDLESS.key}.h5", "inputs": {"dataset": [f"x-{DATASET.key}.h5"]}}
+    order = {"recipe": asdict(ENDLESS), "output": f"data/x-{ENDLESS.key}.h5", "inputs": {"dataset": [f"data/x-{DATASET.key}.h5"]}}
     environment = os.environ | {OWNER: str(with_dataset.owner.pid), ADDRESS: with_dataset.name}
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     shell = subprocess.Popen(
@@ -187,7 +187,7 @@ def test_all_end_with_the_run(with_dataset, alone):
     until(lambda: not with_dataset.servers())
     assert client.wait(timeout=10) != 0
     assert not job.is_running() or job.status() == psutil.STATUS_ZOMBIE
-    assert [file for file in with_dataset.folder.iterdir() if ".tmp" in file.name and "snapshot" not in file.name] == []
+    assert [file for file in with_dataset.folder.rglob("*") if ".tmp" in file.name and "snapshot" not in file.name] == []
 
 
 def test_jobs_and_clients_end_with_a_server_that_is_killed(with_dataset):
@@ -250,7 +250,7 @@ def test_no_order_is_given_to_another_users_server(run, tmp_path):
         assert run.do(DATASET)[0] == 0, "it is done without a server"
         assert came.recv() == b""
         fork.join()
-    assert checked(tmp_path / f"x-{DATASET.key}.h5")
+    assert checked(tmp_path / f"data/x-{DATASET.key}.h5")
 
 
 def test_what_is_no_order_leaves_the_server_standing(with_dataset):
@@ -260,3 +260,13 @@ def test_what_is_no_order_leaves_the_server_standing(with_dataset):
             connection.sendall(text)
     assert with_dataset.do(DATASET)[0] == 0
     assert len(with_dataset.servers()) == 1
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_no_code_comes_from_the_folder_of_the_run(run, alone, monkeypatch):
+    """``-m`` and empty entries of PYTHONPATH would look there first."""
+    monkeypatch.setenv("PYTHONPATH", f"{os.environ.get('PYTHONPATH', '')}{os.pathsep}{os.pathsep}")
+    for name in ("json", "click", "stir", "running", "h5py", "sitecustomize", "planning"):
+        (run.folder / f"{name}.py").write_text("import pathlib; pathlib.Path('PWNED').touch()")
+    assert run.do(DATASET, alone=alone)[0] == 0
+    assert not (run.folder / "PWNED").exists()

@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from stir import artifacts
-from stir.artifacts import checked, read_seal, seal_path, sealing, sha256_of, write_atomically
+from stir.artifacts import checked, is_ours, read_seal, seal_path, sealing, set_aside, sha256_of, write_atomically
 from stir.errors import ArtifactError
 from stir.identity import Recipe
 from stir.provenance import processor
@@ -149,6 +149,27 @@ HARM = {
         lambda path: edit_seal(path, recipe={"stage": "iri", "version": float("nan"), "settings": {}, "inputs": {}}),
         "cannot be read",
     ),
+    "seal a FIFO": (lambda path: (seal_path(path).unlink(), os.mkfifo(seal_path(path))), "cannot be read"),
+    "seal a device": (lambda path: (seal_path(path).unlink(), seal_path(path).symlink_to("/dev/zero")), "cannot be read"),
+    "seal of a gigabyte": (lambda path: os.truncate(seal_path(path), 10**9), "cannot be read"),
+    "seal with its size as text": (lambda path: edit_seal(path, size=str(len(CONTENT))), "cannot be read"),
+    "seal with a truth for a size": (lambda path: edit_seal(path, size=True), "cannot be read"),
+    "seal with a list for a hash": (lambda path: edit_seal(path, sha256=["0"]), "cannot be read"),
+    "seal with a number of 5,000 digits": (
+        lambda path: rewrite_seal(path, lambda text: text.replace('"size": ', f'"size": {"9" * 5000}')),
+        "cannot be read",
+    ),
+    "seal with settings that are a list": (
+        lambda path: edit_seal(path, recipe={"stage": "iri", "version": 1, "settings": ["experiment"], "inputs": {}}),
+        "cannot be read",
+    ),
+    "seal with inputs that are numbers": (
+        lambda path: edit_seal(path, recipe={"stage": "iri", "version": 1, "settings": {}, "inputs": {"x": 1}}),
+        "cannot be read",
+    ),
+    "a FIFO in its place": (lambda path: (path.unlink(), os.mkfifo(path)), "there is a folder or device"),
+    "a device in its place": (lambda path: (path.unlink(), path.symlink_to("/dev/zero")), "where there is no file"),
+    "a looping link": (lambda path: (path.unlink(), path.symlink_to(path.name)), "where there is no file"),
     "seal a folder": (lambda path: (seal_path(path).unlink(), seal_path(path).mkdir()), "cannot be read"),
     "a folder in its place": (lambda path: in_place_of(path, what="folder"), "there is a folder"),
     "a link to nowhere": (lambda path: in_place_of(path, what="link"), "is a link to nowhere"),
@@ -225,3 +246,88 @@ def test_what_the_disk_does_not_give_is_bad_and_said(artifact, monkeypatch, erro
 def test_checked_returns_a_good_one(artifact):
     assert checked(artifact) == artifact
     assert read_seal(artifact)["size"] == len(CONTENT)
+
+
+def test_a_planted_link_at_the_seals_name_is_not_written_through(tmp_path):
+    recipe = Recipe("iri", 1, {"layer": "stage3"})
+    (tmp_path / "mine").write_text("mine")
+    for name in (f"stage3-{recipe.key}.h5", f"stage3-{recipe.key}.h5.json"):
+        (tmp_path / name).symlink_to("mine")
+    assert checked(seal_one(tmp_path)).read_bytes() == CONTENT
+    assert (tmp_path / "mine").read_text() == "mine"
+
+
+def test_a_folder_in_place_of_the_seal_is_said(tmp_path):
+    recipe = Recipe("iri", 1, {"layer": "stage3"})
+    (tmp_path / f"stage3-{recipe.key}.h5.json").mkdir()
+    with pytest.raises(ArtifactError, match=r"h5\.json, or nothing; there is a folder"):
+        seal_one(tmp_path)
+
+
+class TestOwnership:
+    """A whole seal of this project's, of that name, in the folder of its stage, behind no link that leads out."""
+
+    @pytest.fixture
+    def path(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        return seal_one(tmp_path / "results" / "iris")
+
+    def test_is_shown_by_a_seal(self, path, tmp_path):
+        assert is_ours(path)
+        assert is_ours(path.relative_to(tmp_path))
+        path.write_bytes(b"cut")
+        assert is_ours(path), "what is bad is no less ours"
+
+    @pytest.mark.parametrize(
+        "harm",
+        ["no seal", "seal cut", "another artifact with its seal", "seal with another key", "seal a FIFO", "seal of a gigabyte"],
+    )
+    def test_is_not_shown_by_a_name(self, path, harm):
+        HARM[harm][0](path)
+        assert not is_ours(path)
+
+    @pytest.mark.parametrize("place", ["data/mine/{}", "results/tables/{}", "elsewhere/{}", "results/iris/../../{}"])
+    def test_does_not_reach_beyond_the_folder_of_the_stage(self, path, place):
+        other = path.parents[2] / place.format(path.name)
+        other.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, other)
+        shutil.copy(seal_path(path), seal_path(other))
+        assert checked(other) == other
+        assert not is_ours(other)
+
+    def test_ends_at_a_link_that_leads_out(self, path, tmp_path):
+        path.parent.rename(tmp_path / "elsewhere")
+        path.parent.symlink_to(tmp_path / "elsewhere")
+        assert not is_ours(path)
+
+
+class TestQuarantine:
+    @pytest.fixture
+    def path(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        return seal_one(tmp_path / "results" / "iris")
+
+    def test_that_is_a_link_takes_nothing(self, path, tmp_path):
+        (tmp_path / "out").mkdir()
+        (path.parent / ".quarantine").symlink_to(tmp_path / "out")
+        with pytest.raises(ArtifactError, match=r"\.quarantine is a link.*by hand"):
+            set_aside(path)
+        assert path.exists()
+        assert list((tmp_path / "out").iterdir()) == []
+
+    def test_takes_nothing_from_outside_or_from_behind_a_link(self, path, tmp_path):
+        (tmp_path / "mine").write_text("mine")
+        path.parent.rename(tmp_path / "out")
+        path.parent.symlink_to(tmp_path / "out")
+        for outside in (tmp_path / "mine", path, path.parent / ".." / ".." / "mine"):
+            with pytest.raises(ArtifactError, match="outside data/ and results/"):
+                set_aside(outside)
+        assert (tmp_path / "out" / path.name).read_bytes() == CONTENT
+        assert (tmp_path / "mine").read_text() == "mine"
+
+    def test_takes_no_file_along_that_is_no_seal(self, path):
+        table, mine = path.with_name("tiny.csv"), path.with_name("tiny.csv.json")
+        table.write_text("bad")
+        mine.write_text("mine")
+        set_aside(table)
+        assert mine.read_text() == "mine"

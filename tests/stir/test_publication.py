@@ -1,13 +1,15 @@
 """A stamp is worth something only while the files it stands for are the ones it was made with."""
 
 import json
+import os
 
 import pytest
 
-from stir.artifacts import seal_path
+from stir.artifacts import seal_path, sealing, sha256_of
 from stir.errors import ArtifactError
 from stir.identity import Recipe
-from stir.publication import check_unclaimed, keyed_folder, publish, stamp, stamped
+from stir.publication import check_unclaimed, keyed_folder, make_keyed_folder, publish, read_stamp, stamp, stamped
+from stir.verification import set_bad_aside, verify
 
 RECIPE = Recipe("table", 1, {"experiment": "tiny"})
 
@@ -71,9 +73,127 @@ class TestAStamp:
         assert not path.exists()
 
 
+HOSTILE = (
+    *("../../mine.txt", "/{root}/mine.txt", "mine.txt", "..", "", "tables/", "tables//mine.txt", "tables/../../mine.txt"),
+    *("tables/tiny-{key}/../../../mine.txt", "tables/tiny-0123456789/tiny.csv", "iris/x-0123456789.h5", "tables/.hidden"),
+    *("tables/a\0b", "tables/a\nb", "tables/" + "x" * 300, "tables/\u202e.csv", "publications/x.csv", "tables/tinymine.csv"),
+)
+
+
+class TestAHostileStamp:
+    """With a fitting seal, from a remote or a shared folder: what it names is no more than data."""
+
+    @pytest.fixture
+    def mine(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "mine.txt").write_text("mine")
+        return tmp_path / "mine.txt"
+
+    def write(self, root, content, stage="table"):
+        recipe = Recipe(stage, 1, {"experiment": "tiny"})
+        path = root / "results" / f"{stage}s" / f"tiny-{recipe.key}.stamp"
+        with sealing(path, recipe) as temporary:
+            temporary.write_text(content if isinstance(content, str) else json.dumps(content))
+        return path
+
+    @pytest.mark.parametrize("name", HOSTILE)
+    def test_that_names_other_files_is_bad_and_moves_nothing_else(self, tmp_path, mine, name):
+        name = name.format(root=tmp_path, key=Recipe("table", 1, {"experiment": "tiny"}).key)
+        path = self.write(tmp_path, {name: "0" * 64})
+        bad = verify([path])
+        assert list(bad) == [path]
+        assert "Expected the stamp" in bad[path]
+        with pytest.raises(ArtifactError, match="Expected the stamp"):
+            stamped(path)
+        set_bad_aside(bad, say=lambda line: None)
+        assert mine.read_text() == "mine"
+        assert not path.exists()
+
+    @pytest.mark.parametrize(
+        "content", ["[1]", "7", '{"tables/tiny.csv": 7}', '{"tables/tiny.csv": "../../mine.txt"}', "[" * 10**5, "\0", "{"]
+    )
+    def test_of_another_form_is_bad(self, tmp_path, content):
+        path = self.write(tmp_path, content)
+        assert list(verify([path])) == [path]
+
+    @pytest.mark.parametrize("what", ["gigabyte", "FIFO"])
+    def test_that_cannot_be_read_is_not_waited_for(self, tmp_path, what):
+        path = self.write(tmp_path, "{}")
+        path.unlink()
+        if what == "FIFO":
+            os.mkfifo(path)
+        else:
+            path.touch()
+            os.truncate(path, 10**9)
+        with pytest.raises(ArtifactError, match="cannot be read"):
+            read_stamp(path)
+
+    def test_moves_no_copy_in_the_place_of_a_published_one(self, tmp_path, mine):
+        """Whose file that is, only the publication knows."""
+        path = self.write(tmp_path, {"tables/tiny.csv": "0" * 64}, "publication")
+        (tmp_path / "results" / "tables").mkdir()
+        mine.rename(tmp_path / "results" / "tables" / "tiny.csv")
+        assert list(verify([path])) == [path]
+
+    def test_does_not_publish_or_remove_what_is_not_of_its_experiment(self, tmp_path, mine):
+        tables = tmp_path / "results" / "tables"
+        tables.mkdir(parents=True)
+        notes = tables / "notes.csv"
+        notes.write_text("mine")
+        self.write(tmp_path, {"tables/notes.csv": sha256_of(notes)}, "publication")
+        recipe = Recipe("publication", 2, {"experiment": "tiny"})
+        good = make(tmp_path / "results", {"tiny.csv": "good"}, version=3)
+        publish(tmp_path / "results" / "publications" / f"tiny-{recipe.key}.stamp", recipe, [good])
+        assert notes.read_text() == "mine"
+        other = make(tmp_path / "results", {"notes.csv": "bad"}, version=4)
+        with pytest.raises(ArtifactError, match="Expected tables and figures of tiny"):
+            publish(tmp_path / "results" / "publications" / f"tiny-{recipe.key}.stamp", recipe, [other])
+        assert notes.read_text() == "mine"
+
+    def test_removes_no_file_of_which_there_is_no_other_copy(self, tmp_path, mine):
+        """A stamp that knows the digest of a file of the user's."""
+        notes = tmp_path / "results" / "tables" / "tiny-notes.csv"
+        notes.parent.mkdir(parents=True)
+        notes.write_text("mine")
+        self.write(tmp_path, {"tables/tiny-notes.csv": sha256_of(notes)}, "publication")
+        good, recipe = (
+            make(tmp_path / "results", {"tiny.csv": "good"}, version=3),
+            Recipe("publication", 2, {"experiment": "tiny"}),
+        )
+        (said,) = publish(tmp_path / "results" / "publications" / f"tiny-{recipe.key}.stamp", recipe, [good])
+        assert "tiny-notes.csv is of other settings, and there is no other copy. It was moved to" in said
+        assert (notes.parent / ".quarantine" / "tiny-notes.csv.0").read_text() == "mine"
+
+    def test_writes_to_no_folder_behind_a_link(self, tmp_path, mine):
+        (tmp_path / "out").mkdir()
+        path = tmp_path / "results" / "tables" / "tiny-0123456789.stamp"
+        path.parent.mkdir(parents=True)
+        keyed_folder(path).symlink_to(tmp_path / "out")
+        with pytest.raises(ArtifactError, match="got a link to"):
+            make_keyed_folder(path)
+
+    def test_moves_nothing_out_of_a_linked_folder(self, tmp_path, mine):
+        path = make(tmp_path / "results", {"mine.txt": "first"})
+        keyed_folder(path).rename(tmp_path / "old")
+        keyed_folder(path).symlink_to(tmp_path)
+        set_bad_aside(verify([path]), say=lambda line: None)
+        assert mine.read_text() == "mine"
+
+    @pytest.mark.parametrize("what", ["FIFO", "folder", "dangling link"])
+    def test_whatever_lies_in_the_way_of_a_copy_is_set_aside(self, tmp_path, mine, what):
+        good = make(tmp_path / "results", {"tiny.csv": "good"})
+        place = tmp_path / "results" / "tables" / "tiny.csv"
+        {"FIFO": os.mkfifo, "folder": os.mkdir, "dangling link": lambda path: path.symlink_to("nowhere")}[what](place)
+        recipe = Recipe("publication", 1, {"experiment": "tiny"})
+        (said,) = publish(tmp_path / "results" / "publications" / f"tiny-{recipe.key}.stamp", recipe, [good])
+        assert "tiny.csv was not made by this workflow" in said
+        assert place.read_text() == "good"
+
+
 class TestPublishing:
     @pytest.fixture
-    def root(self, tmp_path):
+    def root(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
         return tmp_path / "results"
 
     @pytest.fixture

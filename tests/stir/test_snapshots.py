@@ -160,3 +160,23 @@ class TestDigest:
     @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.bool, torch.complex64, torch.float64])
     def test_it_takes_every_type(self, dtype):
         assert digest_of({"a": torch.ones(3).to(dtype)}) != digest_of({"a": torch.zeros(3).to(dtype)})
+
+
+class TestPlantedLinks:
+    def test_are_not_written_through(self, tmp_path):
+        (tmp_path / "mine").write_bytes(b"mine")
+        for name in ("state.tmp", "state.part.tmp"):
+            (tmp_path / name).symlink_to("mine")
+        Snapshot(tmp_path / "state.tmp", seconds=0).offer(lambda: STATE)
+        assert (tmp_path / "mine").read_bytes() == b"mine"
+        assert Snapshot(tmp_path / "state.tmp").load({}) is not None
+
+    @pytest.mark.parametrize("what", ["link", "FIFO", "device"])
+    def test_and_special_files_are_not_read(self, path, what):
+        path.rename(path.with_name("other"))
+        if what == "FIFO":
+            os.mkfifo(path)
+        else:
+            path.symlink_to("other" if what == "link" else "/dev/zero")
+        with pytest.warns(UserWarning, match=r"state\.tmp cannot be read"):
+            assert Snapshot(path).load({}) is None

@@ -15,9 +15,16 @@ from stir.verification import verify
 from tests.stir.sealed import edit_seal, flip_a_bit, seal_one
 
 
+@pytest.fixture(autouse=True)
+def iris(tmp_path, monkeypatch):
+    """The folder of IRIs of a project, which is the current folder."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "results" / "iris"
+
+
 @pytest.fixture
-def artifact(tmp_path):
-    return seal_one(tmp_path)
+def artifact(iris):
+    return seal_one(iris)
 
 
 class TestMemory:
@@ -86,7 +93,7 @@ class TestMemory:
         """Tested by remembering a file as it is: nothing but a disk changes bytes and no time."""
         flip_a_bit(known[0])
         memory = tmp_path / "memory.json"
-        memory.write_text(json.dumps({str(path): verification._mark(path) for path in known}))
+        memory.write_text(json.dumps({verification._name(path): verification._mark(path) for path in known}))
         assert verify(known, memory=memory) == {}
         assert list(verify(known, memory=memory, deep=True)) == [known[0]]
         assert list(verify(known, memory=memory)) == [known[0]], "what was found bad is no longer taken for good"
@@ -123,15 +130,15 @@ class TestSetAside:
         assert place.read_bytes() == bad
         assert place.with_name(place.name + ".json").read_bytes() == seal
 
-    def test_never_overwrites_what_was_set_aside_before(self, tmp_path):
+    def test_never_overwrites_what_was_set_aside_before(self, iris):
         places = []
         for number in range(3):
-            path = seal_one(tmp_path, content=b"bad %d" % number)
+            path = seal_one(iris, content=b"bad %d" % number)
             if number == 1:
                 seal_path(path).unlink()
             places.append(set_aside(path))
         assert [place.read_bytes() for place in places] == [b"bad 0", b"bad 1", b"bad 2"]
-        seals = sorted(tmp_path.glob(".quarantine/*.json"))
+        seals = sorted(iris.glob(".quarantine/*.json"))
         assert [json.loads(seal.read_text())["size"] for seal in seals] == [5, 5]
 
     def test_a_link_goes_on_pointing_where_it_did(self, artifact):
@@ -145,14 +152,14 @@ class TestSetAside:
         assert place.read_bytes() == store.read_bytes()
         assert not artifact.is_symlink()
 
-    def test_whatever_is_there_is_moved(self, tmp_path):
-        folder, link = seal_one(tmp_path, "stage1"), seal_one(tmp_path, "stage2")
+    def test_whatever_is_there_is_moved(self, iris):
+        folder, link = seal_one(iris, "stage1"), seal_one(iris, "stage2")
         folder.unlink(), link.unlink()
         folder.mkdir(), link.symlink_to("nowhere")
         (folder / "inside").write_text("kept")
         assert (set_aside(folder) / "inside").read_text() == "kept"
         assert set_aside(link).is_symlink()
-        assert [path.name for path in tmp_path.iterdir()] == [".quarantine"]
+        assert [path.name for path in iris.iterdir()] == [".quarantine"]
 
     def test_a_folder_that_lets_nothing_be_moved_is_named(self, artifact):
         (artifact.parent / ".quarantine").write_text("a file in its place")
@@ -161,11 +168,11 @@ class TestSetAside:
         assert str(artifact) in str(caught.value)
         assert artifact.exists()
 
-    def test_sealed_files_passes_over_quarantine(self, tmp_path):
-        set_aside(seal_one(tmp_path))
-        good = seal_one(tmp_path / "deeper", "penultimate")
-        (tmp_path / "notes.txt").write_text("no artifact")
-        assert sealed_files([tmp_path]) == [good]
+    def test_sealed_files_passes_over_quarantine(self, iris):
+        set_aside(seal_one(iris))
+        good = seal_one(iris / "deeper", "penultimate")
+        (iris / "notes.txt").write_text("no artifact")
+        assert sealed_files([iris]) == [good]
         assert sealed_files([good]) == [good]
 
 

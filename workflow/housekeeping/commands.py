@@ -65,8 +65,9 @@ def prune(others: tuple[Path, ...], without_copy: bool, leftovers: bool, remote:
     with _plain_errors(), no_run():
         needs = needs_of(experiment_files(others))
         check_known(needs)
-        entries = candidates(inventory(needs.by_path), leftovers=leftovers)
+        entries, left = candidates(inventory(needs.by_path), leftovers=leftovers)
         going, staying = (entries, []) if without_copy or not entries else _with_copies(entries, remote)
+        _show_left(left)
         _show(going, staying, needs)
         if not going or dry_run or not (yes or click.confirm("Remove them?")):
             return
@@ -87,6 +88,17 @@ def _with_copies(entries: Sequence[Entry], remote: str | None) -> tuple[list[Ent
             (going if all(map(has_copy, entry.files)) else staying).append(entry)
             bar.update()
     return going, staying
+
+
+def _show_left(left: Sequence[tuple[Entry, str]]) -> None:
+    by_reason: dict[str, list[Entry]] = {}
+    for entry, reason in left:
+        by_reason.setdefault(reason, []).append(entry)
+    for reason, entries in by_reason.items():
+        click.echo(
+            f"No experiment needs these, but they are left, since of each {reason}. Remove by hand what is yours to remove:"
+        )
+        click.echo(f"{table_text(entries, now=time.time())}\n")
 
 
 def _show(going: Sequence[Entry], staying: Sequence[Entry], needs: Needs) -> None:

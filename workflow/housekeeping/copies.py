@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from stir.errors import StirError
+from stir.files import open_file
 
 HasCopy = Callable[[Path], bool]
 
@@ -53,7 +54,7 @@ def _has(file: Path, place_of: Callable[[str], str], remotes: list[Callable[[str
 def _md5(file: Path) -> str | None:
     """Return the hash that DVC names content by, or none if there is nothing to read."""
     try:
-        with file.open("rb") as content:
+        with open_file(file) as content:
             return hashlib.file_digest(content, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
     except OSError:
         return None

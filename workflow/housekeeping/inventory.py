@@ -1,6 +1,5 @@
 """Everything in the cache: what it is, how large and old, and who needs it."""
 
-import json
 import os
 import re
 import time
@@ -8,12 +7,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from planning.artifact import FOLDERS
-from stir.artifacts import seal_path
+from stir.artifacts import seal_path, sealed_recipe
+from stir.errors import ArtifactError
+from stir.identity import Recipe
+from stir.names import WRITABLE, is_name
+from stir.places import FOLDERS, KEYED
 from stir.publication import STAMP, altered, stands_for
-from stir.survey import KEYED, Survey, artifact_of, survey
+from stir.survey import Survey, artifact_of, survey
 
-FOLDERS_OF_ARTIFACTS = (Path("data"), Path("results"))
 ARTIFACT, UNSEALED = "artifact", "unsealed"
 SECONDS_A_DAY = 86_400
 
@@ -46,26 +47,32 @@ def inventory(needs: Mapping[str, Sequence[str]], *, now: float | None = None) -
     now : float, optional
         The time that temporary files are a day older than.
     """
-    found = survey(folder for folder in FOLDERS_OF_ARTIFACTS if folder.is_dir())
-    artifacts = [_artifact(path, needs.get(path.as_posix(), ())) for path in found.artifacts]
-    return _each_file_once([*artifacts, *_others(found, needs, time.time() if now is None else now)])
+    found = survey(folder for folder in WRITABLE if folder.is_dir())
+    by_place = {_place(Path(path)): names for path, names in needs.items()}
+    artifacts = [_artifact(path, by_place.get(_place(path), ())) for path in found.artifacts]
+    return _each_file_once([*artifacts, *_others(found, by_place, time.time() if now is None else now)])
+
+
+def _place(path: Path) -> str:
+    """Return where a file lies, whatever links its folder is reached by."""
+    return os.path.join(os.path.realpath(path.parent), path.name)  # noqa: PTH118
 
 
 def _others(found: Survey, needs: Mapping[str, Sequence[str]], now: float) -> Iterator[Entry]:
-    for path in found.unsealed:
-        yield _entry(UNSEALED, [path], needs.get(path.as_posix(), ()))
+    for path in (*found.unsealed, *found.bad_seals):
+        yield _entry(UNSEALED, [path], needs.get(_place(path), ()))
     for path in found.unclaimed:
         # Files of a stamp that is gone: they lie in a folder that is named like it.
         folder = path.parent
         if re.search(f"{KEYED}$", folder.name):
-            yield _entry(UNSEALED, [path], needs.get(f"{folder.as_posix()}{STAMP}", ()))
+            yield _entry(UNSEALED, [path], needs.get(_place(folder.with_name(f"{folder.name}{STAMP}")), ()))
     for path in found.lone_seals:
         yield _entry("lone seal", [path], ())
     for path in found.set_aside:
         yield _entry("set aside", [path], ())
     for path in found.snapshots:
         target = artifact_of(path)
-        yield _entry("snapshot", [path], () if target.is_file() else needs.get(target.as_posix(), ()))
+        yield _entry("snapshot", [path], () if target.is_file() else needs.get(_place(target), ()))
     for path in found.temporary:
         entry = _entry("temporary", [path], ())
         if now - entry.modified > SECONDS_A_DAY:
@@ -76,9 +83,12 @@ def _artifact(path: Path, needed_by: Sequence[str]) -> Entry:
     files = [path, *_files_of(path), seal_path(path)]
     recipe = _recipe(path)
     entry = _entry(ARTIFACT, files, needed_by)
-    settings = recipe.get("settings")
-    experiment = settings.get("experiment") if isinstance(settings, dict) else None
-    return replace(entry, stage=str(recipe.get("stage", entry.stage)), experiment=experiment)
+    experiment = recipe.settings.get("experiment") if recipe else None
+    return replace(
+        entry,
+        stage=recipe.stage if recipe and is_name(recipe.stage) else entry.stage,
+        experiment=experiment if is_name(experiment) else None,
+    )
 
 
 def _files_of(stamp: Path) -> list[Path]:
@@ -89,12 +99,12 @@ def _files_of(stamp: Path) -> list[Path]:
     return [Path(os.path.normpath(file)) for file in stands_for(stamp) if file not in wrong]
 
 
-def _recipe(path: Path) -> dict[str, object]:
-    """Read what a seal says, good or bad: only names are taken from it."""
+def _recipe(path: Path) -> Recipe | None:
+    """Read what a seal says; none if it is not whole."""
     try:
-        return dict(json.loads(seal_path(path).read_bytes())["recipe"])
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
-        return {}
+        return sealed_recipe(path)
+    except ArtifactError:
+        return None
 
 
 def _entry(kind: str, files: Sequence[Path], needed_by: Sequence[str]) -> Entry:

@@ -7,6 +7,7 @@ import pandas as pd
 from tqdm.std import tqdm
 
 from housekeeping.inventory import ARTIFACT, Entry
+from stir.names import printable
 
 SORTS: dict[str, Callable[[Entry], tuple[float, str]]] = {
     "size": lambda entry: (-entry.size, entry.path.as_posix()),
@@ -40,7 +41,7 @@ def table_text(entries: Sequence[Entry], *, now: float) -> str:
             "age": age_text(now - entry.modified),
             "stage": entry.stage if entry.kind == ARTIFACT else f"{entry.stage} ({entry.kind})",
             "needed by": ", ".join(entry.needed_by) or "-",
-            "path": entry.path.as_posix(),
+            "path": printable(entry.path.as_posix()),
         }
         for entry in entries
     ]
@@ -68,7 +69,7 @@ def records(entries: Sequence[Entry]) -> pd.DataFrame:
 
 def _record(entry: Entry) -> tuple[str, str, str, int, str, str]:
     modified = datetime.fromtimestamp(entry.modified, UTC).isoformat(timespec="seconds")
-    return entry.path.as_posix(), entry.kind, entry.stage, entry.size, modified, " ".join(entry.needed_by)
+    return printable(entry.path.as_posix()), entry.kind, entry.stage, entry.size, modified, " ".join(entry.needed_by)
 
 
 def _left(frame: pd.DataFrame, *, right: set[str]) -> str:

@@ -4,11 +4,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from housekeeping.inventory import ARTIFACT, FOLDERS_OF_ARTIFACTS, UNSEALED, Entry
+from housekeeping.inventory import ARTIFACT, UNSEALED, Entry
 from housekeeping.needs import EXPERIMENTS, Needs
-from planning.artifact import FOLDERS
+from housekeeping.ownership import apart, why_not_here
 from running.folder import LOCK, alone_in_folder
+from stir import verification
 from stir.errors import StirError
+from stir.places import FOLDERS
 
 
 class PruneError(StirError):
@@ -45,8 +47,8 @@ def check_known(needs: Needs) -> None:
         raise PruneError(f"Expected experiment files in {EXPERIMENTS}, or --experiment FILE; there are none, so all would go.")
 
 
-def candidates(entries: Iterable[Entry], *, leftovers: bool) -> list[Entry]:
-    """Return what no experiment needs and what lies where it seems to: in data/ or results/.
+def candidates(entries: Iterable[Entry], *, leftovers: bool) -> tuple[list[Entry], list[tuple[Entry, str]]]:
+    """Return what no experiment needs and may go, and what none needs and stays, each with the reason.
 
     Parameters
     ----------
@@ -56,7 +58,11 @@ def candidates(entries: Iterable[Entry], *, leftovers: bool) -> list[Entry]:
         Whether what is no artifact counts: set aside, half written, interrupted and needed no more.
     """
     chosen = [entry for entry in entries if not entry.needed_by and (leftovers or is_kept_by_dvc(entry))]
-    return [entry for entry in chosen if all(map(_in_the_cache, entry.files))]
+    going, staying = apart(chosen)
+    memory = verification.MEMORY if verification.MEMORY.parent.is_dir() else None
+    bad = verification.verify((entry.path for entry in going if entry.kind == ARTIFACT), memory=memory)
+    staying += [(entry, "it is not what its seal says; `stir verify` moves it") for entry in going if entry.path in bad]
+    return [entry for entry in going if entry.path not in bad], staying
 
 
 def is_kept_by_dvc(entry: Entry) -> bool:
@@ -70,17 +76,11 @@ def remove(entry: Entry) -> None:
     The artifact goes first: should this be cut off, a seal of nothing is left, and no file without its seal.
     """
     for file in entry.files:
-        if not _in_the_cache(file):
-            raise PruneError(f"Expected a file in data/ or results/; got {file}. Nothing of it was removed.")
+        if problem := why_not_here(file):
+            raise PruneError(f"Expected a file in data/ or results/ that others do not need; got {file}: {problem}.")
         file.unlink(missing_ok=True)
     for file in entry.files:
         _remove_empty(file.parent)
-
-
-def _in_the_cache(file: Path) -> bool:
-    """Return whether a file lies in data/ or results/, wherever links within them lead."""
-    folder = file.parent.resolve()
-    return any(folder.is_relative_to(top.resolve()) for top in FOLDERS_OF_ARTIFACTS)
 
 
 def _remove_empty(folder: Path) -> None:

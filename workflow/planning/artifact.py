@@ -6,30 +6,9 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from stir.identity import Recipe
+from stir.places import FOLDERS, SUFFIXES
 from stir.stages import STAGES, stage_module
 
-FOLDERS = {
-    "dataset": "data/datasets",
-    "checkpoint": "results/checkpoints",
-    "evaluation": "results/evaluations",
-    "iri": "results/iris",
-    "representation": "results/representations",
-    "score": "results/scores",
-    "table": "results/tables",
-    "figure": "results/figures",
-    "publication": "results/publications",
-}
-SUFFIXES = {
-    "dataset": ".h5",
-    "checkpoint": ".safetensors",
-    "evaluation": ".json",
-    "iri": ".h5",
-    "representation": ".h5",
-    "score": ".csv",
-    "table": ".stamp",
-    "figure": ".stamp",
-    "publication": ".stamp",
-}
 assert set(FOLDERS) == set(SUFFIXES) == set(STAGES)
 
 

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from stir import verification
+from stir.names import check_inside
+from stir.places import FOLDERS
 
 
 def set_bad_aside(paths: Iterable[str]) -> list[str]:
@@ -15,8 +17,22 @@ def set_bad_aside(paths: Iterable[str]) -> list[str]:
     ------
     ArtifactError
         If a bad file cannot be moved.
+    InvalidInputError
+        If a link leads out of ``data/`` or ``results/`` where the plan writes to.
     """
     said: list[str] = []
-    bad = verification.verify(map(Path, paths), memory=verification.MEMORY)
+    planned = list(map(Path, paths))
+    _check_folders({path.parent for path in planned})
+    bad = verification.verify(planned, memory=verification.MEMORY)
     verification.set_bad_aside(bad, say=said.append)
     return said
+
+
+def _check_folders(folders: Iterable[Path]) -> None:
+    """Refuse folders of a plan, or of its logs and benchmarks, that are links out of ``data/`` or ``results/``."""
+    for folder in folders:
+        check_inside(folder / "artifact")
+        for stage, top in FOLDERS.items():
+            if folder.is_relative_to(top):
+                check_inside(Path("results/logs") / stage / folder.relative_to(top) / "log")
+                check_inside(Path("results/benchmarks") / stage / folder.relative_to(top) / "benchmark")

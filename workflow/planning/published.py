@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from planning.artifact import FOLDERS, Artifact
+from planning.artifact import Artifact
 from planning.fitting import places_of_datasets
 from planning.loading import Experiment, ExperimentError
 from planning.plan import Plan
@@ -12,6 +12,7 @@ from planning.reading import blamed, read_experiment
 from planning.settings import image_labels, layer_label
 from stir.errors import ArtifactError, InvalidInputError
 from stir.names import TABLE_ENDINGS, check_inside, figure_name, shortened
+from stir.places import FOLDERS
 from stir.publication import check_unclaimed
 
 LONGEST = 255

@@ -16,12 +16,19 @@ from snakemake.settings.enums import RerunTrigger
 from snakemake.settings.types import ExecMode
 
 WORKFLOW = Path(workflow.basedir) / "workflow"
-sys.path.insert(0, str(WORKFLOW))
+# Snakemake puts the Snakefile's folder first, where a file json.py would be taken for Python's own.
+sys.path[:] = [
+    str(WORKFLOW),
+    *(place for place in sys.path if Path(place) != WORKFLOW.parent),
+    str(WORKFLOW.parent),
+]
+os.environ["PYTHONSAFEPATH"] = "1"  # of the processes that Snakemake starts, too
 
 from planning.progress import RunProgress
 from planning.start import start
 from planning.waiting import Waiting
 from running.client import ADDRESS
+from running.clones import note_sharing
 from running.failures import FailedLogs
 from running.folder import enter_folder
 from running.gpus import gpus_per_job, limit_to_this_node
@@ -35,6 +42,7 @@ MAIN_PROCESS = workflow.exec_mode == ExecMode.DEFAULT
 try:
     if MAIN_PROCESS:
         enter_folder()
+        note_sharing()
     PLAN = start(config, main_process=MAIN_PROCESS)
     GPU = gpus_per_job(config.get("device", "auto"))
     if MAIN_PROCESS:
@@ -58,7 +66,8 @@ os.environ[OWNER] = str(os.getpid())
 os.environ[ADDRESS] = f"stir-{os.getuid()}-{os.getpid()}-{secrets.token_hex(8)}"
 JOB = shlex.join([sys.executable, "-I", "-S", str(WORKFLOW / "running" / "client.py")])
 # The order is JSON on one line, so that nothing in it can end the document that it stands in.
-DO = "{JOB} {rule:q} 2>&1 <<'ORDER' | tee {log:q}\n{params.order}\nORDER"
+# A log is a new file: what lies under its name may be a link.
+DO = "rm -f {log:q}; {JOB} {rule:q} 2>&1 <<'ORDER' | tee {log:q}\n{params.order}\nORDER"
 
 
 onstart:

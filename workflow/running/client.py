@@ -50,12 +50,14 @@ def peer_user(connection: socket.socket) -> int:
 
 
 def _prepare() -> None:
-    """Let the processes started from here import what lies beside this file, without NumPy's threads.
+    """Let the processes started from here import the workflow, nothing from the current folder, without NumPy's threads.
 
-    NumPy only reads and writes here; its waiting threads would take cores from other jobs.
+    ``-m`` and an empty entry of PYTHONPATH would put the current folder first. NumPy only reads and writes here; its
+    waiting threads would take cores from other jobs.
     """
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
-    paths = [str(WORKFLOW), str(WORKFLOW.parent), os.environ.get("PYTHONPATH", "")]
+    os.environ["PYTHONSAFEPATH"] = "1"
+    paths = [str(WORKFLOW), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
 
 

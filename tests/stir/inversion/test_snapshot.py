@@ -180,3 +180,32 @@ def test_a_state_beside_the_pictures_of_another_run_is_not_taken_up(tmp_path):
     assert third.load({"a": 1}) is None
     second.offer(lambda: {"a": 1})
     assert third.load({"a": 1}) is not None
+
+
+@pytest.mark.parametrize("what", ["link", "FIFO", "external link", "external storage", "virtual"])
+def test_pictures_are_written_to_a_file_of_their_own(tmp_path, what):
+    """Whatever was planted under their name, nothing is written to where it leads."""
+    shape, place, mine = (2, 1, 4, 4), tmp_path / "state.pictures.tmp", tmp_path / "mine.h5"
+    with h5py.File(mine, "w") as file:
+        file.create_dataset("images", shape, dtype="float32").attrs["name"] = "mine"
+    before = mine.read_bytes()
+    if what == "link":
+        place.symlink_to(mine)
+    elif what == "FIFO":
+        os.mkfifo(place)
+    else:
+        with h5py.File(place, "w") as file:
+            if what == "external link":
+                file["images"] = h5py.ExternalLink(str(mine), "images")
+            elif what == "virtual":
+                layout = h5py.VirtualLayout(shape, "float32")
+                layout[:] = h5py.VirtualSource(str(mine), "images", shape)
+                file.create_virtual_dataset("images", layout).attrs["name"] = "x"
+            else:
+                storage = [(str(mine), 0, h5py.h5f.UNLIMITED)]
+                file.create_dataset("images", shape, dtype="float32", external=storage).attrs["name"] = "x"
+    snapshot = Snapshot(tmp_path / "state.tmp", seconds=0)
+    snapshot.pictures(shape, torch.float32)[torch.tensor([0, 1])] = torch.ones(shape)
+    snapshot.offer(lambda: {})
+    snapshot.discard()
+    assert mine.read_bytes() == before

@@ -62,3 +62,12 @@ def test_files_are_the_same_bit_for_bit_each_time(tmp_path):
     rows = [ImageRow("reference images", GREY)]
     first = [path.read_bytes() for path in save_figure(draw_pictures(rows), tmp_path / "tiny")]
     assert [path.read_bytes() for path in save_figure(draw_pictures(rows), tmp_path / "tiny")] == first
+
+
+def test_a_planted_link_is_not_drawn_through(tmp_path):
+    (tmp_path / "mine").write_text("mine")
+    for name in ("x.png", "x.svg", ".x.tmp.png", ".x.tmp.svg"):
+        (tmp_path / name).symlink_to("mine")
+    save_figure(draw_pictures([ImageRow("reference images", GREY)]), tmp_path / "x")
+    assert (tmp_path / "mine").read_text() == "mine"
+    assert (tmp_path / "x.png").read_bytes().startswith(b"\x89PNG")

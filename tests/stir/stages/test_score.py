@@ -1,13 +1,18 @@
 """The score of the converged images alone."""
 
 import math
+import os
 
 import numpy as np
 import pytest
 import torch
 
+from stir.artifacts import seal_path
+from stir.errors import ArtifactError
 from stir.score import score
-from stir.stages.score import _stir_of_converged
+from stir.stages.matches import read_matches
+from stir.stages.score import Cached, _stir_of_converged
+from tests.stir.sealed import flip_a_bit, seal_one
 
 ROLES = ("reference_of_reference", "target_of_reference", "target_of_iri")
 
@@ -29,3 +34,28 @@ def test_it_is_that_of_all_where_all_converged_and_none_where_too_few_did(arrays
     assert _stir_of_converged(arrays, np.ones(12, dtype=bool), "linear_cka", 7.0) == 7.0
     assert math.isnan(_stir_of_converged(arrays, np.arange(12) < 2, "linear_cka", 7.0))
     assert math.isnan(_stir_of_converged(arrays, np.arange(12) < 3, "linear_cka_debiased", 7.0))
+
+
+def _in_place_of(path, make):
+    path.unlink()
+    make(path)
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda path: path.write_bytes(path.read_bytes()[:-9]),
+        flip_a_bit,
+        lambda path: seal_path(path).unlink(),
+        lambda path: _in_place_of(path, os.mkfifo),
+        lambda path: _in_place_of(path, lambda place: place.symlink_to("/dev/zero")),
+    ],
+)
+@pytest.mark.parametrize("read", [lambda path: read_matches([path]), lambda path: Cached(path, ["layer/reference_images"])])
+def test_no_file_is_opened_before_its_seal_was_checked(tmp_path, monkeypatch, harm, read):
+    """HDF5 would say of a file that was cut what nobody understands, and wait for a FIFO."""
+    path = seal_one(tmp_path)
+    monkeypatch.setattr("h5py.File", lambda *_, **__: pytest.fail("it was opened"))
+    harm(path)
+    with pytest.raises(ArtifactError, match="make it"):
+        read(path)
