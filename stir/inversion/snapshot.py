@@ -74,10 +74,10 @@ class Snapshot(snapshots.Snapshot):
 
 
 def _open(path: Path, shape: tuple[int, ...], dtype: torch.dtype) -> "h5py.Dataset | None":
-    import h5py
+    from stir.hdf5 import opened
 
     try:
-        dataset = h5py.File(path, "r+")["images"]
+        dataset = opened(path, "r+")["images"]
     except (OSError, KeyError):
         return None
     fits = dataset.shape == shape and str(dtype).endswith(str(dataset.dtype)) and "name" in dataset.attrs
@@ -87,11 +87,13 @@ def _open(path: Path, shape: tuple[int, ...], dtype: torch.dtype) -> "h5py.Datas
 def _create(path: Path, shape: tuple[int, ...], dtype: torch.dtype) -> "h5py.Dataset":
     import h5py
 
+    from stir.hdf5 import opened
+
     path.unlink(missing_ok=True)
     places = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
     # From here on only pixels are written, each at its place, so that a file that a kill leaves behind opens again.
     places.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
-    dataset = h5py.File(path, "w").create_dataset("images", shape, dtype=str(dtype).removeprefix("torch."), dcpl=places)
+    dataset = opened(path, "w").create_dataset("images", shape, dtype=str(dtype).removeprefix("torch."), dcpl=places)
     dataset.attrs["name"] = uuid.uuid4().hex
     dataset.file.flush()
     return dataset
