@@ -72,7 +72,8 @@ def test_without_locks_a_file_stands_in_that_ends_with_its_process(tmp_path, wit
 
 
 def test_that_is_said_once(tmp_path, without_locks):
-    with pytest.warns(UserWarning) as said:
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
         take_lock(tmp_path / "a.lock").release()
         with locked(tmp_path / "downloads"), leased_gpu(["0"], folder=tmp_path):
             pass

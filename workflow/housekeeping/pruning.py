@@ -8,6 +8,7 @@ from housekeeping.inventory import ARTIFACT, FOLDERS_OF_ARTIFACTS, UNSEALED, Ent
 from housekeeping.needs import EXPERIMENTS, Needs
 from planning.artifact import FOLDERS
 from running.folder import LOCK, alone_in_folder
+from running.shared import NAME
 from stir.errors import StirError
 
 
@@ -17,7 +18,7 @@ class PruneError(StirError):
 
 @contextmanager
 def no_run() -> Iterator[None]:
-    """See to it that no run is under way in this folder, nor begins.
+    """See to it that no run is under way in this folder or in a clone that shares data/ or results/, nor begins.
 
     Raises
     ------
@@ -26,7 +27,10 @@ def no_run() -> Iterator[None]:
     """
     with alone_in_folder() as alone:
         if not alone:
-            raise PruneError(f"A run is under way in {Path.cwd()} ({LOCK} is held). Prune when it has ended.")
+            raise PruneError(
+                f"A run is under way in {Path.cwd()} ({LOCK} is held), or in a clone that shares data/ or results/ "
+                f"({NAME} there is held, and names it). Prune when it has ended."
+            )
         yield
 
 
