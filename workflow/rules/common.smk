@@ -23,7 +23,7 @@ from planning.progress import RunProgress
 from planning.start import say_set_aside, start
 from planning.waiting import Waiting
 from running.client import ADDRESS
-from running.failures import FailedLogs
+from running.failures import FailedLogs, KilledJobs
 from running.folder import check_entered, enter_folder
 from running.gpus import gpus_per_job, limit_to_this_node
 from running.owner import OWNER
@@ -46,6 +46,7 @@ try:
 except StirError as error:
     sys.exit(f"error: {error}")
 
+logging.getLogger("snakemake.logging").addHandler(KilledJobs())
 if MAIN_PROCESS:
     logging.getLogger("snakemake.logging").addHandler(RunProgress(workflow.cores or 1))
     if workflow.nodes is not None:  # jobs run elsewhere
