@@ -14,7 +14,7 @@ SHELLS_OFFSET = 128
 ENDS = re.compile(r"returned non-zero exit status (\d+)|died with <Signals\.\w+: (\d+)>")
 """Of a command, as Python says it; 128 and the number of a signal if that ended what a shell had started."""
 LESS = (
-    "Run fewer jobs at once (--cores, or --resources mem_mb), or have each take less (batch_size in the experiment file); "
+    "Run fewer jobs at once (--cores N), or have each take less (batch_size in the experiment file); "
     "on a cluster ask for more memory (mem_mb in the profile)"
 )
 MEANINGS = {

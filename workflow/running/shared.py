@@ -47,7 +47,7 @@ class SharedFolders:
         here = Path.cwd().resolve()
         # Two clones under one path of two machines differ in the inode.
         self._clone = f"{socket.gethostname()}:{here} ({here.stat().st_ino})"
-        self._folders = list(folders)
+        self._folders = [here / folder for folder in folders]
         self._held: list[int] = []
 
     def try_hold(self) -> str | None:
@@ -131,8 +131,9 @@ class SharedFolders:
 
 def _make(folder: Path) -> None:
     if folder.is_symlink() and not folder.is_dir():
+        there = folder.readlink()
         raise StorageError(
-            f"{folder} is a link to {folder.readlink()}, where there is no folder. Mount or make that, or remove it."
+            f"Expected a folder behind the link {folder}; there is none at {there}. Mount or make it, or unlink it."
         )
     try:
         folder.mkdir(exist_ok=True)
