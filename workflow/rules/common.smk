@@ -39,7 +39,9 @@ try:
         enter_folder()
         SHARED = SharedFolders()
         OTHER = SHARED.try_hold()
-    PLAN = start(config, main_process=MAIN_PROCESS, undisturbed=MAIN_PROCESS and OTHER is None)
+    PLAN = start(
+        config, main_process=MAIN_PROCESS, undisturbed=MAIN_PROCESS and OTHER is None
+    )
     GPU = gpus_per_job(config.get("device", "auto"))
     if MAIN_PROCESS:
         limit_to_this_node(workflow, GPU)
@@ -66,7 +68,16 @@ DO = "{JOB} {rule} 2>&1 <<'ORDER' | tee {log}\n{params.order}\nORDER"
 onstart:
     try:
         check_entered()
-        check_writable([Path("results"), *{Path(path).parent for path in PLAN.paths() if not Path(path).exists()}])
+        check_writable(
+            [
+                Path("results"),
+                *{
+                    Path(path).parent
+                    for path in PLAN.paths()
+                    if not Path(path).exists()
+                },
+            ]
+        )
     except StirError as error:
         sys.exit(f"error: {error}")
 
@@ -78,10 +89,15 @@ WAITING = Waiting(PLAN)
 def hold_shared_folders():
     """Before the graph of jobs is made: if there are any to run, wait until no other clone's runs use the same folders."""
     executes = workflow.executor_plugin is not None and not workflow.dryrun
-    if not executes or (not is_forced() and all(Path(path).exists() for path in PLAN.paths())):
+    if not executes or (
+        not is_forced() and all(Path(path).exists() for path in PLAN.paths())
+    ):
         SHARED.release()
         if OTHER:
-            print(f"[stir] not checked, since a run in {OTHER} uses them: data/ and results/", file=sys.stderr)
+            print(
+                f"[stir] not checked, since a run in {OTHER} uses them: data/ and results/",
+                file=sys.stderr,
+            )
         return
     try:
         if SHARED.hold() or OTHER:
