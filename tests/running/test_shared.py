@@ -82,7 +82,7 @@ def test_a_run_waits_says_for_whom_and_goes_on(a_run_in, tmp_path, capsys):
     began = time.monotonic()
     assert second.hold()
     assert time.monotonic() - began > 1.5
-    assert f"{tmp_path / 'a'} " in capsys.readouterr().err
+    assert f"{tmp_path / 'a'} (" in capsys.readouterr().err
     timer.join()
 
 

@@ -74,7 +74,7 @@ onstart:
                 *{
                     Path(path).parent
                     for path in PLAN.paths()
-                    if not Path(path).exists()
+                    if not WAITING.is_there(path)
                 },
             ]
         )

@@ -56,7 +56,7 @@ class SharedFolders:
         Returns
         -------
         str or None
-            The clone that holds one of them; none is held then.
+            The clone that holds one of them, as a message shows it; none is held then.
         """
         self.release()
         for folder in self._distinct():
@@ -69,7 +69,7 @@ class SharedFolders:
             self._held.append(file)
             if (other := self._lock(file)) is not None:
                 self.release()
-                return other
+                return shortened(other, LONGEST_SHOWN)
         return None
 
     def hold(self) -> bool:
@@ -94,8 +94,7 @@ class SharedFolders:
             now = time.monotonic()
             if not waited or now - said >= SECONDS_BETWEEN_LINES:
                 said = now
-                holder = shortened(other, LONGEST_SHOWN)
-                _say(f"waiting for a run in {holder}: it uses the same data/ or results/; {now - began:.0f} s so far")
+                _say(f"waiting for a run in {other}: it uses the same data/ or results/; {now - began:.0f} s so far")
             waited = True
         return waited
 
