@@ -19,6 +19,11 @@ BIN := $(VENV)/bin
 SNAKEMAKE := $(BIN)/snakemake --workflow-profile workflow/profiles/default
 POSTER := random_init,losses_architectures,training_datasets,random_init_layers,defences,more_data
 
+# Snakemake and matplotlib keep caches in the home folder; where there is none that can be written to, they are kept here.
+ifneq ($(shell test -w "$$HOME" && echo writable),writable)
+export XDG_CACHE_HOME ?= $(CURDIR)/.snakemake/cache
+endif
+
 .PHONY: run poster test test-all test-slurm cluster-plugins lint readme bench-overhead bench-scale bench-poster bench-training bench-inversion bench-inversion-full bench-memory bench-agreement
 .PHONY: bench-similarity peers check-python clean
 

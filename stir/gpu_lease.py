@@ -18,16 +18,17 @@ from functools import cache
 from pathlib import Path
 from urllib.parse import quote
 
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock
 
 from stir.errors import DeviceError
+from stir.locks import take_lock
 
 SECONDS_BETWEEN_TRIES = 0.1
 SECONDS_BETWEEN_LINES = 10
 # What ends the list in CUDA_VISIBLE_DEVICES; SLURM writes the second where a job has none.
 NONE_FURTHER = ("-1", "NoDevFiles")
 TEMPORARY = Path("/tmp")
-_KEPT: list[FileLock] = []
+_KEPT: list[BaseFileLock] = []
 
 
 def gpus() -> tuple[str, ...]:
@@ -156,7 +157,7 @@ def _has_used_cuda() -> bool:
     return torch is not None and torch.cuda.is_initialized()
 
 
-def _taken(devices: Sequence[str], what: str, folder: Path) -> tuple[str, FileLock]:
+def _taken(devices: Sequence[str], what: str, folder: Path) -> tuple[str, BaseFileLock]:
     """Try all devices, each time in another order so that none is favoured, until one is free."""
     began = said = time.monotonic()
     while True:
@@ -170,14 +171,10 @@ def _taken(devices: Sequence[str], what: str, folder: Path) -> tuple[str, FileLo
         time.sleep(SECONDS_BETWEEN_TRIES)
 
 
-def _lock_if_free(path: Path) -> FileLock | None:
-    # A lock by existence, which filelock would fall back to, would outlive a killed process.
-    lock = FileLock(path, mode=0o600, fallback_to_soft=False)
-    try:
-        lock.acquire(blocking=False)
-    except Timeout:
-        return None
-    path.touch()  # What clears old files from /tmp goes by their age.
+def _lock_if_free(path: Path) -> BaseFileLock | None:
+    lock = take_lock(path, wait=False, mode=0o600)
+    if lock is not None:
+        path.touch()  # What clears old files from /tmp goes by their age.
     return lock
 
 

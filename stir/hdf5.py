@@ -14,6 +14,7 @@ import numpy as np
 from stir.artifacts import checked
 from stir.errors import ArtifactError
 from stir.identity import Recipe
+from stir.locks import has_no_locks
 from stir.provenance import package_versions
 
 ROWS_AT_ONCE = 64
@@ -102,6 +103,16 @@ def _write(file: h5py.File, name: str, values: Any) -> h5py.Dataset:
     return dataset
 
 
+def opened(path: Path, mode: str = "r") -> h5py.File:
+    """Open an HDF5 file; without HDF5's own lock where the file system has none."""
+    try:
+        return h5py.File(path, mode)
+    except OSError as error:
+        if not has_no_locks(error):
+            raise
+        return h5py.File(path, mode, locking=False)
+
+
 def read_arrays(path: Path, *names: str) -> list[np.ndarray]:
     """Read arrays of a sealed file.
 
@@ -110,7 +121,7 @@ def read_arrays(path: Path, *names: str) -> list[np.ndarray]:
     ArtifactError
         If the file is not what its seal says, or has no array of a name.
     """
-    with h5py.File(checked(path), "r") as file:
+    with opened(checked(path)) as file:
         for name in names:
             if name not in file:
                 raise ArtifactError(f"{path} has no array {name!r}; it has {', '.join(map(repr, file))}.")

@@ -1,5 +1,6 @@
 """Which code, versions and device made an artifact."""
 
+import hashlib
 import platform
 import re
 import subprocess
@@ -9,6 +10,10 @@ from pathlib import Path
 
 PACKAGES = ("stir", "torch", "numpy", "h5py")
 CPU_INFO = Path("/proc/cpuinfo")
+PACKAGE = Path(__file__).resolve().parent
+DIGITS = 12
+N_SHA1_DIGITS = 40
+SECONDS_FOR_GIT = 10
 
 
 @cache
@@ -35,19 +40,57 @@ def device_kind(device: str) -> str:
 
 @cache
 def code_version() -> str:
-    """Return the git commit of the source tree (``+`` if altered), else the package version."""
-    root = Path(__file__).resolve().parent.parent
-    if not (root / ".git").exists():
-        return package_versions()["stir"]
-    git = ["git", "-C", str(root)]
+    """Return what tells this package's code from any other: ``COMMIT``, ``COMMIT+DIGEST`` or ``VERSION+DIGEST``.
+
+    The git commit alone, if every file of the package is the one that it has. Else a digest of
+    the files follows: after the commit where they were altered, added or removed, and after the
+    package's version where git cannot tell (no clone, no git, a clone of another user's).
+    """
+    files = _files(PACKAGE)
+    commit, committed = _committed(PACKAGE)
+    if commit and files.keys() == committed.keys() and all(_is_blob(files[name], committed[name]) for name in files):
+        return commit
+    digest = hashlib.sha256()
+    for name, content in sorted(files.items()):
+        digest.update(f"{name}\0{len(content)}\0".encode() + content)
+    return f"{commit or package_versions()['stir']}+{digest.hexdigest()[:DIGITS]}"
+
+
+def _files(package: Path) -> dict[str, bytes]:
+    """Read all files of the package, by name; but for compiled and hidden ones."""
+    names = (path.relative_to(package) for path in package.rglob("*") if path.is_file())
+    return {name.as_posix(): (package / name).read_bytes() for name in names if _counts(name.as_posix())}
+
+
+def _counts(name: str) -> bool:
+    return not any(part == "__pycache__" or part.startswith(".") for part in name.split("/"))
+
+
+def _committed(package: Path) -> tuple[str, dict[str, str]]:
+    """Return the commit that is checked out, and the package's files in it: name -> digest of its blob; nothing without git.
+
+    Not ``git status``: that is blind to what is ignored, and starts programs that a repository's configuration names.
+    """
+    if not (package.parent / ".git").exists():
+        return "", {}
     try:
-        commit = subprocess.run([*git, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=True)
-        changes = subprocess.run(
-            [*git, "status", "--porcelain", "--untracked-files=no", "stir"], capture_output=True, text=True, check=True
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return package_versions()["stir"]
-    return commit.stdout.strip() + ("+" if changes.stdout.strip() else "")
+        commit = _git(package, "rev-parse", f"--short={DIGITS}", "HEAD").strip()
+        listed = _git(package, "ls-tree", "-r", "-z", commit, ".").split("\0")
+    except (OSError, subprocess.SubprocessError):
+        return "", {}
+    entries = [entry.split("\t", 1) for entry in listed if entry]
+    return commit, {name: about.split()[-1] for about, name in entries if _counts(name)}
+
+
+def _git(package: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(package), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=SECONDS_FOR_GIT).stdout
+
+
+def _is_blob(content: bytes, digest: str) -> bool:
+    """Return whether git calls a content so, in a repository of SHA-1 or of SHA-256."""
+    kind = "sha1" if len(digest) == N_SHA1_DIGITS else "sha256"
+    return hashlib.new(kind, b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest() == digest
 
 
 @cache

@@ -6,6 +6,7 @@ import time
 import warnings
 import zipfile
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +92,8 @@ class Snapshot:
                 os.fsync(file.fileno())
             self._part.replace(self.path)
         except (OSError, RuntimeError) as error:  # a full disk is an error of either kind
-            self._part.unlink(missing_ok=True)
+            with suppress(OSError):  # where nothing can be written, nothing can be removed
+                self._part.unlink(missing_ok=True)
             warnings.warn(f"{self.path} cannot be written ({error}); the work goes on without.", stacklevel=3)
 
 

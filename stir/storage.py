@@ -31,9 +31,14 @@ def storing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if isinstance(error, StorageError) or error.errno not in REMEDIES:
+        if isinstance(error, StorageError) or error.errno is None or not is_refusal(error):
             raise
         raise StorageError(_message(path, error.errno)) from error
+
+
+def is_refusal(error: OSError) -> bool:
+    """Return whether the system refuses to write: a disk that is full or read-only, a folder that is another's."""
+    return error.errno in REMEDIES
 
 
 def check_writable(folders: Iterable[Path]) -> None:

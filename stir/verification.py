@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from stir.artifacts import checked, is_ours, seal_path, set_aside, write_atomically
@@ -62,7 +63,8 @@ def _verify_seals(paths: list[Path], memory: Path | None, deep: bool) -> dict[Pa
                     now |= {_name(path): mark} if mark is not None else {}
             bar.update()
     if memory is not None and now != before:
-        write_atomically(memory, json.dumps(now))
+        with suppress(OSError):  # it saves time and nothing else
+            write_atomically(memory, json.dumps(now))
     return bad
 
 

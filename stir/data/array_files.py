@@ -18,9 +18,9 @@ MOST_WHITE = 2**16 - 1
 
 def read_hdf5(path: Path, shape: tuple[int, int, int], n_classes: int) -> Collection:
     """Return the images of an HDF5 file; what arrays it has, `read_numpy` says."""
-    import h5py
+    from stir.hdf5 import opened
 
-    with _readable(path), h5py.File(path) as file:
+    with _readable(path), opened(path) as file:
         arrays = {name: file[name][()] for name in _wanted(file, path)}
     return _collection(arrays, path, shape, n_classes)
 

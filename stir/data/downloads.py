@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pooch
-from filelock import FileLock
 
 from stir.data.sources import FOLDER_VARIABLE
 from stir.errors import DatasetError
+from stir.locks import take_lock
 
 RETRIES = 3
 ELSEWHERE = f"or name the folder that has it, unpacked or not, in the variable {FOLDER_VARIABLE} or under dataset.path."
@@ -24,16 +24,16 @@ def locked(folder: Path) -> Iterator[None]:
     DatasetError
         If nothing can be written there.
     """
-    lock = FileLock(folder / ".download.lock")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
+        lock = take_lock(folder / ".download.lock")
     except OSError as error:
         raise DatasetError(f"Cannot download to {folder}: {error}. Make it writable; {ELSEWHERE}") from error
     try:
         yield
     finally:
-        lock.release()
+        if lock is not None:
+            lock.release()
 
 
 def download(url: str, path: Path, md5: str, *, what: str) -> None:

@@ -78,9 +78,11 @@ def _open(path: Path, shape: tuple[int, ...], dtype: torch.dtype) -> "h5py.Datas
     """Open the pictures of a file, to be written to as well: only if all of them lie in the file itself, not behind a link."""
     import h5py
 
+    from stir.hdf5 import opened
+
     try:
         open_file(path, follow_links=False).close()
-        file = h5py.File(path, "r+")
+        file = opened(path, "r+")
     except OSError:
         return None
     if isinstance(file.get("images", getlink=True), h5py.HardLink) and isinstance(dataset := file["images"], h5py.Dataset):
@@ -94,11 +96,13 @@ def _open(path: Path, shape: tuple[int, ...], dtype: torch.dtype) -> "h5py.Datas
 def _create(path: Path, shape: tuple[int, ...], dtype: torch.dtype) -> "h5py.Dataset":
     import h5py
 
+    from stir.hdf5 import opened
+
     path.unlink(missing_ok=True)
     places = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
     # From here on only pixels are written, each at its place, so that a file that a kill leaves behind opens again.
     places.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
-    dataset = h5py.File(path, "x").create_dataset("images", shape, dtype=str(dtype).removeprefix("torch."), dcpl=places)
+    dataset = opened(path, "x").create_dataset("images", shape, dtype=str(dtype).removeprefix("torch."), dcpl=places)
     dataset.attrs["name"] = uuid.uuid4().hex
     dataset.file.flush()
     return dataset

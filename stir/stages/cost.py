@@ -3,6 +3,7 @@
 import resource
 import sys
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -37,6 +38,11 @@ def measured(benchmark: Path | None) -> Iterator[Cost]:
     ----------
     benchmark : Path, optional
         A TSV file; without it nothing is written.
+
+    Warns
+    -----
+    UserWarning
+        If it cannot be written; the job need not fail for that.
     """
     cost, began, cpu_began = Cost(), time.perf_counter(), time.process_time()
     yield cost
@@ -45,7 +51,10 @@ def measured(benchmark: Path | None) -> Iterator[Cost]:
     cost.max_gpu_mb = _gpu_megabytes()
     if benchmark is not None:
         row = {name: f"{value:.4f}" for name, value in asdict(cost).items()}
-        write_atomically(benchmark, "\t".join(row) + "\n" + "\t".join(row.values()) + "\n")
+        try:
+            write_atomically(benchmark, "\t".join(row) + "\n" + "\t".join(row.values()) + "\n")
+        except OSError as error:
+            warnings.warn(f"{benchmark} cannot be written ({error.strerror}); what the job made is kept.", stacklevel=3)
 
 
 def _gpu_megabytes() -> float:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stir.artifacts import checked
-from stir.hdf5 import read_arrays
+from stir.hdf5 import opened, read_arrays
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,13 +25,12 @@ def read_pixels(path: Path, split: str, *, first: int | None = None) -> tuple[np
 @contextmanager
 def opened_images(path: Path, split: str, *, first: int | None = None) -> "Iterator[tuple[StoredImages, Tensor]]":
     """Give the same images, read from the file as they are needed, and their class numbers."""
-    import h5py
     import torch
 
     from stir.stored_images import StoredImages
 
     labels, white_level = read_arrays(path, f"{split}_labels", "white_level")
-    with h5py.File(path) as file:
+    with opened(path) as file:
         yield StoredImages(file[f"{split}_images"], white_level=float(white_level), first=first), torch.from_numpy(labels[:first])
 
 
@@ -45,7 +44,5 @@ def read_images(path: Path, split: str, *, first: int | None = None) -> "tuple[T
 
 def read_class_names(path: Path) -> tuple[str, ...] | None:
     """Return the names of a dataset's classes; None if they are not known."""
-    import h5py
-
-    with h5py.File(checked(path)) as file:
+    with opened(checked(path)) as file:
         return tuple(file["class_names"].asstr()[()]) if "class_names" in file else None

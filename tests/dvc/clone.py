@@ -92,7 +92,11 @@ class Clone:
     def files(self):
         """Return all files that runs made, but for logs."""
         found = [file for part in ("data", "results") for file in sorted((self.path / part).rglob("*")) if file.is_file()]
-        return [file for file in found if not {"logs", "benchmarks", "README.md"} & set(file.relative_to(self.path).parts)]
+        return [
+            file
+            for file in found
+            if not {"logs", "benchmarks", "README.md", ".stir.lock"} & set(file.relative_to(self.path).parts)
+        ]
 
 
 def new_repository(path):

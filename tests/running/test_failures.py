@@ -1,11 +1,12 @@
 """What failed jobs said on other nodes."""
 
 import logging
+import re
 
 import pytest
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from running.failures import LINES, FailedLogs
+from running.failures import LINES, FailedLogs, KilledJobs, meaning_of
 
 
 @pytest.fixture
@@ -56,3 +57,25 @@ def test_a_job_of_a_failed_group_that_gave_its_files_is_not_named(say, folder):
 
 def test_other_events_are_not_failures(say):
     assert say(event=LogEvent.JOB_FINISHED) == ""
+
+
+@pytest.mark.parametrize(
+    ("end", "said"),
+    [
+        ("returned non-zero exit status 137.", "exit status 137 means SIGKILL: .* memory ran out. .*--cores.*batch_size.*mem_mb"),
+        ("returned non-zero exit status 139.", "exit status 139 means SIGSEGV: .*compiled package"),
+        ("returned non-zero exit status 135.", "exit status 135 means SIGBUS: .*Make room"),
+        ("returned non-zero exit status 143.", "exit status 143 means SIGTERM: .*Run the same command again"),
+        ("died with <Signals.SIGKILL: 9>.", "the job's end means SIGKILL: "),
+        ("returned non-zero exit status 138.", "exit status 138 means SIGUSR1: this signal ended the job"),
+    ],
+)
+def test_the_signal_that_ended_a_job_is_explained(capsys, end, said):
+    message = f"RuleException:\nCalledProcessError in file x.smk, line 3:\nCommand 'set -euo pipefail' {end}"
+    KilledJobs().emit(logging.makeLogRecord({"event": LogEvent.ERROR, "msg": message}))
+    assert re.search(said, capsys.readouterr().err)
+
+
+@pytest.mark.parametrize("text", ["exit status 137", *(f"returned non-zero exit status {n}." for n in (1, 255)), ""])
+def test_other_failures_need_no_explanation(text):
+    assert meaning_of(text) is None

@@ -1,5 +1,6 @@
 """Jobs that are handed to the run's server do what they do alone, and end when they are to."""
 
+import contextlib
 import json
 import multiprocessing
 import os
@@ -16,6 +17,7 @@ import pytest
 
 from running.client import ADDRESS, N_STREAMS
 from running.owner import OWNER
+from running.server import LONGEST_ORDER, MOST_ASKING, SECONDS_TO_ASK
 from stir.artifacts import checked, seal_path
 from stir.identity import Recipe
 from tests.experiment_files import ROOT
@@ -253,12 +255,44 @@ def test_no_order_is_given_to_another_users_server(run, tmp_path):
     assert checked(tmp_path / f"data/x-{DATASET.key}.h5")
 
 
+NO_ORDERS = (
+    b"",
+    b"\n",
+    b"{}\n",
+    b"[1]\n",
+    b"1\n",
+    b"\xff\n",
+    b"[" * 100_000 + b"\n",
+    b"x" * 70_000 + b"\n",
+    b"x" * (LONGEST_ORDER + 1),
+    b'{"stage": ["dataset"], "folder": "/", "environment": {}}\n',
+    b'{"stage": "dataset", "folder": 1, "environment": {}}\n',
+    b'{"stage": "dataset", "folder": "/", "environment": {"A": 1}}\n',
+    b'{"stage": "dataset", "folder": "/", "environment": {"A": "\\u0000"}}\n',
+)
+
+
 def test_what_is_no_order_leaves_the_server_standing(with_dataset):
-    for text in (b"", b"\n", b"{}\n", b"x" * 70_000 + b"\n"):
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.connect(f"\0{with_dataset.name}")
-            connection.sendall(text)
+    (server,) = with_dataset.servers()
+    for text in NO_ORDERS:
+        for streams in ([], range(N_STREAMS)):
+            with socket.socket(socket.AF_UNIX) as connection, contextlib.suppress(ConnectionError):
+                connection.connect(f"\0{with_dataset.name}")
+                socket.send_fds(connection, [b" "], streams)
+                connection.sendall(text)
     assert with_dataset.do(DATASET)[0] == 0
+    assert with_dataset.servers() == [server]
+    assert server.num_fds() < 20, "nothing that was sent is kept open"
+
+
+def test_silent_connections_do_not_keep_others_waiting(with_dataset):
+    with contextlib.ExitStack() as connections:
+        for _ in range(MOST_ASKING + 100):
+            connection = connections.enter_context(socket.socket(socket.AF_UNIX))
+            connection.connect(f"\0{with_dataset.name}")
+        began = time.monotonic()
+        assert with_dataset.do(DATASET)[0] == 0
+        assert time.monotonic() - began < SECONDS_TO_ASK
     assert len(with_dataset.servers()) == 1
 
 

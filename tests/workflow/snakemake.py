@@ -75,6 +75,6 @@ def contents(folder):
     return {
         name: file.read_bytes()
         for name, file in names.items()
-        if not re.search(r"results/(logs|benchmarks)/|/\.quarantine/", name)
+        if not re.search(r"results/(logs|benchmarks)/|/\.quarantine/|/\.stir\.lock$", name)
         and not (file.suffix == ".json" and file.with_suffix("").exists())
     }

@@ -1,13 +1,16 @@
 """A disk that is full or read-only: it is said, and nothing that was done is lost."""
 
+import os
 import re
 import shutil
 import subprocess
+import sys
+from contextlib import contextmanager, suppress
 
 import pytest
 
 from stir.artifacts import checked
-from tests.experiment_files import TINY, edited, write_yaml
+from tests.experiment_files import ROOT, TINY, edited, write_yaml
 from tests.small_disk import mount, small_disk
 from tests.workflow.snakemake import contents, planned, snakemake
 
@@ -54,3 +57,52 @@ def test_a_read_only_results_folder_is_said_before_a_job_starts(copied, tiny):
     assert "Traceback" not in ran.text
     assert ran.finished == {}
     assert contents(copied) == before
+
+
+@contextmanager
+def read_only(folder):
+    mount("--bind", folder, folder)
+    try:
+        mount("-o", "remount,ro,bind", folder)
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+@contextmanager
+def full(folder):
+    """Move a folder's files to a disk that they fill."""
+    kept = shutil.move(folder, folder.with_name("kept"))
+    with small_disk(folder, 4_000):
+        shutil.copytree(kept, folder, dirs_exist_ok=True)
+        with suppress(OSError), (folder / "filling").open("wb") as file:
+            while True:
+                file.write(bytes(4096))
+        yield
+
+
+def stir(folder, *arguments):
+    command = [sys.executable, "-m", "stir", *arguments]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    ran = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    return ran.returncode, ran.stdout + ran.stderr
+
+
+@pytest.mark.parametrize("state", ["with Snakemake's state", "without"])
+@pytest.mark.parametrize("how", [read_only, full])
+def test_a_finished_experiment_needs_no_writing(copied, tiny, how, state):
+    write_yaml(copied / "other.yaml", edited(tiny, {"inversion.tolerance": 0.3}))
+    if state == "without":
+        shutil.rmtree(copied / ".snakemake")
+    with how(copied):
+        ran = [snakemake(copied, "tiny.yaml", *arguments) for arguments in ([], ["--dry-run"])]
+        looked = [stir(copied, "verify", *arguments) for arguments in ([], ["--look"])]
+        refused = snakemake(copied, "other.yaml")
+    for done in ran:
+        assert done.code == 0, done.text
+        assert "Nothing to be done" in done.text
+    assert all(code == 0 and "are as their seals say, 0 are not" in said for code, said in looked)
+    assert refused.code != 0
+    assert "error: Cannot write " in refused.text
+    assert not any("Traceback" in text for text in (refused.text, *(done.text for done in ran), *(said for _, said in looked)))
+    assert refused.finished == {}

@@ -8,6 +8,7 @@ from housekeeping.inventory import ARTIFACT, UNSEALED, Entry
 from housekeeping.needs import EXPERIMENTS, Needs
 from housekeeping.ownership import apart, why_not_here
 from running.folder import LOCK, alone_in_folder
+from running.shared import NAME
 from stir import verification
 from stir.errors import StirError
 from stir.places import FOLDERS
@@ -19,7 +20,7 @@ class PruneError(StirError):
 
 @contextmanager
 def no_run() -> Iterator[None]:
-    """See to it that no run is under way in this folder, nor begins.
+    """See to it that no run is under way in this folder or in a clone that shares data/ or results/, nor begins.
 
     Raises
     ------
@@ -28,7 +29,10 @@ def no_run() -> Iterator[None]:
     """
     with alone_in_folder() as alone:
         if not alone:
-            raise PruneError(f"A run is under way in {Path.cwd()} ({LOCK} is held). Prune when it has ended.")
+            raise PruneError(
+                f"A run is under way in {Path.cwd()} ({LOCK} is held), or in a clone that shares data/ or results/ "
+                f"({NAME} there is held, and names it). Prune when it has ended."
+            )
         yield
 
 

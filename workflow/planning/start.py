@@ -20,7 +20,7 @@ DEFAULT = "quickstart"
 CONFIG_KEYS = ("experiment", "scale", "device")
 
 
-def start(config: Mapping[str, str], *, main_process: bool) -> Artifacts:
+def start(config: Mapping[str, str], *, main_process: bool, undisturbed: bool = True) -> Artifacts:
     """Plan the experiments that ``--config experiment=... scale=...`` names, one or several with commas between.
 
     Parameters
@@ -30,6 +30,8 @@ def start(config: Mapping[str, str], *, main_process: bool) -> Artifacts:
     main_process : bool
         Whether this is the process that the user started. The processes that run
         single jobs for it check nothing anew.
+    undisturbed : bool
+        Whether no other clone's run is at work on the artifacts, so that bad ones can be told and set aside.
 
     Raises
     ------
@@ -47,10 +49,15 @@ def start(config: Mapping[str, str], *, main_process: bool) -> Artifacts:
         check_apart(paths, scale)
         check_published(plans, paths, scale)
     plan = plans[0] if len(plans) == 1 else Artifacts(made for plan in plans for made in plan.by_path.values())
-    if main_process:
-        for line in set_bad_aside(plan.paths()):
-            print(line, file=sys.stderr)
+    if main_process and undisturbed:
+        say_set_aside(plan)
     return plan
+
+
+def say_set_aside(plan: Artifacts) -> None:
+    """Set bad artifacts aside, and say so."""
+    for line in set_bad_aside(plan.paths()):
+        print(line, file=sys.stderr)
 
 
 def _text(config: Mapping[str, object], key: str) -> str | None:

@@ -10,6 +10,7 @@ import os
 import secrets
 import shlex
 import sys
+from functools import cache
 from pathlib import Path
 
 from snakemake.settings.enums import RerunTrigger
@@ -25,14 +26,15 @@ sys.path[:] = [
 os.environ["PYTHONSAFEPATH"] = "1"  # of the processes that Snakemake starts, too
 
 from planning.progress import RunProgress
-from planning.start import start
+from planning.start import say_set_aside, start
 from planning.waiting import Waiting
 from running.client import ADDRESS
 from running.clones import note_sharing
-from running.failures import FailedLogs
-from running.folder import enter_folder
+from running.failures import FailedLogs, KilledJobs
+from running.folder import check_entered, enter_folder
 from running.gpus import gpus_per_job, limit_to_this_node
 from running.owner import OWNER
+from running.shared import SharedFolders
 from running.slurm import remember_settings
 from stir.errors import StirError
 from stir.storage import check_writable
@@ -43,13 +45,18 @@ try:
     if MAIN_PROCESS:
         enter_folder()
         note_sharing()
-    PLAN = start(config, main_process=MAIN_PROCESS)
+        SHARED = SharedFolders()
+        OTHER = SHARED.try_hold()
+    PLAN = start(
+        config, main_process=MAIN_PROCESS, undisturbed=MAIN_PROCESS and OTHER is None
+    )
     GPU = gpus_per_job(config.get("device", "auto"))
     if MAIN_PROCESS:
         limit_to_this_node(workflow, GPU)
 except StirError as error:
     sys.exit(f"error: {error}")
 
+logging.getLogger("snakemake.logging").addHandler(KilledJobs())
 if MAIN_PROCESS:
     logging.getLogger("snakemake.logging").addHandler(
         RunProgress(workflow.resource_settings.cores or 1)
@@ -72,12 +79,49 @@ DO = "rm -f {log:q}; {JOB} {rule:q} 2>&1 <<'ORDER' | tee {log:q}\n{params.order}
 
 onstart:
     try:
-        check_writable([Path("data"), Path("results")])
+        check_entered()
+        check_writable(
+            [
+                Path("results"),
+                *{
+                    Path(path).parent
+                    for path in PLAN.paths()
+                    if not WAITING.is_there(path)
+                },
+            ]
+        )
     except StirError as error:
         sys.exit(f"error: {error}")
 
 
 WAITING = Waiting(PLAN)
+
+
+@cache
+def hold_shared_folders():
+    """Before the graph of jobs is made: if there are any to run, wait until no other clone's runs use the same folders."""
+    executes = workflow.executor_plugin is not None and not workflow.dryrun
+    if not executes or (
+        not is_forced() and all(Path(path).exists() for path in PLAN.paths())
+    ):
+        SHARED.release()
+        if OTHER:
+            print(
+                f"[stir] not checked, since a run in {OTHER} uses them: data/ and results/",
+                file=sys.stderr,
+            )
+        return
+    try:
+        if SHARED.hold() or OTHER:
+            say_set_aside(PLAN)
+    except StirError as error:
+        sys.exit(f"error: {error}")
+
+
+def is_forced():
+    """Return whether jobs are to run again whose outputs are there."""
+    settings = workflow.dag_settings
+    return bool(settings.forceall or settings.forcetargets or settings.forcerun)
 
 
 def made_from(pattern):
@@ -87,8 +131,10 @@ def made_from(pattern):
         settings = workflow.dag_settings
         # There are no settings yet when this file is read, and they are not yet used here.
         settings.rerun_triggers = frozenset({RerunTrigger.MTIME})
+        if MAIN_PROCESS:
+            hold_shared_folders()
         path = pattern.format(**wildcards)
-        if settings.forceall or settings.forcetargets or settings.forcerun:
+        if is_forced():
             return ancient(PLAN.by_path[path].input_paths())
         return [] if WAITING.is_there(path) else WAITING.waits_for(path)
 

@@ -1,6 +1,8 @@
-"""What failed jobs said on other nodes, shown where the run was started."""
+"""What failed jobs said on other nodes, shown where the run was started; and what it means that one was killed."""
 
 import logging
+import re
+import signal
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -8,6 +10,28 @@ from pathlib import Path
 from snakemake_interface_logger_plugins.common import LogEvent
 
 LINES = 20
+SHELLS_OFFSET = 128
+ENDS = re.compile(r"returned non-zero exit status (\d+)|died with <Signals\.\w+: (\d+)>")
+"""Of a command, as Python says it; 128 and the number of a signal if that ended what a shell had started."""
+LESS = (
+    "Run fewer jobs at once (--cores N), or have each take less (batch_size in the experiment file); "
+    "on a cluster ask for more memory (mem_mb in the profile)"
+)
+MEANINGS = {
+    "SIGKILL": f"it was killed from outside, most often by the system because memory ran out. {LESS}",
+    "SIGTERM": "it was told to end, by a user or a scheduler, as when its time is up. Run the same command again",
+    "SIGINT": "it was interrupted (Ctrl-C). Run the same command again",
+    "SIGHUP": "its terminal was closed. Run the same command again, in tmux or the like",
+    "SIGSEGV": f"it used memory that is not its own: a fault in a compiled package, or too little memory or stack. {LESS}; "
+    "else compare the installed packages with constraints.txt",
+    "SIGBUS": "a file that it read through memory was cut meanwhile, or a disk or /dev/shm is full or failing. "
+    "Make room, and run the same command again",
+    "SIGABRT": f"a compiled package gave up, as when memory cannot be had. The job's log says more. {LESS}",
+    "SIGILL": "a compiled package uses instructions that this processor does not have. Install the one that is made for it",
+    "SIGFPE": "a compiled package divided by zero. The job's log says more",
+    "SIGXCPU": "it used up its limit of CPU time (ulimit -t). Raise it, and run the same command again",
+    "SIGXFSZ": "it reached the limit of a file's size (ulimit -f). Raise it, and run the same command again",
+}
 
 
 class FailedLogs(logging.Handler):
@@ -36,3 +60,24 @@ def _end_of_first(logs: Iterable[str]) -> list[str]:
         if lines:
             return [f"{path}:", *(f"    {line}" for line in lines[-LINES:])]
     return ["Its logs are empty."]
+
+
+class KilledJobs(logging.Handler):
+    """Say what the exit status of a job that a signal ended means, which Snakemake gives as a number."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print the meaning of an end by a signal."""
+        if getattr(record, "event", None) == LogEvent.ERROR and (meaning := meaning_of(record.getMessage())):
+            print(f"[stir] {meaning}", file=sys.stderr, flush=True)
+
+
+def meaning_of(text: str) -> str | None:
+    """Return what an error of Snakemake's says of a signal that ended a job, and what to do; none if it names no signal."""
+    found = ENDS.search(text)
+    number = int(found[2] or int(found[1]) - SHELLS_OFFSET) if found else 0
+    try:
+        name = signal.Signals(number).name
+    except ValueError:
+        return None
+    said = f"exit status {SHELLS_OFFSET + number}" if found and found[1] else "the job's end"
+    return f"{said} means {name}: {MEANINGS.get(name, 'this signal ended the job')}."

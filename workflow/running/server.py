@@ -16,7 +16,7 @@ import signal
 import socket
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from running.client import ADDRESS, N_STREAMS, peer_user
@@ -25,6 +25,9 @@ from running.owner import OWNER, die_with
 
 SECONDS_TO_ASK = 10.0
 SECONDS_TO_END = 3.0
+MOST_ASKING = 256
+"""Connections that have not handed over an order yet; the oldest beyond them are dropped."""
+LONGEST_ORDER = 2**24
 
 
 @dataclass
@@ -34,6 +37,16 @@ class Running:
     process: int
     handle: int
     client: socket.socket
+
+
+@dataclass(eq=False)
+class Asking:
+    """Who has connected, and what has come of the order."""
+
+    client: socket.socket
+    until: float
+    text: bytearray = field(default_factory=bytearray)
+    streams: list[int] = field(default_factory=list)
 
 
 class Server:
@@ -55,32 +68,60 @@ class Server:
                 if key.fileobj == self._owner:
                     self._end_all()
                     return
-                if self._events.get_map().get(key.fileobj) is not None:  # not gone with another event of this round
+                if key in self._events.get_map().values():  # not gone with another event of this round
                     self._answer(key.fileobj, key.data)
 
-    def _answer(self, what: Any, running: Running | None) -> None:
+    def _answer(self, what: Any, data: Any) -> None:
         if what is self._listener:
             self._accept()
-        elif running and what is running.client:
+        elif isinstance(data, Asking):
+            self._read_on(data)
+        elif what is data.client:
             # A client says nothing once it has asked: it has gone.
-            self._events.unregister(running.client)
-            _signal(running, signal.SIGTERM)
-        elif running:
-            self._finish(running)
+            self._events.unregister(data.client)
+            _signal(data, signal.SIGTERM)
+        else:
+            self._finish(data)
 
     def _accept(self) -> None:
-        client, _ = self._listener.accept()
-        if peer_user(client) != os.getuid():
-            client.close()
-            return
-        client.settimeout(SECONDS_TO_ASK)
+        asking = self._asking()
+        for silent in [*asking[: max(0, len(asking) - MOST_ASKING)], *(a for a in asking if a.until < time.monotonic())]:
+            self._drop(silent)
+        with contextlib.suppress(OSError):
+            client, _ = self._listener.accept()
+            if peer_user(client) != os.getuid():
+                client.close()
+                return
+            client.setblocking(False)
+            self._events.register(client, selectors.EVENT_READ, Asking(client, time.monotonic() + SECONDS_TO_ASK))
+
+    def _read_on(self, asking: Asking) -> None:
+        """Take what has come of an order; start the job when it is whole, and leave alone who sends what is none."""
         try:
-            request, streams = _read(client)
-        except (OSError, ValueError):
-            client.close()
+            text, streams, _, _ = socket.recv_fds(asking.client, 2**16, N_STREAMS)
+            asking.text += text
+            asking.streams += streams
+            if text and not text.endswith(b"\n") and len(asking.text) < LONGEST_ORDER:
+                return
+            request = _request(asking)
+        except BlockingIOError:
             return
-        client.settimeout(None)
-        self._start(client, request, streams)
+        except (OSError, ValueError, RecursionError):
+            self._drop(asking)
+            return
+        self._events.unregister(asking.client)
+        asking.client.setblocking(True)
+        self._start(asking.client, request, asking.streams)
+
+    def _asking(self) -> list[Asking]:
+        return [key.data for key in self._events.get_map().values() if isinstance(key.data, Asking)]
+
+    def _drop(self, asking: Asking) -> None:
+        if asking in self._asking():
+            self._events.unregister(asking.client)
+        asking.client.close()
+        for stream in asking.streams:
+            os.close(stream)
 
     def _start(self, client: socket.socket, request: dict[str, Any], streams: list[int]) -> None:
         _import_for(request["stage"])
@@ -138,17 +179,16 @@ def _signal(running: Running, number: int) -> None:
         signal.pidfd_send_signal(running.handle, number)
 
 
-def _read(client: socket.socket) -> tuple[dict[str, Any], list[int]]:
+def _request(asking: Asking) -> dict[str, Any]:
     """Read the three streams and one line of JSON."""
-    text, streams, _, _ = socket.recv_fds(client, 2**16, N_STREAMS)
-    while text and not text.endswith(b"\n"):
-        more = client.recv(2**16)
-        if not more:
-            break
-        text += more
-    if len(streams) != N_STREAMS:
-        raise ValueError(f"expected {N_STREAMS} streams, got {len(streams)}")
-    return json.loads(text) | {"server": os.getpid()}, streams
+    request = json.loads(asking.text)
+    if len(asking.streams) != N_STREAMS or not isinstance(request, dict):
+        raise ValueError("expected three streams and a JSON object")
+    stage, folder, environment = (request.get(name) for name in ("stage", "folder", "environment"))
+    texts = [stage, folder, *environment, *environment.values()] if isinstance(environment, dict) else [None]
+    if not all(isinstance(text, str) for text in texts):
+        raise ValueError("expected a stage, a folder and an environment")
+    return {"stage": stage, "folder": folder, "environment": environment, "server": os.getpid()}
 
 
 def _import_for(stage: str) -> None:
