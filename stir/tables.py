@@ -161,7 +161,8 @@ def check_rows(
             row = ", ".join(f"{key} {value!r}" for key, value in zip(ROW_KEYS, min(rows, key=str), strict=True))
             raise InvalidInputError(
                 f"Expected {len(asked)} rows of scores, one for each pair of models, layer, measure, random seed and dataset of "
-                f"images; got {len(came)}, of which {len(rows)} are {what}: {row}. Score again; no two models may be one checkpoint."
+                f"images; got {len(came)}, of which {len(rows)} are {what}: {row}. "
+                "Score again; no two models may be one checkpoint."
             )
 
 
@@ -236,7 +237,8 @@ def summary_table(scores: pd.DataFrame, groups: Mapping[str, str]) -> pd.DataFra
         converged_fraction_min=("converged_fraction", "min"),
     )
     summary.insert(2, "stir_sd_inversion_seeds", by_group["stir_variance"].mean() ** 0.5)
-    summary["flags"] = pd.Series({keys: combined(of_group) for keys, of_group in rows.groupby(SUMMARY_KEYS, sort=False)}, dtype=object)
+    by_rows = rows.groupby(SUMMARY_KEYS, sort=False)
+    summary["flags"] = pd.Series({keys: combined(of_group) for keys, of_group in by_rows}, dtype=object)
     summary = summary.reset_index()
     return summary[[*summary.columns.drop(["images_dataset", "flags"]), "images_dataset", "flags"]]
 

@@ -63,11 +63,14 @@ def warn_of_no_match(matches: Matches, seed_error: Tensor, tolerance: float) -> 
     if len(correlation) < 2 or np.isnan(correlation).all() or np.isnan(null).all():
         return  # a single image has no other
     median, highest = np.nanmedian(correlation), np.nanquantile(null, NULL_QUANTILE)
-    alike = seed_error.median() <= tolerance
-    if alike:
-        what = f"Half of the seed images are represented within the tolerance {tolerance:g} of images that they have nothing to do with"
+    if seed_error.median() <= tolerance:
+        what = f"Half of the seed images are represented within the tolerance {tolerance:g} of X before anything is inverted"
     elif median <= highest:
-        what = f"X' correlates with X by {median:.3f} in the median, and with another image by up to {highest:.3f} (99th percentile)"
+        what = (
+            f"X' correlates with X by {median:.3f} (median), and with other images by up to {highest:.3f} (99th percentile)"
+        )
     else:
         return
-    warnings.warn(f"{what}: no match is shown. Invert to a tighter tolerance, or choose another layer.", MatchWarning, stacklevel=4)
+    warnings.warn(
+        f"{what}: no match is shown. Invert to a tighter tolerance, or choose another layer.", MatchWarning, stacklevel=4
+    )

@@ -64,10 +64,10 @@ def _draw(axes: Axes, rows: pd.DataFrame) -> None:
         spreads = pd.Series([part[score].std() for part, score in shown]).fillna(0)
         flagged = [any_flagged(part, score) for part, score in shown]
         places = [place + (number - (len(trainings) - 1) / 2) * width for place in range(3)]
-        bars = axes.bar(places, means, 0.92 * width, yerr=spreads, capsize=3, color=colour, label=training)
-        for bar, is_marked in zip(bars, flagged, strict=True):
-            bar.set_hatch(HATCH if is_marked else None)
+        axes.bar(places, means, 0.92 * width, yerr=spreads, capsize=3, color=colour, label=training)
         for place, mean, spread, is_marked in zip(places, means, spreads, flagged, strict=True):
+            if is_marked:
+                axes.bar(place, mean, 0.92 * width, facecolor="none", edgecolor="black", linewidth=0, hatch=HATCH)
             height = 0.012 if math.isnan(mean) else mean + spread + 0.012
             axes.text(place, height, marked(mean, flagged=is_marked), ha="center", va="bottom", fontsize=8)
     axes.set_xticks(range(3), ["STIR(m2 | m1)", "STIR(m1 | m2)", f"{measure}(m1, m2)"])

@@ -24,7 +24,9 @@ def draw_growth(scores: pd.DataFrame, models: pd.DataFrame) -> Figure:
     """Draw STIR at the last layer over the size of the training set; bars are one sd over pairs and inversion seeds.
 
     A panel for each dataset of images (rows) and training objective (columns). The full set is the
-    largest; it has no number of its own on the axis, as nothing follows it. Points of flagged scores are stars; a cross on the axis stands for a score that is no number.
+    largest; it has no number of its own on the axis, as nothing follows it.
+
+    Points of flagged scores are stars; a cross on the axis stands for a score that is no number.
 
     Parameters
     ----------

@@ -59,14 +59,15 @@ def add_footnote(figure: Figure, text: str) -> None:
     characters = int(width * CHARACTERS_PER_INCH)
     lines = [part for line in text.split("\n") for part in textwrap.wrap(line, characters, subsequent_indent="   ")]
     more = INCHES_PER_LINE * len(lines) + 0.08
+    figure.draw_without_rendering()  # lays it out, for the last time
+    figure.set_layout_engine("none")
     figure.set_size_inches(width, height + more)
     below = more / (height + more)
-    if engine := figure.get_layout_engine():
-        engine.set(rect=(0, below, 1, 1 - below))  # type: ignore[call-arg]
-    else:
-        for axes in figure.axes:
-            left, bottom, across, up = axes.get_position().bounds
-            axes.set_position((left, below + bottom * (1 - below), across, up * (1 - below)))
+    for axes in figure.axes:
+        left, bottom, across, up = axes.get_position(original=True).bounds
+        axes.set_position((left, below + bottom * (1 - below), across, up * (1 - below)))
     for legend in figure.legends:
         legend.set_bbox_to_anchor((0, below, 1, 1 - below), figure.transFigure)
+    for title in figure.texts if figure.get_suptitle() else ():
+        title.set_y(below + title.get_position()[1] * (1 - below))
     figure.text(0.08 / width, 0.04 / (height + more), "\n".join(lines), va="bottom", fontsize=FONT_SIZE)

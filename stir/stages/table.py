@@ -49,8 +49,7 @@ def _scores_and_models(job: Job) -> "tuple[pd.DataFrame, pd.DataFrame]":
 
     settings = job.settings
     models: list[dict[str, Any]] = [
-        model | checkpoint_facts(checked(path))
-        for model, path in zip(settings["models"], job.inputs["checkpoints"], strict=True)
+        model | checkpoint_facts(checked(path)) for model, path in zip(settings["models"], job.inputs["checkpoints"], strict=True)
     ]
     files = [read_table(checked(path)) for path in job.inputs["scores"]]
     scores = score_table(files, models, settings["images_datasets"])
