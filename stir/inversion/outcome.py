@@ -66,9 +66,7 @@ def warn_of_no_match(matches: Matches, seed_error: Tensor, tolerance: float) -> 
     if seed_error.median() <= tolerance:
         what = f"Half of the seed images are represented within the tolerance {tolerance:g} of X before anything is inverted"
     elif median <= highest:
-        what = (
-            f"X' correlates with X by {median:.3f} (median), and with other images by up to {highest:.3f} (99th percentile)"
-        )
+        what = f"X' correlates with X by {median:.3f} (median), and with other images by up to {highest:.3f} (99th percentile)"
     else:
         return
     warnings.warn(

@@ -56,7 +56,7 @@ def _draw(axes: Axes, scores: pd.DataFrame, column: str, models: list[str], titl
         for column_number in range(len(models)):
             value = values[row, column_number]
             colour = "white" if value < DARK_BELOW else "black"
-            text = marked(value, flagged=flagged.iloc[row, column_number])
+            text = marked(value, flagged=bool(flagged.iloc[row, column_number]))
             axes.text(column_number, row, text, ha="center", va="center", color=colour)
     axes.set_xticks(range(len(models)), models, rotation=45, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(len(models)), models)

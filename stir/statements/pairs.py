@@ -31,7 +31,8 @@ def pairs_of(scores: pd.DataFrame, models: pd.DataFrame, similarity_measure: str
     DataFrame
         A row for each pair, layer, images and inversion seed: ``stir``, ``similarity``, ``layer`` (position
         from 0) and ``layer_name``, ``flags`` of the table of scores, ``inversion_flag``, and for ``reference_`` and
-        ``target_`` each what the table of models says, ``model_flag``, ``kind`` (residual, vgg, other), and what models have in common: ``recipe``,
+        ``target_`` each what the table of models says, ``model_flag``, ``kind`` (residual, vgg, other), and what
+        models have in common: ``recipe``,
         ``network`` (architecture and objective), ``family`` (kind and objective). Flags are empty where nothing
         speaks against a row.
 
