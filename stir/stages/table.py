@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 VERSION = 5
-IMPORTS = ("stir.models", "stir.statements.registry", "stir.tables")
+IMPORTS = ("stir.models", "stir.statements.registry", "stir.summaries", "stir.tables")
 
 
 def make(job: Job) -> None:
@@ -19,7 +19,8 @@ def make(job: Job) -> None:
     from stir.artifacts import write_atomically
     from stir.publication import keyed_folder, stamp
     from stir.statements import judge
-    from stir.tables import metrics, summary_table, write_table
+    from stir.summaries import metrics, summary_table
+    from stir.tables import write_table
 
     experiment = job.settings["experiment"]
     scores, accuracies = _scores_and_models(job)

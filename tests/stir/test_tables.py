@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from stir.errors import InvalidInputError
+from stir.summaries import metrics, summary_table
 from stir.tables import (
     MODEL_COLUMNS,
     ROW_KEYS,
@@ -13,11 +14,9 @@ from stir.tables import (
     check_rows,
     described,
     layer_positions,
-    metrics,
     model_table,
     read_table,
     score_table,
-    summary_table,
     write_table,
 )
 
@@ -311,6 +310,17 @@ def test_metrics_nest_means_and_accuracies_by_what_they_are_of(scores):
     }
     there = found["scores"]["zebra"]["ape"]["stage3"]["linear_cka"]
     assert there == {"stir_mean": pytest.approx((0.25 + 0.40) / 2), "similarity_mean": pytest.approx(0.7)}
+
+
+def test_a_score_that_is_no_number_is_not_averaged_away(scores):
+    one = (scores["reference_model"] == "zebra-0") & (scores["target_model"] == "ape") & (scores["random_seed"] == 1)
+    whole, summary = summary_table(scores, GROUPS), summary_table(scores.assign(stir=scores["stir"].mask(one)), GROUPS)
+    there = of_pair(summary, "zebra", "ape")
+    assert all(math.isnan(there[column]) for column in ("stir_mean", "stir_sd_training_seeds", "stir_sd_inversion_seeds"))
+    assert there["similarity_mean"] == pytest.approx(0.7)
+    others = ~summary["stir_mean"].isna()
+    assert list(others) == [True, False, True]
+    pd.testing.assert_frame_equal(summary[others], whole[others])
 
 
 def test_metrics_leave_out_what_is_not_a_number(scores):
