@@ -11,6 +11,8 @@ from stir.tables import layer_name
 
 LIMITS = (0.0, 1.0)
 DARK_BELOW = 0.6
+WIDE = 11
+"""Inches that a title takes on one line; in a narrower figure it has two."""
 NO_NUMBER = "0.85"
 """Colour of a cell without a number."""
 INCHES_PER_CELL = 0.62
@@ -34,9 +36,10 @@ def draw_heatmaps(scores: pd.DataFrame) -> Figure:
     image = _draw(right, scores, "similarity", models, f"plain {first['similarity_measure']}")
     left.set_ylabel("reference model")
     figure.colorbar(image, ax=[left, right], shrink=0.8, label=first["similarity_measure"])
+    between = " " if figure.get_figwidth() >= WIDE else "\n"
     figure.suptitle(
-        f"layer {layer_name(scores)}, n = {first['n_images']} images of {first['images_dataset']}, {first['inversion_method']}, "
-        f"inversion error (median) {scores['inversion_error_median'].median():.3f}, "
+        f"layer {layer_name(scores)}, n = {first['n_images']} images of {first['images_dataset']}, {first['inversion_method']},"
+        f"{between}inversion error (median) {scores['inversion_error_median'].median():.3f}, "
         f"converged at least {scores['converged_fraction'].min():.0%}"
     )
     add_footnote(figure, footnote_of(scores))

@@ -140,3 +140,12 @@ def test_pictures_of_flagged_iris_have_a_mark_and_so_has_the_error_of_one_that_d
     texts = [text.get_text() for text in figure.axes[0].texts]
     assert texts == ["reference images", "IRIs of zebra*", "0.050", "0.200*", "IRIs of ape", "0.013", "0.050"]
     assert footnote(figure) == "* under 80% of the images within the tolerance (few_converged): zebra"
+
+
+def test_the_title_of_a_narrow_heatmap_is_not_cut():
+    few = flagged(score_rows(SEEDS[:2], lambda *_: 0.5), SEEDS[:2], **UNDER_NULL)
+    figure = drawn("heatmaps", scores=few)
+    title = next(text for text in figure.texts if text.get_text().startswith("layer"))
+    extent = title.get_window_extent()
+    assert extent.x0 >= 0
+    assert extent.x1 <= figure.bbox.x1
