@@ -19,6 +19,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "docs")]
 from poster_numbers import NONE, beside  # noqa: E402
 from poster_results import FIGURES, keep  # noqa: E402
 
+from stir.flags import combined  # noqa: E402
 from stir.statements import judge_published, overall  # noqa: E402
 from stir.statements.estimate import SEEDS  # noqa: E402
 from stir.statements.names import SENTENCES  # noqa: E402
@@ -98,7 +99,10 @@ def _of_scale(scale: str, name: str, published: pd.DataFrame | None) -> Iterator
         if (KEPT / scale / f"{name}-{figure}.png").is_file():
             yield from [f"![{name}, {figure}](poster/{scale}/{name}-{figure}.png)", ""]
     made = json.loads((KEPT / scale / f"{name}-provenance.json").read_text(encoding="utf-8"))
-    yield from [*_settings(made), "", *_models(scale, name), "", *_inversions(scale, name), "", _made(made)]
+    yield from [*_settings(made), "", *_models(scale, name), "", *_inversions(scale, name), ""]
+    if flagged := combined(_read(scale, name, "")):
+        yield from [f"Flagged ([what flags mean](warnings.md)): {flagged}.", ""]
+    yield _made(made)
 
 
 def _verdicts(verdicts: pd.DataFrame, published: pd.DataFrame | None) -> Iterator[str]:
@@ -107,7 +111,7 @@ def _verdicts(verdicts: pd.DataFrame, published: pd.DataFrame | None) -> Iterato
     parts = set(verdicts["part"])
     yield "| part | layer | images | poster [95%] | ours | 95% interval | bound | over | poster | verdict | flag |"
     yield "|---" * 11 + "|"
-    for row in verdicts.astype({"flag": object}).fillna({"flag": ""}).to_dict("records"):
+    for row in verdicts.to_dict("records"):
         yield _row(row, theirs.get(row["part"]))
     for part, their in theirs.items():
         if part not in parts:
@@ -125,8 +129,13 @@ def _row(our: dict[Any, Any] | None, their: dict[Any, Any] | None) -> str:
     cells += [f"{_number(their['value'])} {_interval(their)}" if their else NONE]
     cells += [_number(our["value"]), _interval(our)] if our else [NONE, NONE]
     cells += [f"{known['threshold']:g}", f"{our['n']} {our['unit']}" if our else NONE]
-    cells += [their["verdict"] if their else NONE, f"**{our['verdict']}**" if our else "not run", our["flag"] if our else ""]
+    cells += [their["verdict"] if their else NONE, f"**{our['verdict']}**" if our else "not run", _flags(our) if our else ""]
     return f"| {' | '.join(map(str, cells))} |"
+
+
+def _flags(our: dict[Any, Any]) -> str:
+    """Return what leaves a part undecided, and the flags of its scores; tables that were kept before have no ``flags``."""
+    return "; ".join(text for text in (our["flag"], our.get("flags")) if isinstance(text, str) and text)
 
 
 def _numbers(scale: str | None, name: str) -> Iterator[str]:

@@ -20,6 +20,7 @@ TABLES = ("quickstart.csv", "quickstart-summary.csv", "quickstart-models.csv")
 FIGURES = ("quickstart-penultimate-linear_cka.png", "quickstart-penultimate-images.png")
 PAPER = {("vanilla", "similarity"): "0.967", ("at", "similarity"): "0.937"}
 PAPER |= {("vanilla", "stir"): "0.605, 0.562", ("at", "stir"): "0.934, 0.939"}
+MARK = "\\*"
 NAMES = {"similarity": "plain linear CKA", "stir": "STIR"}
 
 
@@ -38,11 +39,7 @@ def keep_results() -> None:
 def render() -> str:
     """Render the README's block: what the paper says, what the quickstart gives."""
     summary = pd.read_csv(KEPT / "quickstart-summary.csv")
-    chosen = summary[
-        (summary["reference_group"] == summary["target_group"])
-        & (summary["similarity_measure"] == "linear_cka")
-        & (summary["reference_layer"] == "penultimate")
-    ].set_index("reference_group")
+    chosen = summary[_own_group(summary) & (summary["similarity_measure"] == "linear_cka")].set_index("reference_group")
     lines = [
         "| networks that differ only in their training seed | paper (ResNet18, CIFAR-10) | resnet8, digits | vgg6, digits |",
         "|---|---|---|---|",
@@ -51,7 +48,12 @@ def render() -> str:
         for score in ("similarity", "stir"):
             cells = [_cell(chosen.loc[f"digits-{network}-{training}"], score) for network in ("resnet8", "vgg6")]
             lines.append(f"| {NAMES[score]}, {training} | {PAPER[training, score]} | {' | '.join(cells)} |")
-    return "\n".join([*lines, "", _footnote(chosen), "", _accuracies(), "", *_measures(summary)])
+    flagged = _flagged(summary[_own_group(summary)])
+    return "\n".join([*lines, "", _footnote(chosen), "", _accuracies(), "", *_measures(summary), *flagged])
+
+
+def _own_group(summary: pd.DataFrame) -> "pd.Series[bool]":
+    return (summary["reference_group"] == summary["target_group"]) & (summary["reference_layer"] == "penultimate")
 
 
 def _measures(summary: pd.DataFrame) -> list[str]:
@@ -60,9 +62,7 @@ def _measures(summary: pd.DataFrame) -> list[str]:
         "| resnet8, penultimate layer, by | plain, vanilla | STIR, vanilla | plain, at | STIR, at |",
         "|---|---|---|---|---|",
     ]
-    rows = summary[
-        (summary["reference_group"] == summary["target_group"]) & (summary["reference_layer"] == "penultimate")
-    ].set_index(["similarity_measure", "reference_group"])
+    rows = summary[_own_group(summary)].set_index(["similarity_measure", "reference_group"])
     for measure in summary["similarity_measure"].unique():
         found = [rows.loc[(measure, f"digits-resnet8-{training}")] for training in ("vanilla", "at")]
         cells = [f"{_cell(row, 'similarity')} | {_cell(row, 'stir')}" for row in found]
@@ -73,7 +73,21 @@ def _measures(summary: pd.DataFrame) -> list[str]:
 def _cell(row: pd.Series, score: str) -> str:
     if score == "similarity":
         return f"{row['similarity_mean']:.3f}"
-    return f"{row['stir_mean']:.3f} ± {row['stir_sd_training_seeds']:.3f} ± {row['stir_sd_inversion_seeds']:.3f}"
+    mark = MARK if _flags(row) else ""
+    return f"{row['stir_mean']:.3f}{mark} ± {row['stir_sd_training_seeds']:.3f} ± {row['stir_sd_inversion_seeds']:.3f}"
+
+
+def _flags(row: pd.Series) -> str:
+    """Return the flags of a row of the summary; a table that was kept before there were flags has none."""
+    flags = row.get("flags", "")
+    return flags if isinstance(flags, str) else ""
+
+
+def _flagged(rows: pd.DataFrame) -> list[str]:
+    """Say what the marks mean, with the models named; nothing where nothing is marked."""
+    found = dict.fromkeys(filter(None, (_flags(row) for _, row in rows.iterrows())))
+    meaning = "[docs/warnings.md](docs/warnings.md) says what that means"
+    return ["", f"{MARK} {'; '.join(found)}: {meaning}."] if found else []
 
 
 def _footnote(chosen: pd.DataFrame) -> str:

@@ -58,6 +58,10 @@ class ConvergenceWarning(UserWarning):
     """Some images did not converge; they are returned, marked so."""
 
 
+class MatchWarning(UserWarning):
+    """Images match no better than others would; they are returned, and what is computed from them says little."""
+
+
 def near_matches(word: str, known: "Iterable[str]") -> str:
     """Say which known words are near ``word``, else which there are.
 

@@ -81,6 +81,8 @@ def shared_invariance(
     -----
     ConvergenceWarning
         If some images did not converge; the score is over all of them.
+    MatchWarning
+        If X' matches X no better than other images do, as in `stir.invert`; the score then says little.
 
     Raises
     ------

@@ -1,13 +1,17 @@
 """Columns of the tables, and how rows are put together; no torch."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from stir.artifacts import write_atomically
 from stir.errors import InvalidInputError
+from stir.flags import model_flag
 
 SCORE_COLUMNS = [
     "reference_model",
@@ -33,19 +37,13 @@ SCORE_COLUMNS = [
     "seed_error_median",
     "iterations_median",
     "images_dataset",
+    "flags",
 ]
-SUMMARY_KEYS = [
-    "reference_group",
-    "target_group",
-    "reference_layer",
-    "target_layer",
-    "similarity_measure",
-    "inversion_method",
-    "seed_images",
-    "images_dataset",
-]
+ROW_KEYS = ["reference_model", "target_model", "reference_layer", "similarity_measure", "random_seed", "images_dataset"]
+"""What no two rows of a score table have in common."""
+SCORES = ["stir", "stir_converged", "similarity"]
 TEXT_COLUMNS = [f"{side}_{what}" for side in ("reference", "target") for what in ("checkpoint", "model", "group", "layer")]
-TEXT_COLUMNS += ["model", "images_dataset", "training_dataset", "flag"]
+TEXT_COLUMNS += ["model", "images_dataset", "training_dataset", "flag", "flags", "normalisation_mean", "normalisation_std"]
 MODEL_COLUMNS = [
     "model",
     "architecture",
@@ -60,13 +58,15 @@ MODEL_COLUMNS = [
     "training_dataset",
     "n_train",
     "width",
+    "normalisation_mean",
+    "normalisation_std",
     "flag",
 ]
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    """Read a CSV table. Keys and names are text, also those that look like numbers: 61145855e0."""
-    return pd.read_csv(path, dtype=dict.fromkeys(TEXT_COLUMNS, "str"))
+    """Read a CSV table. Keys and names are text, also those that look like numbers, or like none: 61145855e0, NA."""
+    return pd.read_csv(path, dtype=dict.fromkeys(TEXT_COLUMNS, "str"), keep_default_na=False, na_values=[""])
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:
@@ -77,7 +77,9 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
 def score_table(
     scores: Sequence[pd.DataFrame], models: Sequence[Mapping[str, Any]], images_datasets: Sequence[str]
 ) -> pd.DataFrame:
-    """Put the scores of all references together, models by the names of the experiment.
+    """Put the scores of all references together, models by the names of the experiment; flags are empty.
+
+    A score that is infinite is left out, as one that is not a number.
 
     Parameters
     ----------
@@ -107,8 +109,51 @@ def score_table(
         )
     order = {label: number for number, label in enumerate(dict.fromkeys(images_datasets))}
     rows["images_order"] = rows["images_dataset"].map(order)
-    rows = rows.sort_values(["images_order", "reference_order", "target_order"], kind="stable")
+    rows = rows.sort_values(["images_order", "reference_order", "target_order"], kind="stable").assign(flags="")
+    rows[SCORES] = rows[SCORES].where(np.isfinite(rows[SCORES]))
     return rows[SCORE_COLUMNS].reset_index(drop=True)
+
+
+def check_rows(
+    scores: pd.DataFrame,
+    layers: Mapping[str, Sequence[str]],
+    *,
+    similarity_measures: Sequence[str],
+    random_seeds: Sequence[int],
+    images_datasets: Sequence[str],
+) -> None:
+    """Refuse scores that are not what the experiment asks for: one row for each, and no other.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        Of `score_table`.
+    layers : mapping
+        Name of every model -> its layers.
+    similarity_measures, random_seeds, images_datasets : sequence
+        What there must be scores by, and of.
+
+    Raises
+    ------
+    InvalidInputError
+        Naming the first row that is missing, there twice, or not asked for.
+    """
+    each = product(layers.items(), layers, similarity_measures, random_seeds, dict.fromkeys(images_datasets))
+    asked = {(reference, target, layer, *rest) for (reference, own), target, *rest in each for layer in own}
+    came = list(scores[ROW_KEYS].itertuples(index=False, name=None))
+    wrong = {
+        "missing": list(asked.difference(came)),
+        "not asked for": [row for row in came if row not in asked],
+        "there twice": [row for row, count in Counter(came).items() if count > 1],
+    }
+    for what, rows in wrong.items():
+        if rows:
+            row = ", ".join(f"{key} {value!r}" for key, value in zip(ROW_KEYS, min(rows, key=str), strict=True))
+            raise InvalidInputError(
+                f"Expected {len(asked)} rows of scores, one for each pair of models, layer, measure, random seed and dataset of "
+                f"images; got {len(came)}, of which {len(rows)} are {what}: {row}. "
+                "Score again; no two models may be one checkpoint."
+            )
 
 
 def layer_positions(scores: pd.DataFrame) -> pd.Series:
@@ -143,54 +188,18 @@ def described(scores: pd.DataFrame, models: pd.DataFrame) -> pd.DataFrame:
     return scores
 
 
-def summary_table(scores: pd.DataFrame, groups: Mapping[str, str]) -> pd.DataFrame:
-    """Average over pairs of different models, spread over training and inversion seeds apart.
-
-    For every pair of groups (models that differ in nothing but their training seed):
-    the mean over ordered pairs of different models, the standard deviation over those
-    pairs (each averaged over inversion seeds), and the root mean square over pairs of
-    the standard deviation over inversion seeds.
-
-    Parameters
-    ----------
-    scores : DataFrame
-        Of `score_table`.
-    groups : mapping
-        Model name -> group name.
-    """
-    rows = scores[scores["reference_model"] != scores["target_model"]].copy()
-    rows["reference_group"] = rows["reference_model"].map(groups)
-    rows["target_group"] = rows["target_model"].map(groups)
-    pair = [*SUMMARY_KEYS, "reference_model", "target_model"]
-    by_pair = rows.groupby(pair, sort=False).agg(
-        stir=("stir", "mean"),
-        stir_variance=("stir", "var"),
-        stir_converged=("stir_converged", "mean"),
-        similarity=("similarity", "first"),
-        seeds=("random_seed", "nunique"),
-        converged_fraction=("converged_fraction", "min"),
-    )
-    by_group = by_pair.groupby(SUMMARY_KEYS, sort=False)
-    summary = by_group.agg(
-        stir_mean=("stir", "mean"),
-        stir_sd_training_seeds=("stir", "std"),
-        stir_converged_mean=("stir_converged", "mean"),
-        similarity_mean=("similarity", "mean"),
-        similarity_sd_training_seeds=("similarity", "std"),
-        n_model_pairs=("stir", "size"),
-        n_inversion_seeds=("seeds", "min"),
-        converged_fraction_min=("converged_fraction", "min"),
-    )
-    summary.insert(2, "stir_sd_inversion_seeds", by_group["stir_variance"].mean() ** 0.5)
-    summary = summary.reset_index()
-    return summary[[*summary.columns.drop("images_dataset"), "images_dataset"]]
-
-
 def model_table(evaluations: Sequence[Mapping[str, Any]], models: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """List every model with its clean and robust accuracy, a row for each attack.
 
-    A model's first attack is the first in ``evaluations``: the ball that it was trained in. ``flag`` is why a
-    robust model's accuracy is not to be believed, and empty where nothing speaks against it.
+    A model's first attack is the first in ``evaluations``: the ball that it was trained in. ``flag`` is what speaks
+    against the model, and empty where nothing does (`stir.flags.model_flag`).
+
+    Parameters
+    ----------
+    evaluations : sequence of mapping
+        What the stage evaluation found.
+    models : sequence of mapping
+        ``name`` and ``checkpoint`` (key) of every model, and what is known of it: columns of the table, and ``classes``.
 
     Raises
     ------
@@ -208,35 +217,5 @@ def model_table(evaluations: Sequence[Mapping[str, Any]], models: Sequence[Mappi
 
 def _model_row(model: Mapping[str, Any], evaluation: Mapping[str, Any]) -> dict[str, Any]:
     known = {"model": model["name"], **evaluation, **model}
-    flag = "" if model.get("objective") == "vanilla" else evaluation.get("flag") or ""
+    flag = model_flag(evaluation, classes=model.get("classes"), objective=model.get("objective"))
     return {column: known.get(column) for column in MODEL_COLUMNS} | {"flag": flag}
-
-
-def metrics(summary: pd.DataFrame, models: pd.DataFrame) -> dict[str, Any]:
-    """Nest the numbers to compare from run to run, by what they are of.
-
-    Parameters
-    ----------
-    summary : DataFrame
-        Of `summary_table`.
-    models : DataFrame
-        Of `model_table`.
-
-    Returns
-    -------
-    dict
-        ``scores``: reference group -> target group -> layer -> similarity measure -> means
-        (``stir_mean``, ``similarity_mean``; one that is not a number is left out), where there are
-        several, after the dataset of the images; ``models``: model -> accuracies, by the first attack.
-    """
-    several = summary["images_dataset"].nunique() > 1
-    scores: dict[str, Any] = {}
-    for row in summary.to_dict("records"):
-        place = scores.setdefault(row["images_dataset"], {}) if several else scores
-        layers = place.setdefault(row["reference_group"], {}).setdefault(row["target_group"], {})
-        by_measure = layers.setdefault(row["reference_layer"], {})
-        by_measure[row["similarity_measure"]] = {
-            name: row[name] for name in ("stir_mean", "similarity_mean") if pd.notna(row[name])
-        }
-    first = models.drop_duplicates("model").set_index("model")
-    return {"scores": scores, "models": first[["clean_accuracy", "robust_accuracy"]].to_dict("index")}

@@ -97,6 +97,9 @@ def invert(
     -----
     ConvergenceWarning
         If some images did not converge.
+    MatchWarning
+        If X' is no nearer to X than other images are: the median correlation is at or below the 99th percentile of
+        the null, or half of the seed images were within the tolerance to begin with.
 
     Raises
     ------

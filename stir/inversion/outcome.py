@@ -3,10 +3,15 @@
 import warnings
 from dataclasses import dataclass
 
+import numpy as np
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from stir.errors import ConvergenceWarning
+from stir.errors import ConvergenceWarning, MatchWarning
+from stir.inversion.match import Matches
+
+NULL_QUANTILE = 0.99
+"""Of the correlations with other images: what half of the correlations with X must exceed."""
 
 
 @dataclass(frozen=True)
@@ -50,3 +55,20 @@ def warn_of_unconverged(error: Tensor, converged: Tensor, tolerance: float) -> N
             ConvergenceWarning,
             stacklevel=4,
         )
+
+
+def warn_of_no_match(matches: Matches, seed_error: Tensor, tolerance: float) -> None:
+    """Warn of images that match no better than others would, on behalf of the caller of `invert`."""
+    correlation, null = matches.correlation.numpy(), matches.null_correlation.numpy()
+    if len(correlation) < 2 or np.isnan(correlation).all() or np.isnan(null).all():
+        return  # a single image has no other
+    median, highest = np.nanmedian(correlation), np.nanquantile(null, NULL_QUANTILE)
+    if seed_error.median() <= tolerance:
+        what = f"Half of the seed images are represented within the tolerance {tolerance:g} of X before anything is inverted"
+    elif median <= highest:
+        what = f"X' correlates with X by {median:.3f} (median), and with other images by up to {highest:.3f} (99th percentile)"
+    else:
+        return
+    warnings.warn(
+        f"{what}: no match is shown. Invert to a tighter tolerance, or choose another layer.", MatchWarning, stacklevel=4
+    )

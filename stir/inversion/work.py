@@ -12,7 +12,7 @@ from stir.checks import PixelBounds
 from stir.inversion.descent import Descent, Rows, Stopping
 from stir.inversion.layout import flat, pictures
 from stir.inversion.match import NO_CLASS, Matches, match, median_pair_distance
-from stir.inversion.outcome import Inversion, warn_of_unconverged
+from stir.inversion.outcome import Inversion, warn_of_no_match, warn_of_unconverged
 from stir.inversion.problem import InversionProblem, relative_errors
 from stir.inversion.references import References
 from stir.inversion.run import Rounded, run
@@ -152,10 +152,11 @@ class Work:
         return min(len(self.task.references), settled + float(done.clamp(0, 1).sum()))
 
     def result(self, method: str, seed_images: Tensor) -> Inversion:
-        """Put together what was found, and warn of what did not converge."""
+        """Put together what was found, and warn of what did not converge or match."""
         references, error = self.task.references, self.matches.inversion_error
         converged = error <= self.stopping.tolerance
         warn_of_unconverged(error, converged, self.stopping.tolerance)
+        warn_of_no_match(self.matches, self.seed_error, self.stopping.tolerance)
         known = (references.classes != NO_CLASS).all()
         here = references.images.device
         return Inversion(

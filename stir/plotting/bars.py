@@ -1,9 +1,12 @@
 """STIR in both directions beside plain similarity, for models that differ in their training seed: the poster's first figure."""
 
+import math
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from stir.plotting.marks import HATCH, add_footnote, any_flagged, footnote_of, marked
 from stir.plotting.panels import PANEL, add_legend, colours, comparable_pairs, panels, said_of, what_differs
 from stir.tables import layer_name, layer_positions
 
@@ -12,7 +15,7 @@ def draw_bars(scores: pd.DataFrame, models: pd.DataFrame) -> Figure:
     """Draw three bars for each training at the last layer: STIR(m2 | m1), STIR(m1 | m2), plain similarity.
 
     Of each pair, m1 is the model that comes first in the table. Error bars are one standard
-    deviation over pairs and inversion seeds.
+    deviation over pairs and inversion seeds. Bars of flagged scores are hatched.
 
     Parameters
     ----------
@@ -44,6 +47,7 @@ def draw_bars(scores: pd.DataFrame, models: pd.DataFrame) -> Figure:
         + ", ".join(f"{count} {'pair' if count == 1 else 'pairs'} {training}" for training, count in pairs.items()),
         fontsize=9,
     )
+    add_footnote(figure, footnote_of(rows))
     return figure
 
 
@@ -54,10 +58,16 @@ def _draw(axes: Axes, rows: pd.DataFrame) -> None:
     for number, (training, colour) in enumerate(colours(trainings).items()):
         of_training = rows[rows["training"] == training]
         forward = of_training[of_training["forward"]]
-        columns = [forward["stir"], of_training[~of_training["forward"]]["stir"], forward["similarity"]]
-        means, spreads = [column.mean(skipna=False) for column in columns], [column.std() for column in columns]
+        backward = of_training[~of_training["forward"]]
+        shown = [(forward, "stir"), (backward, "stir"), (forward, "similarity")]
+        means = [part[score].mean(skipna=False) for part, score in shown]
+        spreads = pd.Series([part[score].std() for part, score in shown]).fillna(0)
+        flagged = [any_flagged(part, score) for part, score in shown]
         places = [place + (number - (len(trainings) - 1) / 2) * width for place in range(3)]
-        axes.bar(places, means, 0.92 * width, yerr=pd.Series(spreads).fillna(0), capsize=3, color=colour, label=training)
-        for place, mean, spread in zip(places, means, pd.Series(spreads).fillna(0), strict=True):
-            axes.text(place, mean + spread + 0.012, f"{mean:.2f}", ha="center", va="bottom", fontsize=8)
+        axes.bar(places, means, 0.92 * width, yerr=spreads, capsize=3, color=colour, label=training)
+        for place, mean, spread, is_marked in zip(places, means, spreads, flagged, strict=True):
+            if is_marked:
+                axes.bar(place, mean, 0.92 * width, facecolor="none", edgecolor="black", linewidth=0, hatch=HATCH)
+            height = 0.012 if math.isnan(mean) else mean + spread + 0.012
+            axes.text(place, height, marked(mean, flagged=is_marked), ha="center", va="bottom", fontsize=8)
     axes.set_xticks(range(3), ["STIR(m2 | m1)", "STIR(m1 | m2)", f"{measure}(m1, m2)"])

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from stir.errors import InvalidInputError
+from stir.plotting.marks import add_footnote, any_flagged, footnote_of, mark_points
 from stir.plotting.panels import HIGHEST, PANEL, add_legend, said_of
 from stir.tables import described, layer_name, layer_positions
 
@@ -24,6 +25,8 @@ def draw_growth(scores: pd.DataFrame, models: pd.DataFrame) -> Figure:
 
     A panel for each dataset of images (rows) and training objective (columns). The full set is the
     largest; it has no number of its own on the axis, as nothing follows it.
+
+    Points of flagged scores are stars; a cross on the axis stands for a score that is no number.
 
     Parameters
     ----------
@@ -55,6 +58,7 @@ def draw_growth(scores: pd.DataFrame, models: pd.DataFrame) -> Figure:
         line[0].set_ylabel("STIR (mean ± sd)")
     add_legend(figure)
     figure.suptitle(f"training sets of growing size, layer {layer_name(rows)}\n{said_of(rows)}", fontsize=9)
+    add_footnote(figure, footnote_of(rows))
     return figure
 
 
@@ -63,16 +67,18 @@ def _draw(axes: Axes, rows: pd.DataFrame) -> None:
     steps = list(pairwise(sizes))
     to_full = [(size, sizes[-1]) for size in sizes[:-1]]
     ends = [steps, [step[::-1] for step in steps], to_full, [step[::-1] for step in to_full]]
-    by_ends = rows.groupby(["reference_n_train", "target_n_train"])["stir"]
-    means, spreads = by_ends.agg(lambda values: values.mean(skipna=False)), by_ends.std().fillna(0)
+    by_ends = rows.groupby(["reference_n_train", "target_n_train"])
+    means, spreads = by_ends["stir"].agg(lambda values: values.mean(skipna=False)), by_ends["stir"].std().fillna(0)
+    flagged = {pair: any_flagged(of_pair, "stir") for pair, of_pair in by_ends}
+    axes.set_ylim(min(0.0, rows["stir"].min()), HIGHEST)
     # Points of one size stand a little apart, so that their bars can be told from each other.
     apart = 0.006 * (sizes[-2] - sizes[0])
     for number, ((name, (colour, style, marker)), pairs) in enumerate(zip(SERIES.items(), ends, strict=True)):
         places = [size + (number - 1.5) * apart for size in sizes[:-1]]
         axes.plot(places, means.reindex(pairs), style, color=colour, marker=marker, markersize=4, label=name)
         axes.errorbar(places, means.reindex(pairs), spreads.reindex(pairs), fmt="none", ecolor=colour, capsize=2)
+        mark_points(axes, places, list(means.reindex(pairs)), [flagged.get(pair, False) for pair in pairs], colour)
     axes.set_xticks(sizes[:-1], [f"{size:,.0f}" for size in sizes[:-1]])
     full = "the full set" if math.isinf(sizes[-1]) else f"{sizes[-1]:,.0f}"
     axes.set_xlabel(f"training images (full: {full})")
-    axes.set_ylim(min(0.0, rows["stir"].min()), HIGHEST)
     axes.grid(axis="y", alpha=0.3)

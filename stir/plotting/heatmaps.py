@@ -5,15 +5,21 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
+from stir.flags import is_flagged
+from stir.plotting.marks import add_footnote, footnote_of, marked
 from stir.tables import layer_name
 
 LIMITS = (0.0, 1.0)
 DARK_BELOW = 0.6
+WIDE = 11
+"""Inches that a title takes on one line; in a narrower figure it has two."""
+NO_NUMBER = "0.85"
+"""Colour of a cell without a number."""
 INCHES_PER_CELL = 0.62
 
 
 def draw_heatmaps(scores: pd.DataFrame) -> Figure:
-    """Draw two matrices on one colour scale, reference in rows and target in columns.
+    """Draw two matrices on one colour scale, reference in rows and target in columns; flagged cells have a mark.
 
     Parameters
     ----------
@@ -30,23 +36,31 @@ def draw_heatmaps(scores: pd.DataFrame) -> Figure:
     image = _draw(right, scores, "similarity", models, f"plain {first['similarity_measure']}")
     left.set_ylabel("reference model")
     figure.colorbar(image, ax=[left, right], shrink=0.8, label=first["similarity_measure"])
+    between = " " if figure.get_figwidth() >= WIDE else "\n"
     figure.suptitle(
-        f"layer {layer_name(scores)}, n = {first['n_images']} images of {first['images_dataset']}, {first['inversion_method']}, "
-        f"inversion error (median) {scores['inversion_error_median'].median():.3f}, "
+        f"layer {layer_name(scores)}, n = {first['n_images']} images of {first['images_dataset']}, {first['inversion_method']},"
+        f"{between}inversion error (median) {scores['inversion_error_median'].median():.3f}, "
         f"converged at least {scores['converged_fraction'].min():.0%}"
     )
+    add_footnote(figure, footnote_of(scores))
     return figure
 
 
 def _draw(axes: Axes, scores: pd.DataFrame, column: str, models: list[str], title: str) -> AxesImage:
-    matrix = scores.pivot_table(index="reference_model", columns="target_model", values=column, aggfunc="mean")
-    values = matrix.loc[models, models].to_numpy()
+    pairs = scores.assign(flagged=is_flagged(scores, column)).groupby(["reference_model", "target_model"], sort=False)
+    matrix, flagged = (
+        pairs[name].agg(how).unstack().reindex(index=models, columns=models)
+        for name, how in ((column, lambda values: values.mean(skipna=False)), ("flagged", "any"))
+    )
+    values = matrix.to_numpy()
+    axes.set_facecolor(NO_NUMBER)
     image = axes.imshow(values, vmin=LIMITS[0], vmax=LIMITS[1], cmap="viridis")
     for row in range(len(models)):
         for column_number in range(len(models)):
             value = values[row, column_number]
             colour = "white" if value < DARK_BELOW else "black"
-            axes.text(column_number, row, f"{value:.2f}", ha="center", va="center", color=colour)
+            text = marked(value, flagged=bool(flagged.iloc[row, column_number]))
+            axes.text(column_number, row, text, ha="center", va="center", color=colour)
     axes.set_xticks(range(len(models)), models, rotation=45, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(len(models)), models)
     axes.set_xlabel("target model")

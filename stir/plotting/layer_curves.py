@@ -4,6 +4,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from stir.plotting.marks import add_footnote, any_flagged, footnote_of, mark_points
 from stir.plotting.panels import PANEL, add_legend, colours, comparable_pairs, panels, said_of, what_differs
 from stir.tables import layer_name, layer_positions
 
@@ -12,6 +13,8 @@ STYLES = {"stir": "-", "similarity": "--"}
 
 def draw_layer_curves(scores: pd.DataFrame, models: pd.DataFrame) -> Figure:
     """Draw scores over layers in their order; bands are one standard deviation over pairs and inversion seeds.
+
+    Points of flagged scores are stars; a cross on the axis stands for a score that is no number.
 
     Parameters
     ----------
@@ -33,6 +36,7 @@ def draw_layer_curves(scores: pd.DataFrame, models: pd.DataFrame) -> Figure:
     figure.axes[0].set_ylabel("score (mean, band: sd over pairs and inversion seeds)")
     add_legend(figure)
     figure.suptitle(f"pairs that differ in their {what_differs(rows)}\n{said_of(rows)}", fontsize=9)
+    add_footnote(figure, footnote_of(rows))
     return figure
 
 
@@ -45,6 +49,8 @@ def _draw(axes: Axes, rows: pd.DataFrame) -> None:
             spreads = by_layer[score].std().fillna(0)
             axes.plot(means.index, means, style, marker="o", markersize=4, color=colour, label=f"{names[score]}, {training}")
             axes.fill_between(means.index, means - spreads, means + spreads, color=colour, alpha=0.15, linewidth=0)
+            flagged = [any_flagged(of_layer, score) for _, of_layer in by_layer]
+            mark_points(axes, list(means.index), list(means), flagged, colour)
     layers = sorted(rows["layer"].unique())
     names_of_layers = [layer_name(rows[rows["layer"] == layer]).replace("|", "\n") for layer in layers]
     axes.set_xticks(layers, names_of_layers, rotation=20, ha="right", rotation_mode="anchor")

@@ -1,6 +1,6 @@
 """Stage figure: heatmaps of STIR beside plain similarity, pictures of the IRIs, and the poster's other forms."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from stir.plotting.pictures import ImageRow
 
-VERSION = 3
+VERSION = 4
 IMPORTS = (
     "matplotlib.backends.backend_agg",
     "matplotlib.backends.backend_svg",
@@ -24,6 +24,7 @@ IMPORTS = (
     "stir.plotting.pictures",
     "stir.tables",
     "stir.stages.images",
+    "stir.stages.matches",
 )
 FIGURES = ("heatmaps", "images", "bars", "layer_curves", "growth")
 """What an experiment may ask for under ``figures``."""
@@ -44,7 +45,7 @@ def make(job: Job) -> None:
     files: list[Path] = []
     for kind in job.settings.get("figures", DEFAULT_FIGURES):
         check_known("figure", kind, FIGURES)
-        drawn = _images(job) if kind == "images" else drawn_from_tables(kind, scores, models)
+        drawn = _images(job, models) if kind == "images" else drawn_from_tables(kind, scores, models)
         for name, figure in drawn:
             files += save_figure(figure, folder / f"{experiment}-{name}")
     stamp(job.output, job.recipe, files)
@@ -84,19 +85,21 @@ def _heatmaps(scores: "pd.DataFrame") -> "Iterator[tuple[str, Figure]]":
         yield figure_name(layer_name(rows), str(measure), str(images) if several else None), draw_heatmaps(rows)
 
 
-def _images(job: Job) -> "Iterator[tuple[str, Figure]]":
+def _images(job: Job, models: "pd.DataFrame") -> "Iterator[tuple[str, Figure]]":
     """Draw the IRIs of every layer, for each dataset of images."""
+    from stir.flags import of_models
     from stir.plotting.pictures import draw_pictures
 
+    said = of_models(models)
     # The datasets are in the order in which the IRIs name them first.
     labels = dict.fromkeys(iri["images_dataset"] for iri in job.settings["iris"])
     for label, dataset in zip(labels, job.inputs["dataset"], strict=True):
         for layer in job.settings["layers"]:
             name = figure_name(layer, "images", label if len(labels) > 1 else None)
-            yield name, draw_pictures(_image_rows(job, layer, label, dataset))
+            yield name, draw_pictures(_image_rows(job, layer, label, dataset, said))
 
 
-def _image_rows(job: Job, layer: str, images_dataset: str, dataset: Path) -> "list[ImageRow]":
+def _image_rows(job: Job, layer: str, images_dataset: str, dataset: Path, said: "Mapping[str, str]") -> "list[ImageRow]":
     """Read X, seed images and the IRIs of every model for a layer and a dataset of images."""
     from stir.hdf5 import read_arrays
     from stir.plotting.pictures import ImageRow
@@ -109,8 +112,22 @@ def _image_rows(job: Job, layer: str, images_dataset: str, dataset: Path) -> "li
     ]
     by_key = {path.stem.rsplit("-", 1)[1]: path for path in job.inputs["iris"]}
     for iri in shown:
-        images, seeds, errors = read_arrays(by_key[iri["key"]], "iri_images", "seed_images", "inversion_error")
+        path, model = by_key[iri["key"]], iri["model"]
+        images, seeds, errors, converged = read_arrays(path, "iri_images", "seed_images", "inversion_error", "converged")
         if len(rows) == 1:
             rows.append(ImageRow("seed images", seeds[:count]))
-        rows.append(ImageRow(f"IRIs of {iri['model']}", images[:count], errors[:count]))
+        flags = _flags_of(path, said.get(model, ""))
+        rows.append(ImageRow(f"IRIs of {model}", images[:count], errors[:count], converged[:count], model, flags))
     return rows
+
+
+def _flags_of(iris: Path, said_of_model: str) -> list[str]:
+    """Return what speaks against the IRIs of a file: their match, and their model."""
+    import pandas as pd
+
+    from stir.flags import OF_MODELS, SEPARATOR, flag_words, of_inversions
+    from stir.stages.matches import read_matches
+
+    (flags,) = of_inversions(pd.DataFrame(read_matches([iris])))
+    of_model = flag_words(said_of_model)
+    return [*filter(None, flags.split(SEPARATOR)), *(f"reference_{word}" for word in OF_MODELS if word in of_model)]

@@ -1,26 +1,30 @@
 """Stage table: scores, their summary, the models' accuracies and verdicts on statements as tidy CSV files."""
 
+from typing import TYPE_CHECKING, Any
+
 from stir.stages.job import Job
 
-VERSION = 4
-IMPORTS = ("stir.statements.registry", "stir.tables")
+if TYPE_CHECKING:
+    import pandas as pd
+
+VERSION = 5
+IMPORTS = ("stir.models", "stir.statements.registry", "stir.summaries", "stir.tables")
 
 
 def make(job: Job) -> None:
-    """Write the tables of an experiment, and their metrics, into a folder of its key; stamp them."""
+    """Write the tables of an experiment, and their metrics, into a folder of its key; stamp them, and say what is flagged."""
     import json
+    import sys
 
-    from stir.artifacts import checked, write_atomically
+    from stir.artifacts import write_atomically
     from stir.publication import make_keyed_folder, stamp
     from stir.statements import judge
-    from stir.tables import metrics, model_table, read_table, score_table, summary_table, write_table
+    from stir.summaries import metrics, summary_table
+    from stir.tables import write_table
 
-    models, experiment = job.settings["models"], job.settings["experiment"]
-    files_of_scores = [read_table(checked(path)) for path in job.inputs["scores"]]
-    scores = score_table(files_of_scores, models, job.settings["images_datasets"])
-    evaluations = [json.loads(checked(path).read_text(encoding="utf-8")) for path in job.inputs["evaluations"]]
-    summary = summary_table(scores, {model["name"]: model["group"] for model in models})
-    accuracies = model_table(evaluations, models)
+    experiment = job.settings["experiment"]
+    scores, accuracies = _scores_and_models(job)
+    summary = summary_table(scores, {model["name"]: model["group"] for model in job.settings["models"]})
     folder = make_keyed_folder(job.output)
     tables = {"": scores, "-summary": summary, "-models": accuracies}
     if statements := job.settings.get("statements"):
@@ -31,3 +35,37 @@ def make(job: Job) -> None:
     for_dvc = folder / f"{experiment}-metrics.json"
     write_atomically(for_dvc, json.dumps(metrics(summary, accuracies), indent=1, allow_nan=False) + "\n")
     stamp(job.output, job.recipe, [*files, for_dvc])
+    for line in _flagged(scores, accuracies):
+        print(f"{experiment}: {line}", file=sys.stderr)
+
+
+def _scores_and_models(job: Job) -> "tuple[pd.DataFrame, pd.DataFrame]":
+    """Put together the tables of scores and of models, each with its flags."""
+    import json
+
+    from stir.artifacts import checked
+    from stir.flags import of_scores
+    from stir.models import checkpoint_facts
+    from stir.tables import check_rows, model_table, read_table, score_table
+
+    settings = job.settings
+    models: list[dict[str, Any]] = [
+        model | checkpoint_facts(checked(path)) for model, path in zip(settings["models"], job.inputs["checkpoints"], strict=True)
+    ]
+    files = [read_table(checked(path)) for path in job.inputs["scores"]]
+    scores = score_table(files, models, settings["images_datasets"])
+    asked = {key: settings[key] for key in ("similarity_measures", "random_seeds", "images_datasets")}
+    check_rows(scores, {model["name"]: model["layers"] for model in models}, **asked)
+    evaluations = [json.loads(checked(path).read_text(encoding="utf-8")) for path in job.inputs["evaluations"]]
+    accuracies = model_table(evaluations, models)
+    return scores.assign(flags=of_scores(scores, accuracies)), accuracies
+
+
+def _flagged(scores: "pd.DataFrame", models: "pd.DataFrame") -> list[str]:
+    """Say what is flagged, with the models named: a line for each flag."""
+    from stir.flags import MEANINGS, flagged_models
+
+    of_scores = [f"{word} ({MEANINGS[word]}): {', '.join(names)}" for word, names in flagged_models(scores).items()]
+    flagged = models[models["flag"] != ""][["model", "flag"]].drop_duplicates()
+    found = of_scores + [f"{model}: {flag}" for model, flag in flagged.itertuples(index=False)]
+    return found and [*found, "docs/warnings.md says what each flag means, and what to do."]

@@ -5,10 +5,9 @@ from collections.abc import Sequence
 import pandas as pd
 
 from stir.errors import InvalidInputError
+from stir.flags import LEAST_CONVERGED, of_models, read_flags
 from stir.tables import described, layer_name, layer_positions
 
-LEAST_CONVERGED = 0.8
-"""Fraction of images: with fewer, what is called an IRI is none, and STIR is not what it says. Ours; the poster gives none."""
 FAMILIES = {"resnet": "residual", "wide_resnet": "residual", "resnext": "residual", "vgg": "vgg"}
 RECIPE = ["architecture", "objective", "training_dataset", "n_train", "width"]
 NEEDED = ["reference_model", "target_model", "reference_layer", "similarity_measure", "images_dataset", "random_seed"]
@@ -31,8 +30,9 @@ def pairs_of(scores: pd.DataFrame, models: pd.DataFrame, similarity_measure: str
     -------
     DataFrame
         A row for each pair, layer, images and inversion seed: ``stir``, ``similarity``, ``layer`` (position
-        from 0) and ``layer_name``, ``inversion_flag``, and for ``reference_`` and ``target_`` each what the table
-        of models says, ``model_flag``, ``kind`` (residual, vgg, other), and what models have in common: ``recipe``,
+        from 0) and ``layer_name``, ``flags`` of the table of scores, ``inversion_flag``, and for ``reference_`` and
+        ``target_`` each what the table of models says, ``model_flag``, ``kind`` (residual, vgg, other), and what
+        models have in common: ``recipe``,
         ``network`` (architecture and objective), ``family`` (kind and objective). Flags are empty where nothing
         speaks against a row.
 
@@ -112,9 +112,7 @@ def _check_complete(rows: pd.DataFrame) -> None:
 
 def _known_of(models: pd.DataFrame) -> pd.DataFrame:
     known = models.drop_duplicates("model").copy()
-    # A column without any flag is read back as numbers.
-    by_model = models["flag"].astype(object).where(models["flag"].notna(), "").groupby(models["model"])
-    known["flag"] = known["model"].map(by_model.agg(lambda found: "; ".join(dict.fromkeys(filter(None, found)))))
+    known["flag"] = known["model"].map(of_models(models))
     known["recipe"] = ["/".join(map(str, settings)) for settings in known[RECIPE].itertuples(index=False)]
     known["network"] = known["architecture"].astype(str) + "/" + known["objective"].astype(str)
     kinds = known["architecture"].str.extract(r"^([a-z_]*[a-z])", expand=False).map(FAMILIES).fillna("other")
@@ -129,4 +127,4 @@ def _flagged(rows: pd.DataFrame) -> pd.DataFrame:
     enough = rows["converged_fraction"] >= LEAST_CONVERGED
     fewest = rows.groupby("reference_model")["converged_fraction"].transform(lambda found: found.min(skipna=False))
     said = rows["reference_model"] + ": " + fewest.map("{:.0%}".format) + f" of the images converged, under {LEAST_CONVERGED:.0%}"
-    return rows.assign(inversion_flag=said.where(~enough, ""))
+    return rows.assign(inversion_flag=said.where(~enough, ""), flags=read_flags(rows))

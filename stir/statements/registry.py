@@ -47,6 +47,7 @@ def judge(
         A row for each part of each statement and each dataset of images, with `VERDICT_COLUMNS`: ``value`` with its
         95% interval ``low`` to ``high`` over ``n`` of ``unit``, the ``threshold``, and the ``verdict``: ``holds`` if
         the whole interval is on the claimed side, ``fails`` if on the other, else, or with a ``flag``, ``undecided``.
+        ``flags`` are those of the scores that it was computed from, with the models named; they decide nothing.
 
     Raises
     ------

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from stir.flags import OF_INVERSIONS, combined
 from stir.statements.estimate import LEVEL, NOTHING, TRAINING, Estimate, Statistic, Unit, estimate
 
 VERDICT_COLUMNS = [
@@ -22,6 +23,7 @@ VERDICT_COLUMNS = [
     "unit",
     "verdict",
     "flag",
+    "flags",
 ]
 HOLDS, FAILS, UNDECIDED = "holds", "fails", "undecided"
 ALSO = "also_"
@@ -80,7 +82,8 @@ def part(
     """
     found = estimate(rows, statistic, unit)
     flag = _flag([found], rows, flags, of_inversions=of_inversions)
-    return _row(name, claim, rows, [found], flag, threshold=threshold, above=above)
+    carried = combined(rows, without=frozenset() if of_inversions else frozenset(OF_INVERSIONS))
+    return _row(name, claim, rows, [found], flag, threshold=threshold, above=above) | {"flags": carried}
 
 
 def every(name: str, claim: str, rows: pd.DataFrame, statistics: Sequence[Statistic], *, unit: Unit = TRAINING) -> Row:
@@ -90,7 +93,8 @@ def every(name: str, claim: str, rows: pd.DataFrame, statistics: Sequence[Statis
     fails if one is below 0 at a level corrected for their number (Bonferroni).
     """
     found = [estimate(rows, statistic, unit) for statistic in statistics]
-    return _row(name, claim, rows, found, _flag(found, rows, (), of_inversions=True), threshold=0.0, above=True)
+    flag = _flag(found, rows, (), of_inversions=True)
+    return _row(name, claim, rows, found, flag, threshold=0.0, above=True) | {"flags": combined(rows)}
 
 
 def _row(

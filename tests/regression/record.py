@@ -87,12 +87,15 @@ def of_evaluation(path):
 
 
 def of_rows(path, prefix):
-    """Columns of numbers as lists, columns of text as text; keys are left out."""
+    """Columns of numbers as lists, columns of text as text; keys are left out.
+
+    So are flags: they are of numbers against thresholds, and one here is 0.0003 from its own.
+    """
     from stir.tables import read_table
 
     table = read_table(path).drop(columns=["reference_checkpoint", "target_checkpoint"], errors="ignore")
     numbers = {f"{prefix}/rows": len(table), f"{prefix}/columns": ",".join(table.columns)}
-    for column in table.columns:
+    for column in table.columns.drop("flags", errors="ignore"):
         values = table[column].tolist()
         text = any(isinstance(value, str) for value in values)
         numbers[f"{prefix}/{column}"] = ",".join(map(str, values)) if text else [None if v != v else v for v in values]

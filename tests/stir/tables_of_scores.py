@@ -7,7 +7,17 @@ from typing import Any
 
 import pandas as pd
 
+from stir.flags import of_scores
+
 LAYERS = ("penultimate",)
+MATCHED = {
+    "tolerance": 0.1,
+    "pairwise_inversion_error_median": 0.08,
+    "correlation_median": 0.99,
+    "null_correlation_p99": 0.6,
+    "seed_error_median": 1.0,
+}
+"""Of inversions with nothing to flag."""
 Score = Callable[[Mapping[str, Any], Mapping[str, Any], int, int], float]
 """(reference model, target model, layer, random seed) -> score."""
 
@@ -64,6 +74,7 @@ def score_rows(
                     "inversion_error_median": 0.09,
                     "converged_fraction": 0.99,
                     "images_dataset": images,
+                    **MATCHED,
                 }
             )
     return pd.DataFrame(rows)
@@ -73,3 +84,12 @@ def wobble(reference: Mapping[str, Any], target: Mapping[str, Any], seed: int, s
     """A deviation that depends on the pair and the inversion seed, no larger than ``size``."""
     text = f"{reference['model']}|{target['model']}|{seed}"
     return size * (zlib.crc32(text.encode()) % 1001 / 500 - 1)
+
+
+def flagged(scores: pd.DataFrame, models: Sequence[Mapping[str, Any]], **columns: Any) -> pd.DataFrame:
+    """A score table with its flags, all images converged but for what ``columns`` say of the first model as reference."""
+    first = scores["reference_model"] == models[0]["model"]
+    scores = scores.assign(converged_fraction=1.0)
+    for column, value in columns.items():
+        scores.loc[first, column] = value
+    return scores.assign(flags=of_scores(scores, pd.DataFrame(models)))

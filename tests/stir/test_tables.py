@@ -6,16 +6,17 @@ import pandas as pd
 import pytest
 
 from stir.errors import InvalidInputError
+from stir.summaries import metrics, summary_table
 from stir.tables import (
     MODEL_COLUMNS,
+    ROW_KEYS,
     SCORE_COLUMNS,
+    check_rows,
     described,
     layer_positions,
-    metrics,
     model_table,
     read_table,
     score_table,
-    summary_table,
     write_table,
 )
 
@@ -62,7 +63,7 @@ def scores_of(reference):
                 "seed_images": "normal_noise",
                 "random_seed": random_seed,
             }
-            rows.append(dict.fromkeys(SCORE_COLUMNS[10:-1], 1) | row | numbers)
+            rows.append(dict.fromkeys(SCORE_COLUMNS[10:-2], 1) | row | numbers)
     table = pd.DataFrame(rows)
     return table[table["reference_checkpoint"] == reference]
 
@@ -160,6 +161,69 @@ def test_a_model_without_an_evaluation_is_an_error():
         model_table([], MODELS)
 
 
+ASKED = {"similarity_measures": ["linear_cka"], "random_seeds": [0, 1], "images_datasets": ["cifar10"]}
+LAYERS = {name: ["stage3"] for name in NAMES.values()}
+
+
+def test_a_table_has_a_row_for_everything_that_was_asked_for(scores):
+    check_rows(scores, LAYERS, **ASKED)
+    assert not scores.duplicated(ROW_KEYS).any()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            lambda rows: rows.drop(3),
+            "18 rows .* got 17, of which 1 are missing: reference_model 'zebra-0', target",
+        ),
+        (lambda rows: pd.concat([rows, rows.tail(1)]), "got 19, of which 1 are there twice: reference_model 'ape'"),
+        (lambda rows: pd.concat([rows, rows.tail(2).assign(random_seed=7)]), "of which 2 are not asked for: .*random_seed 7"),
+        (lambda rows: rows.assign(similarity_measure="rsa"), "of which 18 are missing"),
+    ],
+    ids=["missing", "twice", "surplus", "other"],
+)
+def test_rows_that_are_not_those_that_were_asked_for_are_refused(scores, change, said):
+    with pytest.raises(InvalidInputError, match=said):
+        check_rows(change(scores), LAYERS, **ASKED)
+
+
+def test_two_names_of_one_checkpoint_are_refused_and_not_counted_twice():
+    models = [*MODELS, MODELS[2] | {"name": "bee"}]
+    table = score_table([scores_of(reference) for reference in ("c0", "c1", "c2", "c2")], models, ["cifar10"] * 4)
+    with pytest.raises(InvalidInputError, match=r"are there twice: reference_model 'ape'.*no two models may be one checkpoint"):
+        check_rows(table, LAYERS | {"bee": ["stage3"]}, **ASKED)
+
+
+@pytest.mark.parametrize("no_number", [math.inf, -math.inf, math.nan])
+@pytest.mark.parametrize("column", ["stir", "similarity", "stir_converged"])
+def test_no_infinite_score_gets_into_a_table(column, no_number):
+    rows = scores_of("c0")
+    rows.loc[rows.index[0], column] = no_number
+    table = score_table([rows], MODELS, ["cifar10"])
+    assert table[column].isna().sum() == 1
+    assert table[column].dropna().map(math.isfinite).all()
+
+
+@pytest.mark.parametrize("name", ["NA", "null", "nan", "None", "n-a", "1e5"])
+def test_models_whose_names_look_like_no_value_come_back_as_they_were(tmp_path, name):
+    write_table(tmp_path / "table.csv", pd.DataFrame({"reference_model": [name], "stir": [math.nan], "flags": [""]}))
+    row = read_table(tmp_path / "table.csv").iloc[0]
+    assert row["reference_model"] == name
+    assert math.isnan(row["stir"])
+
+
+def test_a_summary_keeps_the_flags_of_all_its_rows_with_the_models_named(scores):
+    flags = pd.Series("", index=scores.index)
+    flags[(scores["reference_model"] == "zebra-1") & (scores["random_seed"] == 1)] = "no_better_than_null; target_at_chance"
+    flags[scores["reference_model"] == "zebra-0"] = "not_all_converged"
+    summary = summary_table(scores.assign(flags=flags), GROUPS)
+    assert of_pair(summary, "ape", "zebra")["flags"] == ""
+    assert of_pair(summary, "zebra", "ape")["flags"] == (
+        "no_better_than_null (zebra-1); not_all_converged (zebra-0); target_at_chance (ape)"
+    )
+
+
 def evaluation(checkpoint, **settings):
     accuracies = {"clean_accuracy": 0.9, "robust_accuracy": 0.5}
     return {"checkpoint": checkpoint, "attack_norm": "l2", "attack_steps": 20, "n_images": 400} | accuracies | settings
@@ -193,7 +257,7 @@ def test_scores_of_several_image_sets_stand_one_after_the_other():
     assert list(table["images_dataset"]) == ["cifar100"] * 18 + ["cifar10"] * 18
     summary = summary_table(table, GROUPS)
     assert summary["images_dataset"].value_counts().to_dict() == {"cifar100": 3, "cifar10": 3}
-    assert summary.columns[-1] == "images_dataset"
+    assert list(summary.columns[-2:]) == ["images_dataset", "flags"]
     nested = metrics(summary, pd.DataFrame({"model": [], "clean_accuracy": [], "robust_accuracy": []}))
     assert nested["scores"].keys() == {"cifar100", "cifar10"}
     assert nested["scores"]["cifar10"]["zebra"]["ape"]["stage3"]["linear_cka"]["stir_mean"] == pytest.approx(0.325)
@@ -246,6 +310,17 @@ def test_metrics_nest_means_and_accuracies_by_what_they_are_of(scores):
     }
     there = found["scores"]["zebra"]["ape"]["stage3"]["linear_cka"]
     assert there == {"stir_mean": pytest.approx((0.25 + 0.40) / 2), "similarity_mean": pytest.approx(0.7)}
+
+
+def test_a_score_that_is_no_number_is_not_averaged_away(scores):
+    one = (scores["reference_model"] == "zebra-0") & (scores["target_model"] == "ape") & (scores["random_seed"] == 1)
+    whole, summary = summary_table(scores, GROUPS), summary_table(scores.assign(stir=scores["stir"].mask(one)), GROUPS)
+    there = of_pair(summary, "zebra", "ape")
+    assert all(math.isnan(there[column]) for column in ("stir_mean", "stir_sd_training_seeds", "stir_sd_inversion_seeds"))
+    assert there["similarity_mean"] == pytest.approx(0.7)
+    others = ~summary["stir_mean"].isna()
+    assert list(others) == [True, False, True]
+    pd.testing.assert_frame_equal(summary[others], whole[others])
 
 
 def test_metrics_leave_out_what_is_not_a_number(scores):

@@ -45,6 +45,7 @@ class PlannedModel:
         return {key: getattr(self, key) for key in same} | {
             "checkpoint": self.checkpoint.key,
             "training_dataset": self.dataset,
+            "layers": list(self.layers),
         }
 
 

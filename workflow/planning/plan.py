@@ -158,9 +158,12 @@ class Plan(Artifacts):
             "statements": self._experiment["statements"],
             "models": [model.row() for model in self.models],
             "images_datasets": [reference.images for reference in self.references],
+            "similarity_measures": self._experiment["similarity_measures"],
+            "random_seeds": self._experiment["inversion"]["random_seeds"],
         }
         scores = [reference.score for reference in self.references]
-        return artifact("table", self.name, settings, scores=scores, evaluations=self.evaluations)
+        checkpoints = [model.checkpoint for model in self.models]
+        return artifact("table", self.name, settings, scores=scores, evaluations=self.evaluations, checkpoints=checkpoints)
 
     def _figure(self) -> Artifact:
         """Plan figures of the table, and pictures of every model's IRIs from the first random seed.

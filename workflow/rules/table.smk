@@ -1,6 +1,6 @@
 """Stage table: the experiment's tables.
 
-Needs: all scores and evaluations.
+Needs: all scores, evaluations and checkpoints (their normalisation).
 Gives: EXPERIMENT.csv, -summary.csv, -models.csv and -metrics.json in results/tables/EXPERIMENT-KEY/, and a stamp
 beside it that stands for them.
 """

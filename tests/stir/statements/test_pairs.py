@@ -8,7 +8,7 @@ import pytest
 from stir.errors import InvalidInputError
 from stir.statements import judge
 from stir.statements.pairs import pairs_of
-from tests.stir.tables_of_scores import model, score_rows, wobble
+from tests.stir.tables_of_scores import flagged, model, score_rows, wobble
 
 MODELS = [model(objective, seed) for objective in ("vanilla", "at") for seed in (0, 1)]
 
@@ -100,3 +100,27 @@ def test_layers_of_architectures_are_aligned_by_their_place():
     pairs = pairs_of(scores, pd.DataFrame(models))
     assert pairs.groupby("layer")["stir"].first().tolist() == [0.0, 0.1]
     assert list(pairs["layer_name"].unique()) == ["first|block1", "last|block5"]
+
+
+def test_verdicts_carry_the_flags_of_their_scores_with_the_models_named(scores):
+    models = [{**each, "flag": "at chance: 10%" if each["model"].endswith("at-0") else ""} for each in MODELS]
+    rows = flagged(scores, models, correlation_median=0.98, null_correlation_p99=0.996)
+    found = judged(rows, models)
+    first, at = MODELS[0]["model"], "cifar10-resnet18-at-0"
+    of_both = f"no_better_than_null ({first}); reference_at_chance ({at}); target_at_chance ({at})"
+    assert found.loc["at_over_vanilla", "flags"] == of_both
+    assert found.loc["cka_high_vanilla", "flags"] == "", "plain CKA has no inversions"
+    assert found.loc["at_over_vanilla", "verdict"] == "undecided", "a model at chance leaves it undecided"
+
+
+def test_a_match_under_its_null_is_named_and_decides_nothing(scores):
+    found = judged(flagged(scores, MODELS, correlation_median=0.98, null_correlation_p99=0.996))
+    assert found.loc["at_over_vanilla", "verdict"] == "holds"
+    assert found.loc["at_over_vanilla", "flags"] == f"no_better_than_null ({MODELS[0]['model']})"
+    assert set(judged(scores)["flags"]) == {""}
+
+
+def test_vanilla_models_without_robust_accuracy_leave_nothing_undecided(scores):
+    flags = {"vanilla": "no robust accuracy: 0%, and guessing among 10 classes gives 10%", "at": ""}
+    models = [{**each, "flag": flags[each["objective"]]} for each in MODELS]
+    assert set(judged(scores, models)["flag"]) == {""}

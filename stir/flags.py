@@ -1,0 +1,170 @@
+"""What speaks against a score or a model: words that docs/warnings.md explains, worked out from tables in one place; no torch."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+SEPARATOR = "; "
+LEAST_CONVERGED = 0.8
+"""Fraction of images: with fewer, what is called an IRI is none, and STIR is not what it says. Ours; the poster gives none."""
+LEAST_APART = 0.5
+"""Pairwise inversion error: from here on X' is as near to the representation of another image as to that of X. Ours."""
+MARGIN = 2.33
+"""Standard errors of an accuracy above chance: a model that guesses is taken for better than chance in 1 of 100 cases."""
+
+OF_INVERSIONS = {
+    "alike_before_inversion": "represented alike before anything was inverted",
+    "no_better_than_null": "matched no better than by another image",
+    "match_unknown": "without a correlation that could show a match",
+    "no_nearer_than_another_image": "IRIs as near to another image as to their own",
+    "few_converged": f"under {LEAST_CONVERGED:.0%} of the images within the tolerance",
+    "not_all_converged": "some images not within the tolerance",
+}
+"""Word -> what it says of the inversions of a reference model."""
+OF_MODELS = {
+    "at_chance": "accuracy not above chance",
+    "not_robust": "trained to be robust, and is not",
+    "no_robust_accuracy": "robust accuracy not above chance under any attack",
+    "catastrophic_overfitting": "lost its robustness while it was trained",
+    "flagged": "flagged in the table of models",
+}
+"""Word -> what it says of a model; of a score, with ``reference_`` or ``target_`` before it."""
+NO_NUMBER = "no_number"
+NO_ROBUST_ACCURACY = "no_robust_accuracy"
+SIDES = ("reference", "target")
+MEANINGS = {
+    NO_NUMBER: "no score",
+    **OF_INVERSIONS,
+    **{f"{side}_{word}": f"{side} model {said}" for word, said in OF_MODELS.items() for side in SIDES},
+}
+"""Word in a table of scores -> what it says, in the order in which words stand."""
+
+
+def of_inversions(rows: pd.DataFrame) -> pd.Series:
+    """Return the flags of the inversions that rows of a score table are of."""
+    return _joined(_of_inversions(rows), rows.index)
+
+
+def of_scores(scores: pd.DataFrame, models: pd.DataFrame) -> pd.Series:
+    """Return all flags of the rows of a score table.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        With the columns of `stir.tables.SCORE_COLUMNS`.
+    models : DataFrame
+        Of `stir.tables.model_table`.
+    """
+    words = {model: flag_words(flag) for model, flag in of_models(models).items()}
+    conditions = {NO_NUMBER: _no_number(scores), **_of_inversions(scores)}
+    for side in SIDES:
+        for word in OF_MODELS:
+            conditions[f"{side}_{word}"] = scores[f"{side}_model"].isin([name for name, found in words.items() if word in found])
+    return _joined(conditions, scores.index)
+
+
+def _of_inversions(rows: pd.DataFrame) -> dict[str, pd.Series]:
+    correlation, null = rows["correlation_median"], rows["null_correlation_p99"]
+    converged = rows["converged_fraction"]
+    few = ~(converged >= LEAST_CONVERGED)
+    return {
+        "alike_before_inversion": rows["seed_error_median"] <= rows["tolerance"],
+        "no_better_than_null": correlation <= null,
+        "match_unknown": correlation.isna() | null.isna(),
+        "no_nearer_than_another_image": rows["pairwise_inversion_error_median"] >= LEAST_APART,
+        "few_converged": few,
+        "not_all_converged": ~few & (converged < 1),
+    }
+
+
+def _no_number(rows: pd.DataFrame) -> pd.Series:
+    return rows[["stir", "similarity"]].isna().any(axis=1)
+
+
+def _joined(conditions: Mapping[str, pd.Series], index: pd.Index) -> pd.Series:
+    found = pd.Series("", index=index, dtype=object)
+    for word in (word for word in MEANINGS if word in conditions):
+        found = found.where(~conditions[word], found + SEPARATOR + word)
+    return found.str.removeprefix(SEPARATOR)
+
+
+def read_flags(rows: pd.DataFrame) -> pd.Series:
+    """Return the flags that rows of a score table carry; of a table without flags, only where a score is no number."""
+    if "flags" in rows:
+        return rows["flags"].astype(object).where(rows["flags"].notna(), "")
+    return _joined({NO_NUMBER: _no_number(rows)}, rows.index)
+
+
+def is_flagged(rows: pd.DataFrame, score: str) -> pd.Series:
+    """Say of each row whether its ``stir`` or its ``similarity`` is flagged: plain similarity has no inversions."""
+    flags = read_flags(rows)
+    if score == "similarity":
+        flags = flags.map(lambda text: any(word not in {NO_NUMBER, *OF_INVERSIONS} for word in text.split(SEPARATOR) if word))
+    return flags.astype(bool) | rows[score].isna()
+
+
+def flagged_models(rows: pd.DataFrame, *, without: frozenset[str] = frozenset()) -> dict[str, list[str]]:
+    """Return each flag of rows of a score table with the models that it is of, in the order of `MEANINGS`."""
+    found: dict[str, dict[str, None]] = {}
+    seen = rows[["reference_model", "target_model"]].assign(flags=read_flags(rows)).drop_duplicates()
+    for reference, target, text in seen[seen["flags"] != ""].itertuples(index=False):
+        for word in text.split(SEPARATOR):
+            model = target if word.startswith("target_") else reference
+            found.setdefault(word, {})[f"{target} given {reference}" if word == NO_NUMBER else model] = None
+    order = [*MEANINGS, *(word for word in found if word not in MEANINGS)]
+    return {word: list(found[word]) for word in order if word in found and word not in without}
+
+
+def combined(rows: pd.DataFrame, *, without: frozenset[str] = frozenset()) -> str:
+    """Return all flags of rows of a score table with the models that they are of: ``word (model, model); word (model)``."""
+    named = flagged_models(rows, without=without)
+    return SEPARATOR.join(f"{word} ({', '.join(models)})" for word, models in named.items())
+
+
+def model_flag(evaluation: Mapping[str, Any], *, classes: int | None, objective: str | None) -> str:
+    """Say what speaks against a model by one of its evaluations; nothing if nothing does.
+
+    Parameters
+    ----------
+    evaluation : mapping
+        ``clean_accuracy``, ``robust_accuracy``, ``n_images``, and ``flag``: what the evaluation itself says
+        of a robustness that a model was trained for.
+    classes : int, optional
+        That the model tells apart; without it nothing is known of chance.
+    objective : str, optional
+        That it was trained by.
+    """
+    own = "" if objective == "vanilla" else evaluation.get("flag") or ""
+    found = [own] if own else []
+    if classes:
+        chance, clean, robust = 1 / classes, evaluation["clean_accuracy"], evaluation["robust_accuracy"]
+        guessing = f"guessing among {classes} classes gives {chance:.0%}"
+        margin = MARGIN * (chance * (1 - chance) / evaluation["n_images"]) ** 0.5
+        if not clean > chance + margin:
+            found.append(f"at chance: clean accuracy is {clean:.0%}, and {guessing}")
+        if not robust > chance and "not_robust" not in flag_words(own):
+            found.append(f"no robust accuracy: {robust:.0%}, and {guessing}")
+    return SEPARATOR.join(found)
+
+
+def of_models(models: pd.DataFrame) -> dict[str, str]:
+    """Return what speaks against the scores of each model: what its rows in the table of models say, each once.
+
+    No robust accuracy speaks against a model if it has none under any of its attacks, and against none of
+    objective vanilla, which gives none.
+    """
+    found = {}
+    for model, rows in models.groupby("model", sort=False):
+        parts = [set(str(flag).split(SEPARATOR)) if pd.notna(flag) and flag else set() for flag in rows["flag"]]
+        everywhere = all(flag_words(SEPARATOR.join(of_row)) & {NO_ROBUST_ACCURACY, "not_robust"} for of_row in parts)
+        counts = everywhere and "vanilla" not in set(rows.get("objective", []))
+        said = dict.fromkeys(part for flag in rows["flag"].dropna() for part in str(flag).split(SEPARATOR) if part)
+        found[str(model)] = SEPARATOR.join(part for part in said if counts or NO_ROBUST_ACCURACY not in flag_words(part))
+    return found
+
+
+def flag_words(flag: str) -> set[str]:
+    """Return the words of what is said of a model: of ``at chance: clean accuracy is 10%``, ``at_chance``."""
+    words = {part.split(":")[0].strip().replace(" ", "_") for part in flag.split(SEPARATOR) if part}
+    return {word if word in OF_MODELS else "flagged" for word in words}

@@ -1,0 +1,103 @@
+"""Summaries of a table of scores: over models that differ in their training seed alone, and as numbers to compare."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from stir.flags import combined
+
+SUMMARY_KEYS = [
+    "reference_group",
+    "target_group",
+    "reference_layer",
+    "target_layer",
+    "similarity_measure",
+    "inversion_method",
+    "seed_images",
+    "images_dataset",
+]
+OF_SCORES = {
+    "stir": ["stir_mean", "stir_sd_training_seeds", "stir_sd_inversion_seeds"],
+    "similarity": ["similarity_mean", "similarity_sd_training_seeds"],
+}
+"""Score -> columns of a summary that every score of a group goes into."""
+
+
+def summary_table(scores: pd.DataFrame, groups: Mapping[str, str]) -> pd.DataFrame:
+    """Average over pairs of different models, spread over training and inversion seeds apart.
+
+    For every pair of groups (models that differ in nothing but their training seed):
+    the mean over ordered pairs of different models, the standard deviation over those
+    pairs (each averaged over inversion seeds), and the root mean square over pairs of
+    the standard deviation over inversion seeds. They are empty where a score of the group is.
+    ``flags`` are those of all rows of the group, with the models that they are of.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        Of `score_table`.
+    groups : mapping
+        Model name -> group name.
+    """
+    rows = scores[scores["reference_model"] != scores["target_model"]].copy()
+    rows["reference_group"] = rows["reference_model"].map(groups)
+    rows["target_group"] = rows["target_model"].map(groups)
+    pair = [*SUMMARY_KEYS, "reference_model", "target_model"]
+    by_pair = rows.groupby(pair, sort=False).agg(
+        stir=("stir", "mean"),
+        stir_variance=("stir", "var"),
+        stir_converged=("stir_converged", "mean"),
+        similarity=("similarity", "first"),
+        seeds=("random_seed", "nunique"),
+        converged_fraction=("converged_fraction", "min"),
+    )
+    by_group = by_pair.groupby(SUMMARY_KEYS, sort=False)
+    summary = by_group.agg(
+        stir_mean=("stir", "mean"),
+        stir_sd_training_seeds=("stir", "std"),
+        stir_converged_mean=("stir_converged", "mean"),
+        similarity_mean=("similarity", "mean"),
+        similarity_sd_training_seeds=("similarity", "std"),
+        n_model_pairs=("stir", "size"),
+        n_inversion_seeds=("seeds", "min"),
+        converged_fraction_min=("converged_fraction", "min"),
+    )
+    summary.insert(2, "stir_sd_inversion_seeds", by_group["stir_variance"].mean() ** 0.5)
+    by_rows = rows.groupby(SUMMARY_KEYS, sort=False)
+    # Aggregations pass over what is no number, and a mean of the rest would be of something else.
+    for score, columns in OF_SCORES.items():
+        summary[columns] = summary[columns].mask(by_rows[score].count() < by_rows.size(), axis=0)
+    summary["flags"] = pd.Series({keys: combined(of_group) for keys, of_group in by_rows}, dtype=object)
+    summary = summary.reset_index()
+    return summary[[*summary.columns.drop(["images_dataset", "flags"]), "images_dataset", "flags"]]
+
+
+def metrics(summary: pd.DataFrame, models: pd.DataFrame) -> dict[str, Any]:
+    """Nest the numbers to compare from run to run, by what they are of.
+
+    Parameters
+    ----------
+    summary : DataFrame
+        Of `summary_table`.
+    models : DataFrame
+        Of `model_table`.
+
+    Returns
+    -------
+    dict
+        ``scores``: reference group -> target group -> layer -> similarity measure -> means
+        (``stir_mean``, ``similarity_mean``; one that is not a number is left out), where there are
+        several, after the dataset of the images; ``models``: model -> accuracies, by the first attack.
+    """
+    several = summary["images_dataset"].nunique() > 1
+    scores: dict[str, Any] = {}
+    for row in summary.to_dict("records"):
+        place = scores.setdefault(row["images_dataset"], {}) if several else scores
+        layers = place.setdefault(row["reference_group"], {}).setdefault(row["target_group"], {})
+        by_measure = layers.setdefault(row["reference_layer"], {})
+        by_measure[row["similarity_measure"]] = {
+            name: row[name] for name in ("stir_mean", "similarity_mean") if pd.notna(row[name])
+        }
+    first = models.drop_duplicates("model").set_index("model")
+    return {"scores": scores, "models": first[["clean_accuracy", "robust_accuracy"]].to_dict("index")}
