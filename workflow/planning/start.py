@@ -37,10 +37,10 @@ def start(config: Mapping[str, str], *, main_process: bool) -> Artifacts:
             raise ExperimentError(f"--config: unknown key {key!r}. {near_matches(key, CONFIG_KEYS)}")
     scale = str(config["scale"]) if config.get("scale") is not None else None
     paths = _files(str(config.get("experiment", "quickstart")))
-    plans = [Plan(read_experiment(path).name(scale), load_experiment(path, scale)) for path in paths]
-    _check_names(plans, paths)
     if main_process:
         check_apart(paths, scale)
+    plans = [Plan(read_experiment(path).name(scale), load_experiment(path, scale)) for path in paths]
+    _check_names(plans, paths)
     plan = plans[0] if len(plans) == 1 else Artifacts(made for plan in plans for made in plan.by_path.values())
     if main_process:
         for line in set_bad_aside(plan.paths()):
