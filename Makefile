@@ -1,26 +1,36 @@
 # `make run` runs the experiment quickstart, `make test` the tests; both set up .venv first.
 
 PYTHON ?= python3
+# A name or a path, which may have blanks; several with commas between.
+EXPERIMENT ?= quickstart
+# Of `make run`: the experiment's own default, if not given. Of `make poster`: full is the paper's (the default), small is for
+# two CPU cores.
+SCALE ?=
+ARGUMENTS ?=
+# What the user says reaches commands by the environment alone: neither make nor a shell takes it for code.
+override PYTHON := $(value PYTHON)
+override EXPERIMENT := $(value EXPERIMENT)
+override SCALE := $(value SCALE)
+override ARGUMENTS := $(value ARGUMENTS)
+export PYTHON EXPERIMENT SCALE ARGUMENTS
+
 VENV := .venv
 BIN := $(VENV)/bin
 SNAKEMAKE := $(BIN)/snakemake --workflow-profile workflow/profiles/default
-EXPERIMENT ?= quickstart
-# Of the poster's experiments: full is the paper's, small is for two CPU cores.
-SCALE ?= full
 POSTER := random_init,losses_architectures,training_datasets,random_init_layers,defences,more_data
 
 .PHONY: run poster test test-all test-slurm cluster-plugins lint readme bench-overhead bench-scale bench-poster bench-training bench-inversion bench-inversion-full bench-memory bench-agreement
 .PHONY: bench-similarity peers check-python clean
 
 run: $(VENV)/.installed
-	$(SNAKEMAKE) --config experiment=$(EXPERIMENT)
-	@echo "Tables: results/tables/$(notdir $(basename $(EXPERIMENT)))*.csv   Figures: results/figures/$(notdir $(basename $(EXPERIMENT)))-*.png"
+	$(SNAKEMAKE) --config experiment="$$EXPERIMENT" scale="$$SCALE"
+	@PYTHONPATH=workflow $(BIN)/python -m planning.announcing "$$EXPERIMENT" "$$SCALE"
 
 # The poster's six experiments in one run, so that what they share is made once and all cores have work; then their page.
 # After an interruption the same command goes on.
 poster: $(VENV)/.installed
-	$(SNAKEMAKE) --config experiment=$(POSTER) scale=$(SCALE)
-	$(BIN)/python docs/poster.py $(SCALE) results
+	$(SNAKEMAKE) --config experiment=$(POSTER) scale="$${SCALE:-full}"
+	$(BIN)/python docs/poster.py "$${SCALE:-full}" results
 
 test: $(VENV)/.installed lint
 	$(BIN)/python -m pytest
@@ -32,7 +42,7 @@ test-all: $(VENV)/.installed lint cluster-plugins
 # The tests on a real SLURM, which they start: as root, with slurm-wlm and munge installed. ARGUMENTS='-m long' for the long ones.
 # It is asked for by STIR_TEST_SLURM=1, since it writes /etc/slurm.
 test-slurm: cluster-plugins
-	$(BIN)/python -m pytest tests/workflow/slurm $(ARGUMENTS)
+	$(BIN)/python -m pytest tests/workflow/slurm $$ARGUMENTS
 
 cluster-plugins: $(VENV)/.installed
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt -e '.[workflow,dev,cluster]'
@@ -52,11 +62,11 @@ bench-overhead: $(VENV)/.installed
 	$(BIN)/python benchmarks/overhead.py
 
 bench-scale: $(VENV)/.installed
-	$(BIN)/python benchmarks/scale.py $(ARGUMENTS)
+	$(BIN)/python benchmarks/scale.py $$ARGUMENTS
 
 # What the poster's experiments take at full scale: counted and expected, not run.
 bench-poster: $(VENV)/.installed
-	$(BIN)/python benchmarks/poster_costs.py $(ARGUMENTS)
+	$(BIN)/python benchmarks/poster_costs.py $$ARGUMENTS
 
 bench-training: $(VENV)/.installed
 	$(BIN)/python benchmarks/training.py
@@ -76,7 +86,7 @@ bench-agreement: $(VENV)/.installed
 
 # Both install other packages in data/benchmarks/peers/ the first time. ARGUMENTS='--sizes 1000x512' takes fewer sizes.
 bench-similarity: $(VENV)/.installed
-	$(BIN)/python benchmarks/similarity.py $(ARGUMENTS)
+	$(BIN)/python benchmarks/similarity.py $$ARGUMENTS
 
 # Render docs/peers.md: what other packages return, and what is right.
 peers: $(VENV)/.installed
@@ -84,13 +94,13 @@ peers: $(VENV)/.installed
 
 # The stamp is written last: an installation that was cut off is done again.
 $(VENV)/.installed: pyproject.toml constraints.txt | check-python
-	$(PYTHON) -m venv $(VENV)
+	"$$PYTHON" -m venv $(VENV)
 	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off -c constraints.txt -e '.[workflow,dev]'
 	touch $@
 
 check-python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "Python 3.11 or newer is needed, not $$($(PYTHON) --version); name one: make run PYTHON=python3.12" >&2; exit 1; }
+	@"$$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed, not $$("$$PYTHON" --version); name one: make run PYTHON=python3.12" >&2; exit 1; }
 
 clean:
 	rm -rf $(VENV)

@@ -38,7 +38,9 @@ def sha256_of(path: Path) -> str:
 
 
 @contextlib.contextmanager
-def sealing(path: Path, recipe: Recipe, *, device: str = "cpu", device_kind: str | None = None) -> Iterator[Path]:
+def sealing(
+    path: Path, recipe: Recipe, *, device: str = "cpu", device_kind: str | None = None, origin: str | None = None
+) -> Iterator[Path]:
     """Give a temporary path to write to; seal it and rename it to ``path`` at the end.
 
     Nothing appears under the final name if the block raises.
@@ -53,6 +55,8 @@ def sealing(path: Path, recipe: Recipe, *, device: str = "cpu", device_kind: str
         What it was computed on, ``"cpu"`` or ``"cuda"``.
     device_kind : str, optional
         Which kind of device that is; the processor if it is not given.
+    origin : str, optional
+        The file of the experiment that it was published for.
 
     Yields
     ------
@@ -85,6 +89,7 @@ def sealing(path: Path, recipe: Recipe, *, device: str = "cpu", device_kind: str
             "device_kind": device_kind or processor(),
             "versions": package_versions(),
             "code_version": code_version(),
+            **({} if origin is None else {"origin": origin}),
         }
         write_atomically(seal_path(path), seal_text(seal))
         temporary.rename(path)

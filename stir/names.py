@@ -13,6 +13,12 @@ from stir.errors import InvalidInputError
 NAME_LENGTH = 64
 NAME_PATTERN = rf"\A[A-Za-z0-9_][A-Za-z0-9._-]{{0,{NAME_LENGTH - 1}}}\Z"
 r"""Of experiments, scales, models, recipes, labels, layers and datasets. ``\Z``, since ``$`` lets a last newline through."""
+NAME_GRAMMAR = (
+    f"a name of letters, digits, '.', '_' and '-', beginning with a letter, digit or '_', at most {NAME_LENGTH} characters"
+)
+"""What messages call it."""
+TABLE_ENDINGS = ("-summary", "-models", "-verdicts", "-metrics")
+"""What follows the experiment's name in the names of its tables; so no experiment's own name ends so."""
 WRITABLE = (Path("data"), Path("results"))
 """Folders of a project that are written to; either may be a link to a shared folder."""
 
@@ -33,11 +39,13 @@ def check_name(kind: str, name: object) -> str:
         Saying what names consist of.
     """
     if not (isinstance(name, str) and is_name(name)):
-        raise InvalidInputError(
-            f"Expected the {kind} as a name of letters, digits, '.', '_' and '-', beginning with a letter, digit or '_', "
-            f"at most {NAME_LENGTH} characters; got {shortened(name)}."
-        )
+        raise InvalidInputError(f"Expected the {kind} as {NAME_GRAMMAR}; got {shortened(name)}.")
     return name
+
+
+def figure_name(layer: str, what: str, images: str | None = None) -> str:
+    """Return what follows the experiment's name in that of a layer's figure; ``images`` where there are several datasets."""
+    return "-".join([*filter(None, [images]), layer.replace("|", "_"), what])
 
 
 def shortened(value: object, length: int = 80) -> str:

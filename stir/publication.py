@@ -6,6 +6,7 @@ match. People and DVC find copies under names without a key; a stamp of its own 
 """
 
 import json
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -22,10 +23,10 @@ def keyed_folder(path: Path) -> Path:
     return path.with_suffix("")
 
 
-def stamp(path: Path, recipe: Recipe, files: Iterable[Path]) -> None:
+def stamp(path: Path, recipe: Recipe, files: Iterable[Path], origin: str | None = None) -> None:
     """Write a sealed stamp for files, named from the folder above the stamp's."""
     content = {file.relative_to(path.parent.parent).as_posix(): sha256_of(file) for file in sorted(files)}
-    with sealing(path, recipe) as temporary:
+    with sealing(path, recipe, origin=origin) as temporary:
         temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
@@ -63,7 +64,45 @@ def stamped(path: Path) -> dict[str, Path]:
     return {file.name: file for file in stands_for(path)}
 
 
-def publish(path: Path, recipe: Recipe, stamps: Iterable[Path]) -> list[str]:
+def check_unclaimed(path: Path, experiment: str, places: Iterable[Path], origin: str | None = None) -> None:
+    """Refuse places at which another experiment has published.
+
+    Parameters
+    ----------
+    path : Path
+        The stamp that is to stand for the places.
+    experiment : str
+        What tables and figures are called.
+    places : iterable of Path
+        Tables and figures, under names without a key.
+    origin : str, optional
+        The experiment's file. One that was published from another file is another experiment, as long as that is there.
+
+    Raises
+    ------
+    ArtifactError
+        Naming the other experiment.
+    """
+    names = {(place.parent.name, place.name) for place in places}
+    for other in sorted(path.parent.glob(f"*{STAMP}")):
+        try:
+            seal = read_seal(checked(other)) if other != path else None
+        except ArtifactError:
+            seal = None
+        if seal is None:
+            continue
+        theirs, file = seal["recipe"]["settings"].get("experiment"), seal.get("origin")
+        # os.path.isfile is false, and raises nothing, of what can be no path.
+        moved = origin is None or not isinstance(file, str) or file == origin or not os.path.isfile(file)  # noqa: PTH113
+        both = sorted(place for place in stands_for(other) if (place.parent.name, place.name) in names)
+        if both and not (theirs == experiment and moved):
+            raise ArtifactError(
+                f"Expected tables and figures under names of their own; got {both[0]}, which the experiment {theirs!r} of "
+                f"{file or 'another file'} has published; rename one of the experiments, or remove {other} and what it published."
+            )
+
+
+def publish(path: Path, recipe: Recipe, stamps: Iterable[Path], origin: str | None = None) -> list[str]:
     """Copy the files of stamps to names without a key, and stamp the copies.
 
     Copies that were published for other settings, and that these do not make, are removed.
@@ -78,13 +117,21 @@ def publish(path: Path, recipe: Recipe, stamps: Iterable[Path]) -> list[str]:
         Its recipe; ``experiment`` among the settings.
     stamps : iterable of Path
         Of tables and figures.
+    origin : str, optional
+        The experiment's file.
 
     Returns
     -------
     list of str
         What was set aside, and where.
+
+    Raises
+    ------
+    ArtifactError
+        If a table or figure is bad, or has the name of one of another experiment.
     """
     sources = {stamp.with_name(name): file for stamp in stamps for name, file in stamped(stamp).items()}
+    check_unclaimed(path, recipe.settings["experiment"], sources, origin)
     others = [other for other in _stamps(path.parent.parent, recipe.settings["experiment"]) if other != path]
     known = _published_digests(others)
     said = []
@@ -95,7 +142,7 @@ def publish(path: Path, recipe: Recipe, stamps: Iterable[Path]) -> list[str]:
         if place.exists() and sha256_of(place) not in known[place]:
             said.append(f"{place} was not made by this workflow. It was moved to {set_aside(place)}.")
         copy_atomically(source, place)
-    stamp(path, recipe, sources)
+    stamp(path, recipe, sources, origin)
     for other in others:
         if other.parent == path.parent:
             drop_stamp(other)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stir.names import figure_name
 from stir.stages.job import Job
 
 if TYPE_CHECKING:
@@ -81,8 +82,7 @@ def _heatmaps(scores: "pd.DataFrame") -> "Iterator[tuple[str, Figure]]":
         ["images_dataset", "layer", "similarity_measure"], sort=False
     )
     for (images, _, measure), rows in by_matrix:
-        layer = layer_name(rows).replace("|", "_")
-        yield f"{images}-{layer}-{measure}" if several else f"{layer}-{measure}", draw_heatmaps(rows)
+        yield figure_name(layer_name(rows), str(measure), str(images) if several else None), draw_heatmaps(rows)
 
 
 def _images(job: Job) -> "Iterator[tuple[str, Figure]]":
@@ -93,7 +93,7 @@ def _images(job: Job) -> "Iterator[tuple[str, Figure]]":
     labels = dict.fromkeys(iri["images_dataset"] for iri in job.settings["iris"])
     for label, dataset in zip(labels, job.inputs["dataset"], strict=True):
         for layer in job.settings["layers"]:
-            name = f"{label}-{layer}-images" if len(labels) > 1 else f"{layer}-images"
+            name = figure_name(layer, "images", label if len(labels) > 1 else None)
             yield name, draw_pictures(_image_rows(job, layer, label, dataset))
 
 

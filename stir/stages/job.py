@@ -31,7 +31,7 @@ class Job:
     inputs: dict[str, list[Path]] = field(default_factory=dict)
     device_name: str = "auto"
     source: str | None = None
-    """Where a checkpoint is taken from: a path or URL. Where a dataset is looked for: a path."""
+    """Where a checkpoint is taken from: a path or URL. Where a dataset is looked for: a path. The experiment's file."""
     benchmark: Path | None = None
     """Where time and memory of the job are noted."""
 

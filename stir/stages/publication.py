@@ -12,5 +12,5 @@ def make(job: Job) -> None:
 
     from stir.publication import publish
 
-    for line in publish(job.output, job.recipe, [job.one("table"), job.one("figure")]):
+    for line in publish(job.output, job.recipe, [job.one("table"), job.one("figure")], job.source):
         print(line, file=sys.stderr)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from planning.loading import ExperimentError, load_experiment
 from planning.meaning import check_meaning
+from planning.naming import without_blanks
 from planning.plan import Plan
 from planning.reading import ExperimentFile, extended_file, read_experiment, read_yaml
 
@@ -37,7 +38,7 @@ def needs_of(files: Iterable[Path]) -> Needs:
     names, broken, experiments = set(), [], list(files)
     extended = {other.resolve() for file in experiments if (other := extended_file(file))}
     for path in experiments:
-        names.add(path.stem)
+        names.add(without_blanks(path.stem))
         if path.resolve() in extended and _asks_nothing(path):
             continue
         try:
@@ -67,4 +68,4 @@ def _name(file: ExperimentFile, scale: str | None) -> str:
     """Return the name; of a file elsewhere its path, with the scale where it is not the default."""
     if file.path.is_relative_to(EXPERIMENTS):
         return file.name(scale)
-    return f"{file.path}{file.name(scale).removeprefix(file.path.stem)}"
+    return f"{file.path}{file.name(scale).removeprefix(without_blanks(file.path.stem))}"

@@ -55,9 +55,17 @@ class Artifact:
     @property
     def benchmark(self) -> str:
         """Where its job notes time and memory."""
+        return f"results/benchmarks/{self._name}.tsv"
+
+    @property
+    def log(self) -> str:
+        """Where its rule has its log."""
+        return f"results/logs/{self._name}.log"
+
+    @property
+    def _name(self) -> str:
         stage = self.recipe.stage
-        name = self.path.removeprefix(f"{FOLDERS[stage]}/").removesuffix(SUFFIXES[stage])
-        return f"results/benchmarks/{stage}/{name}.tsv"
+        return f"{stage}/{self.path.removeprefix(f'{FOLDERS[stage]}/').removesuffix(SUFFIXES[stage])}"
 
     def order(self, device: str) -> str:
         """Return what ``stir make`` reads, in one line of JSON."""

@@ -5,6 +5,7 @@ import os
 import re
 import stat
 import unicodedata
+import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,7 +42,8 @@ def read_yaml(path: Path) -> Any:
     text = _text(path)
     try:
         _check_bounds(YAML(typ="safe", pure=True).parse(text))
-        content = YAML(typ="safe", pure=True).load(text)
+        with warnings.catch_warnings(action="ignore"):  # a file may say that it is of YAML 1.1
+            content = YAML(typ="safe", pure=True).load(text)
     except MarkedYAMLError as error:
         line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
         raise ExperimentError(f"{path}: {line}{_one_line(error.problem or error.context)}") from None

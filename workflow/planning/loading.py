@@ -8,14 +8,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.exceptions import ValidationError
 from jsonschema.validators import extend
 
 from planning.reading import EXPERIMENTS, WORKFLOW, ExperimentError, find_experiment, read_experiment, read_yaml, refuse
-from planning.scales import united
+from planning.scales import Part, united
 from stir.errors import near_matches
-from stir.names import shortened
+from stir.names import NAME_GRAMMAR, is_name, shortened
 
 __all__ = ["EXPERIMENTS", "SCHEMA", "Experiment", "ExperimentError", "find_experiment", "load_by_schema", "load_experiment"]
 
@@ -39,10 +39,14 @@ BOUNDS = {
     "maxItems": "at most {} items",
     "minProperties": "at least {} keys",
     "maxProperties": "at most {} keys",
+    "pattern": "a text that matches {}",
 }
 SIZES = ("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties")
 ALTERNATIVES = {"array": list, "string": str}
 """Types that stand beside another type in the schema."""
+FORMATS = FormatChecker(formats=())
+"""``format: name`` in the schema, by the one grammar of names."""
+FORMATS.checks("name")(lambda value: is_name(value) or not isinstance(value, str))
 
 Experiment = dict[str, Any]
 
@@ -64,8 +68,9 @@ def load_experiment(path: Path, scale: str | None = None) -> Experiment:
     """
     from planning.references import problems_of_references
 
-    experiment = load_by_schema(path, scale)
-    refuse(read_experiment(path).parts(scale), problems_of_references(experiment))
+    parts = read_experiment(path).parts(scale)
+    experiment = _by_schema(parts)
+    refuse(parts, problems_of_references(experiment))
     return experiment
 
 
@@ -77,17 +82,20 @@ def load_by_schema(path: Path, scale: str | None = None) -> Experiment:
     ExperimentError
         As `load_experiment`.
     """
-    parts = read_experiment(path).parts(scale)
+    return _by_schema(read_experiment(path).parts(scale))
+
+
+def _by_schema(parts: list[Part]) -> Experiment:
     content, schema = united(parts), _schema()
     refuse(parts, _problems(content, schema))
     return _with_defaults(content, schema, schema)
 
 
 def _problems(content: Experiment, schema: Any) -> Iterator[str]:
-    for error in sorted(_Validator(schema).iter_errors(content), key=_place):
+    for error in sorted(_Validator(schema, format_checker=FORMATS).iter_errors(content), key=_place):
         yield from _messages(error)
-    for place, value in _not_finite(content, []):
-        yield f"{place}: expected a finite number; got {value}"
+    for place in _nan(content, []):
+        yield f"{place}: expected a number; got NaN, which is none"
 
 
 def _twice(_validator: Any, unique: bool, items: Any, _schema: Any) -> Iterator[ValidationError]:
@@ -140,6 +148,8 @@ def _messages(error: ValidationError) -> Iterator[str]:
             yield f"{place}: unknown key {shortened(key)}. {near_matches(key, known)}"
     elif kind == "type":
         yield f"{place}: expected {TYPES[expected]}; got {shortened(instance)}{_hint(expected, instance)}"
+    elif kind == "format":
+        yield f"{place}: expected {NAME_GRAMMAR}; got {shortened(instance)}"
     elif kind == "required":
         for key in sorted(set(expected) - set(instance)):
             yield f"{place}: the key {key!r} is missing"
@@ -151,8 +161,6 @@ def _messages(error: ValidationError) -> Iterator[str]:
     elif kind in BOUNDS:
         came = f"{len(instance):,}" if kind in SIZES else shortened(instance)
         yield f"{place}: expected {BOUNDS[kind].format(expected)}; got {came}"
-    elif kind == "pattern":
-        yield f"{place}: expected a text that matches {expected}; got {shortened(instance)}"
     else:
         yield f"{place}: {error.message}"
 
@@ -162,13 +170,13 @@ def _hint(expected: str, instance: Any) -> str:
     return f". Write {int(found[1]) / int(found[2]):.4g}" if found and int(found[2]) else ""
 
 
-def _not_finite(value: Any, parts: list[Any]) -> Iterator[tuple[str, float]]:
-    """Find NaN and infinity, which YAML can write and no setting can be."""
-    if isinstance(value, float) and not math.isfinite(value):
-        yield _dotted(parts), value
+def _nan(value: Any, parts: list[Any]) -> Iterator[str]:
+    """Find NaN, which no bound of the schema refuses."""
+    if isinstance(value, float) and math.isnan(value):
+        yield _dotted(parts)
     children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, child in children:
-        yield from _not_finite(child, [*parts, key])
+        yield from _nan(child, [*parts, key])
 
 
 def _with_defaults(value: Any, schema: Mapping[str, Any], root: Mapping[str, Any]) -> Any:

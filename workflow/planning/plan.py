@@ -53,9 +53,13 @@ class Plan(Artifacts):
         What the file says, with defaults.
     environment : mapping
         Environment variables that say where datasets lie; no key depends on them.
+    origin : str, optional
+        The experiment's file, so that no other's tables are published in place of its own; no key depends on it.
     """
 
-    def __init__(self, name: str, experiment: Experiment, environment: Mapping[str, str] = os.environ) -> None:
+    def __init__(
+        self, name: str, experiment: Experiment, environment: Mapping[str, str] = os.environ, *, origin: str | None = None
+    ) -> None:
         self.name = name
         self._experiment = experiment
         self._threads = {"threads": experiment["compute"]["threads"]}
@@ -69,8 +73,13 @@ class Plan(Artifacts):
         ]
         self.table = self._table()
         self.figure = self._figure()
-        self.publication = artifact("publication", name, {"experiment": name}, table=self.table, figure=self.figure)
+        self.publication = artifact("publication", name, {"experiment": name}, origin, table=self.table, figure=self.figure)
         super().__init__(self._all())
+
+    @property
+    def experiment(self) -> Experiment:
+        """What the file says, with defaults."""
+        return self._experiment
 
     def _all(self) -> Iterator[Artifact]:
         yield from self.datasets.values()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from planning.bounded_yaml import ExperimentError, read_yaml
+from planning.naming import check_scale_names, published_name
 from planning.scales import OWN_KEYS, Part, Place, Written, check_scale, default_scale, origin, parts_of, scale_names
 from stir.errors import InvalidInputError, near_matches
 from stir.names import shortened
@@ -46,20 +47,27 @@ def find_experiment(name_or_path: str) -> Path:
         If there is none, with near matches; or several.
     """
     if name_or_path.endswith(SUFFIXES):
-        path = Path(name_or_path)
-        if not path.is_file():
-            raise ExperimentError(f"Expected an experiment file at {path}; there is none.")
-        return path
+        if not is_file(name_or_path):
+            raise ExperimentError(f"Expected an experiment file at {shortened(name_or_path, 300)}; there is none.")
+        return Path(name_or_path)
     files = sorted(EXPERIMENTS.rglob("*.yaml"))
     found = [file for file in files if file.stem == name_or_path]
     if len(found) > 1:
         raise ExperimentError(f"Expected one experiment {name_or_path!r}; got {', '.join(map(str, found))}. Name it by its path.")
     if not found:
         raise ExperimentError(
-            f"Unknown experiment {name_or_path!r}. {near_matches(name_or_path, {file.stem for file in files})} "
+            f"Unknown experiment {shortened(name_or_path)}. {near_matches(name_or_path, {file.stem for file in files})} "
             "A file of your own is named by its path: --config experiment=path/to/file.yaml"
         )
     return found[0]
+
+
+def is_file(path: str) -> bool:
+    """Return whether there is a file at a path; there is none at what can be no path."""
+    try:
+        return Path(path).is_file()
+    except (OSError, ValueError):  # a name that is too long, or with NUL in it
+        return False
 
 
 @dataclass(frozen=True)
@@ -94,9 +102,18 @@ class ExperimentFile:
         return scale
 
     def name(self, scale: str | None = None) -> str:
-        """Return what tables and figures are called: tables of two scales do not overwrite each other."""
+        """Return what tables and figures are called: tables of two scales do not overwrite each other.
+
+        Raises
+        ------
+        ExperimentError
+            If that is no name, or one that tables of another experiment could have.
+        """
         chosen = self.chosen(scale)
-        return self.path.stem if chosen == default_scale(self.pile) else f"{self.path.stem}-{chosen}"
+        try:
+            return published_name(self.path.stem, None if chosen == default_scale(self.pile) else chosen)
+        except InvalidInputError as error:
+            raise ExperimentError(f"{shortened(str(self.path), 300)}: {error}") from error
 
     def parts(self, scale: str | None = None) -> list[Part]:
         """Return what is said at a scale, from below."""
@@ -183,6 +200,10 @@ def _check_own_keys(file: Path, content: Mapping[str, Any]) -> None:
                 raise ExperimentError(
                     f"{file}: {place}.{key}: a scale has no {key} of its own; say it beside 'scales', or leave it out"
                 )
+    try:
+        check_scale_names(content)
+    except InvalidInputError as error:
+        raise ExperimentError(f"{file}: {error}") from error
 
 
 def _extended(file: Path, content: Mapping[str, Any]) -> Path | None:
@@ -191,8 +212,10 @@ def _extended(file: Path, content: Mapping[str, Any]) -> Path | None:
     name = str(content["extends"])
     beside = name.endswith(SUFFIXES) and Path(name).name == name and len(name.encode()) <= LONGEST_NAME
     path = file.parent / name if beside else None
-    if path is None or not path.is_file():
-        near = near_matches(name[:LONGEST_NAME], [other.name for other in sorted(file.parent.glob("*.y*ml")) if other != file])
+    if path is None or not is_file(str(path)):
+        near = near_matches(
+            name[:LONGEST_NAME], [other.name for other in sorted(file.parent.glob("*.y*ml")) if other != file and other.is_file()]
+        )
         raise ExperimentError(
             f"{file}: extends: expected the name of an experiment file beside this one; got {shortened(name)}. {near}"
         )

@@ -10,8 +10,10 @@ from planning.artifact import Artifacts
 from planning.cache import set_bad_aside
 from planning.loading import ExperimentError, load_experiment
 from planning.plan import Plan
-from planning.reading import find_experiment, read_experiment
+from planning.published import check_published, origin
+from planning.reading import find_experiment, is_file, read_experiment
 from stir.errors import near_matches
+from stir.names import shortened
 
 CONFIG_KEYS = ("experiment", "scale", "device")
 
@@ -34,13 +36,15 @@ def start(config: Mapping[str, str], *, main_process: bool) -> Artifacts:
     """
     for key in config:
         if key not in CONFIG_KEYS:
-            raise ExperimentError(f"--config: unknown key {key!r}. {near_matches(key, CONFIG_KEYS)}")
-    scale = str(config["scale"]) if config.get("scale") is not None else None
-    paths = _files(str(config.get("experiment", "quickstart")))
+            raise ExperimentError(f"--config: unknown key {shortened(key)}. {near_matches(key, CONFIG_KEYS)}")
+    scale = _text(config, "scale")
+    paths = experiment_files(_text(config, "experiment") or "quickstart")
     if main_process:
         check_apart(paths, scale)
-    plans = [Plan(read_experiment(path).name(scale), load_experiment(path, scale)) for path in paths]
+    plans = [Plan(read_experiment(path).name(scale), load_experiment(path, scale), origin=origin(path)) for path in paths]
     _check_names(plans, paths)
+    if main_process:
+        check_published(plans, paths, scale)
     plan = plans[0] if len(plans) == 1 else Artifacts(made for plan in plans for made in plan.by_path.values())
     if main_process:
         for line in set_bad_aside(plan.paths()):
@@ -48,9 +52,17 @@ def start(config: Mapping[str, str], *, main_process: bool) -> Artifacts:
     return plan
 
 
-def _files(named: str) -> list[Path]:
-    """Return the files of experiments that are named with commas between; a file may have one in its own name."""
-    names = [named] if Path(named).is_file() else named.split(",")
+def _text(config: Mapping[str, object], key: str) -> str | None:
+    """Return a value of ``--config``, which Snakemake reads as YAML; None if there is none."""
+    value = config.get(key)
+    if not isinstance(value, str | int | float | None):
+        raise ExperimentError(f"--config: expected {key} as a text; got {shortened(value)}; YAML reads it so, leave out ': '.")
+    return None if value is None else str(value)
+
+
+def experiment_files(named: str) -> list[Path]:
+    """Return the files of experiments that are named with commas between; a folder may have one in its own name."""
+    names = [named] if is_file(named) else named.split(",")
     return list(dict.fromkeys(find_experiment(name.strip()) for name in names))
 
 

@@ -43,7 +43,7 @@ except StirError as error:
     sys.exit(f"error: {error}")
 
 if MAIN_PROCESS:
-    logging.getLogger("snakemake.logging").addHandler(RunProgress(workflow.cores or 1))
+    logging.getLogger("snakemake.logging").addHandler(RunProgress(workflow.resource_settings.cores or 1))
     if workflow.nodes is not None:  # jobs run elsewhere
         logging.getLogger("snakemake.logging").addHandler(FailedLogs())
         remember_settings()
@@ -55,7 +55,8 @@ logging.raiseExceptions = False
 os.environ[OWNER] = str(os.getpid())
 os.environ[ADDRESS] = f"stir-{os.getuid()}-{os.getpid()}-{secrets.token_hex(8)}"
 JOB = shlex.join([sys.executable, "-I", "-S", str(WORKFLOW / "running" / "client.py")])
-DO = "{JOB} {rule} 2>&1 <<'ORDER' | tee {log}\n{params.order}\nORDER"
+# The order is JSON on one line, so that nothing in it can end the document that it stands in.
+DO = "{JOB} {rule:q} 2>&1 <<'ORDER' | tee {log:q}\n{params.order}\nORDER"
 
 
 onstart:

@@ -1,0 +1,20 @@
+"""Say where the tables and figures of experiments lie: ``python -m planning.announcing EXPERIMENT SCALE``."""
+
+import sys
+
+from planning.reading import read_experiment
+from planning.start import experiment_files
+from stir.errors import StirError
+
+
+def announcement(experiment: str, scale: str = "") -> str:
+    """Return a line for each experiment that is named, as after ``--config``."""
+    names = [read_experiment(path).name(scale or None) for path in experiment_files(experiment)]
+    return "\n".join(f"Tables: results/tables/{name}*.csv   Figures: results/figures/{name}-*.png" for name in names)
+
+
+if __name__ == "__main__":
+    try:
+        print(announcement(*sys.argv[1:]))
+    except StirError as error:
+        sys.exit(f"error: {error}")
