@@ -93,7 +93,8 @@ def _by_schema(parts: list[Part]) -> Experiment:
 
 def _problems(content: Experiment, schema: Any) -> Iterator[str]:
     for error in sorted(_Validator(schema, format_checker=FORMATS).iter_errors(content), key=_place):
-        yield from _messages(error)
+        if error.validator != "oneOf" or isinstance(error.instance, dict):  # else the type is what is wrong
+            yield from _messages(error)
     for place in _nan(content, []):
         yield f"{place}: expected a number; got NaN, which is none"
 
@@ -156,8 +157,7 @@ def _messages(error: ValidationError) -> Iterator[str]:
     elif kind == "enum":
         yield f"{place}: unknown {shortened(instance)}. {near_matches(instance, expected)}"
     elif kind == "oneOf":
-        got = shortened(sorted(instance))
-        yield f"{place}: expected either training and training_seeds, or checkpoint and sha256; got {got}"
+        yield f"{place}: expected either training and training_seeds, or checkpoint and sha256; got {shortened(list(instance))}"
     elif kind in BOUNDS:
         came = f"{len(instance):,}" if kind in SIZES else shortened(instance)
         yield f"{place}: expected {BOUNDS[kind].format(expected)}; got {came}"
