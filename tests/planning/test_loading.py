@@ -315,3 +315,78 @@ def test_every_key_of_the_quickstart_has_a_comment_above_its_first_occurrence():
             seen.add(found[1])
             assert re.match(r"\s*# \S", above), line
     assert seen == {place.rpartition(".")[2] for place in places_of_keys(read_yaml(QUICKSTART))}
+
+
+def every_part(schema):
+    """Yield every part of the schema that says what type a value has."""
+    if isinstance(schema, dict):
+        if isinstance(schema.get("type"), str):
+            yield schema
+        for key, part in schema.items():
+            if key != "if":
+                yield from every_part(part)
+    elif isinstance(schema, list):
+        for part in schema:
+            yield from every_part(part)
+
+
+def is_bounded(part):
+    bounds = {
+        "integer": {"minimum"} <= set(part) and bool({"maximum", "exclusiveMaximum"} & set(part)),
+        "number": {"minimum"} <= set(part) and bool({"maximum", "exclusiveMaximum"} & set(part)),
+        "string": bool({"maxLength", "enum"} & set(part)) or part.get("format") == "name",
+        "array": "maxItems" in part,
+        "object": "maxProperties" in part or part.get("additionalProperties") is False,
+        "boolean": True,
+    }
+    return bounds[part["type"]]
+
+
+def test_every_number_text_list_and_mapping_of_the_schema_is_bounded():
+    parts = list(every_part(read_yaml(SCHEMA)))
+    assert len(parts) > 80
+    assert [part for part in parts if not is_bounded(part)] == []
+
+
+ABSURD = [
+    ("compute.threads", 100_000, "expected at most 1024; got 100000"),
+    ("models.0.width", 10**30, "expected at most 1024; got 1000000000000000000000000000000"),
+    ("inversion.random_seeds", [0, 2**64], "expected at most 9007199254740991; got 18446744073709551616"),
+    ("models.0.training_seeds", [2**53], "expected at most 9007199254740991"),
+    ("dataset.random_seed", 2**64, "expected at most 9007199254740991"),
+    ("training.0.learning_rate", 1e308, r"expected at most 1000; got 1e\+308"),
+    ("training.0.epochs", 10**9, "expected at most 100000"),
+    ("training.0.batch_size", 10**9, "expected at most 1000000"),
+    ("evaluation.steps", 10**9, "expected at most 100000"),
+    ("images.n_images", 10**9, "expected at most 1000000"),
+    ("inversion.random_seeds", list(range(5000)), "expected at most 1000 items; got 5,000"),
+    ("similarity_measures", ["linear_cka"] * 5000, "expected at most 100 items; got 5,000"),
+    ("inversion.max_iterations", int("9" * 1900), r"expected at most 10000000; got 9+\.\.\. \(1900 characters\)"),
+    ("evaluation.eps", "8/255", r"expected a number; got '8/255'\. Write 0\.03137"),
+    ("models.0", 0, "expected keys and values; got 0"),
+    ("scales", {"small": {"scales": {}}}, "scales.small.scales: a scale has no scales of its own"),
+    ("scales", {"small": {"extends": "base.yaml"}}, "scales.small.extends: a scale has no extends of its own"),
+    ("scales", {"small": {"scale": "small"}}, "scales.small.scale: a scale has no scale of its own"),
+]
+
+
+@pytest.mark.parametrize(("place", "value", "message"), ABSURD, ids=[f"{place}-{n}" for n, (place, *_) in enumerate(ABSURD)])
+def test_absurd_values_are_refused_with_their_place(quickstart, refusal, place, value, message):
+    lines = refusal(edited(quickstart, {place: value}))
+    assert any(re.search(message, line) and len(line) < 300 for line in lines), lines
+
+
+def test_of_very_many_problems_the_first_are_listed(quickstart, refusal):
+    lines = refusal(quickstart | {f"key{number}": 1 for number in range(1000)})
+    assert len(lines) == 21
+    assert "more problems than these 20" in lines[-1]
+
+
+def test_a_long_key_is_blamed_in_no_time(quickstart, refusal):
+    layer = {"label": "early", "by_architecture": {"a" * 60 + "A": 1}}
+    (line,) = refusal(edited(quickstart, {"layers": [layer]}))
+    assert line.endswith("expected a text; got 1")
+
+
+def test_a_negative_zero_is_zero(quickstart, load):
+    assert str(load(edited(quickstart, {"training.0.weight_decay": -0.0}))["training"][0]["weight_decay"]) == "0.0"
