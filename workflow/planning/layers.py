@@ -1,5 +1,6 @@
 """Layers that an experiment names, tried on networks without weights: none may fail once models have been trained."""
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -42,12 +43,12 @@ def use(experiment: Experiment) -> Iterator[str]:
 def _use(experiment: Experiment, settings: dict[str, Any], size: tuple[int, int, int]) -> Iterator[str]:
     from stir.layers import resolve_layer
     from stir.models import Architecture
-    from stir.models.shapes import build_shape, empty_images
+    from stir.models.shapes import MOST_PIXELS, build_shape, empty_images
     from stir.similarity import SIMILARITY_MEASURES
 
     name, n_images = settings["name"], experiment["images"]["n_images"]
     limited = [measure for measure in experiment["similarity_measures"] if SIMILARITY_MEASURES[measure].of_full_rank]
-    model = build_shape(Architecture(**settings), of_full_width=bool(limited))
+    model = build_shape(Architecture(**settings), of_full_width=bool(limited) or math.prod(size) > MOST_PIXELS)
     images = empty_images(model, *size)
     resolved: dict[str, Layer] = {}
     for layer in experiment["layers"]:
