@@ -5,6 +5,7 @@ import shutil
 import pytest
 
 from planning.loading import load_experiment
+from planning.naming import without_blanks
 from planning.plan import Plan
 from stir.artifacts import sealing
 from stir.identity import Recipe
@@ -50,7 +51,7 @@ def made(project):
 
 
 def planned(file):
-    return Plan(file.stem, load_experiment(file))
+    return Plan(without_blanks(file.stem), load_experiment(file))
 
 
 def write_experiment(project, name, content):

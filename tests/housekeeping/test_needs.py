@@ -17,7 +17,8 @@ def test_all_experiment_files_are_found_and_none_twice(project, tiny, tmp_path):
 
 
 def test_needs_are_what_is_planned(project, tiny, tmp_path):
-    mine = write_yaml(tmp_path / "mine.yaml", edited(tiny, {"inversion.tolerance": 0.3}))
+    (tmp_path / "my folder").mkdir()
+    mine = write_yaml(tmp_path / "my folder" / "a b.yaml", edited(tiny, {"inversion.tolerance": 0.3}))
     needs = needs_of(experiment_files([mine]))
     own = set(planned(project / "workflow" / "experiments" / "tiny.yaml").paths())
     others = set(planned(mine).paths())

@@ -69,7 +69,7 @@ class TestFinding:
             find_experiment("zzz")
 
     def test_an_absent_path_is_named(self, tmp_path):
-        with pytest.raises(ExperimentError, match=r"absent\.yaml; there is none"):
+        with pytest.raises(ExperimentError, match=r"absent\.yaml'; there is none"):
             find_experiment(str(tmp_path / "absent.yaml"))
 
 

@@ -25,6 +25,22 @@ def test_an_unknown_configuration_key_is_refused(config, key):
         start(config | {key: "x"}, main_process=False)
 
 
+def test_a_device_is_a_text(config):
+    with pytest.raises(ExperimentError, match="--config: expected device as a text; got"):
+        start(config | {"device": ["cpu"]}, main_process=False)
+
+
+@pytest.mark.parametrize("key", ["experiment", "scale"])
+@pytest.mark.parametrize(
+    "value", [{"a": "b"}, ["a"], "a\n", "$(touch PWNED)", "../../x", "a\0.yaml", "a" * 5000 + ".yaml", True, 1.5]
+)
+def test_a_configured_value_that_names_nothing_is_refused_on_one_line(config, key, value):
+    with pytest.raises(ExperimentError) as refused:
+        start(config | {key: value}, main_process=True)
+    assert len(str(refused.value).splitlines()) == 1
+    assert len(str(refused.value)) < 1000
+
+
 def test_meaning_is_checked_by_the_users_process_only(config, tmp_path, quickstart):
     write_yaml(tmp_path / "mine.yaml", edited(quickstart, {"inversion.method": "lbgfs"}))
     start(config, main_process=False)
@@ -76,9 +92,14 @@ class TestSeveral:
         with pytest.raises(ExperimentError, match=r"mine\.yaml and .*folder/mine\.yaml would both write the tables 'mine'"):
             start({"experiment": f"{config['experiment']},{path}"}, main_process=False)
 
-    def test_a_file_may_have_a_comma_in_its_name(self, config, tmp_path, quickstart):
-        path = write_yaml(tmp_path / "a,b.yaml", quickstart)
-        assert start({"experiment": str(path)}, main_process=False).name == "a,b"
+    def test_a_folder_may_have_commas_and_blanks_in_its_name_and_a_file_blanks(self, config, tmp_path, quickstart):
+        folder = tmp_path / "my folder, 2"
+        folder.mkdir()
+        path = write_yaml(folder / "a b.yaml", quickstart)
+        assert start({"experiment": str(path)}, main_process=False).name == "a_b"
+        same = write_yaml(tmp_path / "a_b.yaml", quickstart)
+        with pytest.raises(ExperimentError, match="would both write the tables 'a_b'"):
+            start({"experiment": f"{same},{write_yaml(tmp_path / 'a b.yaml', quickstart)}"}, main_process=False)
 
     def test_each_one_that_is_named_must_exist(self, config):
         with pytest.raises(ExperimentError, match=r"Unknown experiment 'defenses'\. Did you mean 'defences'"):

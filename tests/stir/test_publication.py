@@ -7,7 +7,7 @@ import pytest
 from stir.artifacts import seal_path
 from stir.errors import ArtifactError
 from stir.identity import Recipe
-from stir.publication import keyed_folder, publish, stamp, stamped
+from stir.publication import check_unclaimed, keyed_folder, publish, stamp, stamped
 
 RECIPE = Recipe("table", 1, {"experiment": "tiny"})
 
@@ -162,3 +162,29 @@ class TestPublishing:
         with pytest.raises(ArtifactError, match="is not the one"):
             self.published(root, versions, 1)
         assert self.texts(root) == before
+
+
+class TestOfAnotherExperiment:
+    @pytest.fixture
+    def root(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        return tmp_path / "results"
+
+    def publish(self, root, experiment, files, origin=None):
+        table = make(root, files, "table", experiment=experiment)
+        recipe = Recipe("publication", 1, {"experiment": experiment}, {"table": table.name})
+        path = root / "publications" / f"{experiment}-{recipe.key}.stamp"
+        publish(path, recipe, [table], origin)
+
+    def test_a_table_is_not_replaced(self, root):
+        self.publish(root, "tiny-summary", {"tiny-summary.csv": "theirs"})
+        with pytest.raises(ArtifactError, match=r"tiny-summary\.csv, which the experiment 'tiny-summary' of another file has"):
+            self.publish(root, "tiny", {"tiny.csv": "ours", "tiny-summary.csv": "ours"})
+        assert (root / "tables" / "tiny-summary.csv").read_text() == "theirs"
+        assert not (root / "tables" / "tiny.csv").exists(), "all of it or nothing"
+
+    @pytest.mark.parametrize("origin", [5, ["x"], "a\0b", "x" * 5000, "/dev/null"])
+    def test_a_file_that_is_none_claims_nothing(self, root, origin):
+        self.publish(root, "tiny", {"tiny.csv": "first"}, origin)
+        path = root / "publications" / "tiny-0123456789.stamp"
+        check_unclaimed(path, "tiny", [root / "tables" / "tiny.csv"], "mine.yaml")

@@ -36,10 +36,10 @@ class Ran:
         return dict(Counter(re.findall(r"Finished jobid: \d+ \(Rule: (\w+)\)", self.text)))
 
 
-def snakemake(folder, experiment, *arguments, config=(), timeout=300):
+def snakemake(folder, experiment, *arguments, cores=("--cores", "2"), config=(), timeout=300):
     """Run Snakemake in a folder, with the package and the workflow beside these tests."""
     command = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", folder, *arguments]
-    command += [] if {"--workflow-profile", "--cores"} & set(arguments) else ["--cores", "2"]
+    command += [] if {"--workflow-profile", "--cores"} & set(arguments) else [*cores]
     command += ["--config", f"experiment={experiment}", "device=cpu", *config]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     ran = subprocess.run(

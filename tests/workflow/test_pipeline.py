@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from planning.published import published_files
 from stir.artifacts import checked, read_seal
 from stir.provenance import device_kind, processor
 from stir.publication import stamped
@@ -110,6 +111,7 @@ class TestOneRun:
         assert all(file.stat().st_size > 100 for file in kept.values())
         published = stamped(finished / plan.publication.path)
         assert published.keys() == kept.keys()
+        assert published.keys() <= {path.name for path in published_files(plan)}, "what is known before the run"
         for name, file in published.items():
             assert file == finished / "results" / ("tables" if name in tables else "figures") / name
             assert kept[name].parent.parent == file.parent

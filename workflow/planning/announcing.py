@@ -3,13 +3,13 @@
 import sys
 
 from planning.reading import read_experiment
-from planning.start import experiment_files
+from planning.start import DEFAULT, experiment_files
 from stir.errors import StirError
 
 
 def announcement(experiment: str, scale: str = "") -> str:
     """Return a line for each experiment that is named, as after ``--config``."""
-    names = [read_experiment(path).name(scale or None) for path in experiment_files(experiment)]
+    names = [read_experiment(path).name(scale or None) for path in experiment_files(experiment or DEFAULT)]
     return "\n".join(f"Tables: results/tables/{name}*.csv   Figures: results/figures/{name}-*.png" for name in names)
 
 

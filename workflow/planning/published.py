@@ -16,7 +16,7 @@ from stir.publication import check_unclaimed
 
 LONGEST = 255
 """Bytes of a file's name."""
-COMPANIONS = 40
+COMPANIONS = 64
 """Bytes that names of seals, snapshots and temporary files have besides."""
 
 

@@ -44,12 +44,12 @@ def find_experiment(name_or_path: str) -> Path:
     Raises
     ------
     ExperimentError
-        If there is none, with near matches; or several.
+        If there is none, with near matches; or several; or its file's name is none for tables and figures.
     """
     if name_or_path.endswith(SUFFIXES):
         if not is_file(name_or_path):
             raise ExperimentError(f"Expected an experiment file at {shortened(name_or_path, 300)}; there is none.")
-        return Path(name_or_path)
+        return _fitly_named(Path(name_or_path))
     files = sorted(EXPERIMENTS.rglob("*.yaml"))
     found = [file for file in files if file.stem == name_or_path]
     if len(found) > 1:
@@ -59,7 +59,19 @@ def find_experiment(name_or_path: str) -> Path:
             f"Unknown experiment {shortened(name_or_path)}. {near_matches(name_or_path, {file.stem for file in files})} "
             "A file of your own is named by its path: --config experiment=path/to/file.yaml"
         )
-    return found[0]
+    return _fitly_named(found[0])
+
+
+def _fitly_named(path: Path) -> Path:
+    _published_name(path, None)
+    return path
+
+
+def _published_name(path: Path, scale: str | None) -> str:
+    try:
+        return published_name(path.stem, scale)
+    except InvalidInputError as error:
+        raise ExperimentError(f"{shortened(str(path), 300)}: {error}") from error
 
 
 def is_file(path: str) -> bool:
@@ -110,10 +122,7 @@ class ExperimentFile:
             If that is no name, or one that tables of another experiment could have.
         """
         chosen = self.chosen(scale)
-        try:
-            return published_name(self.path.stem, None if chosen == default_scale(self.pile) else chosen)
-        except InvalidInputError as error:
-            raise ExperimentError(f"{shortened(str(self.path), 300)}: {error}") from error
+        return _published_name(self.path, None if chosen == default_scale(self.pile) else chosen)
 
     def parts(self, scale: str | None = None) -> list[Part]:
         """Return what is said at a scale, from below."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from stir.errors import InvalidInputError, near_matches
+from stir.names import shortened
 
 OWN_KEYS = ("extends", "scale", "scales")
 Place = tuple[str | int, ...]
@@ -57,7 +58,7 @@ def check_scale(pile: Sequence[Written], scale: str | None) -> None:
     names = scale_names(pile)
     if scale is not None and scale not in names:
         known = near_matches(scale, names) if names else "The experiment has no scales; leave it out."
-        raise InvalidInputError(f"Unknown scale {scale!r}. {known}")
+        raise InvalidInputError(f"Unknown scale {shortened(scale)}. {known}")
 
 
 def parts_of(pile: Sequence[Written], scale: str | None) -> list[Part]:

@@ -15,6 +15,8 @@ from planning.reading import find_experiment, is_file, read_experiment
 from stir.errors import near_matches
 from stir.names import shortened
 
+DEFAULT = "quickstart"
+"""The experiment that is run where none is named."""
 CONFIG_KEYS = ("experiment", "scale", "device")
 
 
@@ -37,8 +39,8 @@ def start(config: Mapping[str, str], *, main_process: bool) -> Artifacts:
     for key in config:
         if key not in CONFIG_KEYS:
             raise ExperimentError(f"--config: unknown key {shortened(key)}. {near_matches(key, CONFIG_KEYS)}")
-    scale = _text(config, "scale")
-    paths = experiment_files(_text(config, "experiment") or "quickstart")
+    said = {key: _text(config, key) for key in CONFIG_KEYS}
+    scale, paths = said["scale"], experiment_files(said["experiment"] or DEFAULT)
     if main_process:
         check_apart(paths, scale)
     plans = [Plan(read_experiment(path).name(scale), load_experiment(path, scale), origin=origin(path)) for path in paths]

@@ -43,7 +43,9 @@ except StirError as error:
     sys.exit(f"error: {error}")
 
 if MAIN_PROCESS:
-    logging.getLogger("snakemake.logging").addHandler(RunProgress(workflow.resource_settings.cores or 1))
+    logging.getLogger("snakemake.logging").addHandler(
+        RunProgress(workflow.resource_settings.cores or 1)
+    )
     if workflow.nodes is not None:  # jobs run elsewhere
         logging.getLogger("snakemake.logging").addHandler(FailedLogs())
         remember_settings()

@@ -11,6 +11,7 @@ from stir.artifacts import sealing
 from stir.errors import InvalidInputError
 from stir.hdf5 import Labelled, write_arrays
 from stir.identity import Recipe
+from stir.names import TABLE_ENDINGS
 from stir.publication import stamped
 from stir.stages import figure, table
 from stir.stages.job import Job
@@ -72,6 +73,7 @@ def test_verdicts_are_written_where_statements_are_given(tmp_path):
     job = job_of_table(tmp_path, statements=["random_init"])
     table.make(job)
     assert names(job) == ["tiny-metrics.json", "tiny-models.csv", "tiny-summary.csv", "tiny-verdicts.csv", "tiny.csv"]
+    assert {name.removeprefix("tiny").rpartition(".")[0] for name in names(job)} == {"", *TABLE_ENDINGS}
     verdicts = pd.read_csv(stamped(job.output)["tiny-verdicts.csv"])
     assert verdicts.set_index("part").loc["at_over_vanilla", "verdict"] == "holds"
 
