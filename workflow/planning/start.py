@@ -41,9 +41,10 @@ def start(config: Mapping[str, str], *, main_process: bool) -> Artifacts:
             raise ExperimentError(f"--config: unknown key {shortened(key)}. {near_matches(key, CONFIG_KEYS)}")
     said = {key: _text(config, key) for key in CONFIG_KEYS}
     scale, paths = said["scale"], experiment_files(said["experiment"] or DEFAULT)
+    names = [read_experiment(path).name(scale) for path in paths]
     if main_process:
         check_apart(paths, scale)
-    plans = [Plan(read_experiment(path).name(scale), load_experiment(path, scale), origin=origin(path)) for path in paths]
+    plans = [Plan(name, load_experiment(path, scale), origin=origin(path)) for name, path in zip(names, paths, strict=True)]
     _check_names(plans, paths)
     if main_process:
         check_published(plans, paths, scale)
