@@ -7,11 +7,12 @@ from ruamel.yaml import YAML
 
 LAYERS = ["stem", *(f"stage{stage}.{block}" for stage in (1, 2, 3, 4) for block in (0, 1)), "penultimate"]
 ATTACK = {"norm": "l2", "eps": 1.0, "steps": 7, "step_size": 0.36}
+LINF = {"norm": "linf", "eps": 0.03, "steps": 7, "step_size": 0.01}
 RECIPES = [
     {"name": "vanilla", "objective": "vanilla", "epochs": 100, "batch_size": 128},
     {"name": "no-decay", "objective": "vanilla", "epochs": 100, "batch_size": 128, "weight_decay": 0.0},
     {"name": "at-l2", "objective": "at", "epochs": 100, "batch_size": 128, "attack": ATTACK},
-    {"name": "at-linf", "objective": "at", "epochs": 100, "batch_size": 128, "attack": ATTACK | {"norm": "linf", "eps": 0.03}},
+    {"name": "at-linf", "objective": "at", "epochs": 100, "batch_size": 128, "attack": LINF},
 ]
 
 

@@ -13,6 +13,8 @@ from stir.models.depths import Depths, follow
 from stir.models.registry import Architecture, build_model, check_architecture
 from stir.models.torchvision_classifiers import NETWORK
 
+MOST_PIXELS = 2**20
+"""Of an image that a network of width 1 is tried on; larger ones are tried without values."""
 USUAL_SIZES = (8, 16, 32, 64, 75, 96, 128, 224, 256, 299)
 
 
@@ -24,11 +26,18 @@ class _NumbersStayNumbers(TorchFunctionMode):
         return func(*args, **{**(kwargs or {}), **device})
 
 
-def build_shape(architecture: Architecture) -> nn.Sequential:
+def build_shape(architecture: Architecture, *, of_full_width: bool = False) -> nn.Sequential:
     """Build a network to learn names and shapes from, in eval mode: of width 1, or without values where it has no width.
 
     Tensors without values (on the device ``"meta"``) cost nothing however large they are, but torch imports
     for two seconds before the first forward pass with them.
+
+    Parameters
+    ----------
+    architecture : Architecture
+        Of the network.
+    of_full_width : bool
+        Whether the width is the architecture's, without values, for the sizes of its layers.
 
     Raises
     ------
@@ -36,7 +45,7 @@ def build_shape(architecture: Architecture) -> nn.Sequential:
         As in `build_model`.
     """
     check_architecture(architecture)
-    if architecture.width is not None:
+    if architecture.width is not None and not of_full_width:
         return build_model(replace(architecture, width=1)).eval()
     with torch.device("meta"), _NumbersStayNumbers():
         return build_model(architecture).to("meta").eval()
@@ -80,7 +89,7 @@ def check_takes(architecture: Architecture, height: int, width: int) -> None:
     InvalidInputError
         Naming the architecture, the size, the reason, and a size that it takes; or as in `build_model`.
     """
-    model = build_shape(architecture)
+    model = build_shape(architecture, of_full_width=architecture.channels * height * width > MOST_PIXELS)
     reason = _why_not(model, architecture.channels, height, width)
     if reason is None:
         return

@@ -34,14 +34,16 @@ class SimilarityMeasure:
     """Swapping the two representations changes nothing."""
     least_n: int = 1
     """The fewest images that it takes; a measure may ask for more where there are more features."""
+    of_full_rank: bool = False
+    """It takes only more images than the two representations have dimensions together."""
 
     def __call__(self, x: Matrix, y: Matrix) -> float:
         """Return the similarity of x and y."""
         return self.compute(x, y)
 
 
-def _invariant(compute: Callable[[Matrix, Matrix], float], *, least_n: int = 3) -> SimilarityMeasure:
-    return SimilarityMeasure(compute, rotation_invariant=True, symmetric=True, least_n=least_n)
+def _invariant(compute: Callable[[Matrix, Matrix], float], *, least_n: int = 3, of_full_rank: bool = False) -> SimilarityMeasure:
+    return SimilarityMeasure(compute, rotation_invariant=True, symmetric=True, least_n=least_n, of_full_rank=of_full_rank)
 
 
 SIMILARITY_MEASURES: dict[str, SimilarityMeasure] = {
@@ -50,9 +52,9 @@ SIMILARITY_MEASURES: dict[str, SimilarityMeasure] = {
     "minibatch_cka": _invariant(minibatch_cka, least_n=4),
     "rbf_cka": _invariant(rbf_cka),
     "rbf_cka_debiased": _invariant(partial(rbf_cka, debiased=True), least_n=4),
-    "mean_cca": _invariant(mean_cca),
+    "mean_cca": _invariant(mean_cca, of_full_rank=True),
     "svcca": _invariant(svcca),
-    "pwcca": SimilarityMeasure(pwcca, least_n=3),
+    "pwcca": SimilarityMeasure(pwcca, least_n=3, of_full_rank=True),
     "procrustes": _invariant(procrustes),
     "rsa_spearman": SimilarityMeasure(rsa, symmetric=True, least_n=3),
     "rsa_pearson": SimilarityMeasure(partial(rsa, comparison="pearson"), symmetric=True, least_n=3),

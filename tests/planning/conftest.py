@@ -2,7 +2,7 @@
 
 import pytest
 
-from planning.loading import ExperimentError, load_experiment
+from planning.loading import ExperimentError, load_by_schema, load_experiment
 from planning.meaning import check_meaning
 from planning.plan import Plan
 from tests.experiment_files import QUICKSTART, edited, read_yaml, write_yaml
@@ -18,10 +18,10 @@ def quickstart():
 def load(tmp_path):
     """Load content (or text) as an experiment file named mine.yaml."""
 
-    def load_content(content):
+    def load_content(content, by=load_experiment):
         path = tmp_path / "mine.yaml"
         path.write_text(content, encoding="utf-8") if isinstance(content, str) else write_yaml(path, content)
-        return load_experiment(path)
+        return by(path)
 
     return load_content
 
@@ -32,7 +32,7 @@ def refusal(load, tmp_path):
 
     def message_of(content):
         with pytest.raises(ExperimentError) as caught:
-            check_meaning(load(content), tmp_path / "mine.yaml")
+            check_meaning(load(content, load_by_schema), tmp_path / "mine.yaml")
         lines = str(caught.value).splitlines()
         assert all(line.startswith(f"{tmp_path / 'mine.yaml'}: ") for line in lines)
         return [line.removeprefix(f"{tmp_path / 'mine.yaml'}: ") for line in lines]

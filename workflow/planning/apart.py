@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from planning.loading import ExperimentError, load_experiment
+from planning.loading import ExperimentError, load_by_schema
 
 REFUSED = 3
 
@@ -37,6 +37,11 @@ def check_apart(paths: Iterable[Path], scale: str | None = None) -> None:
     ran = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     if ran.returncode == REFUSED:
         raise ExperimentError(ran.stdout.rstrip("\n"))
+    if ran.returncode < 0:
+        raise ExperimentError(
+            f"{' '.join(command[5:])}: the check was ended by signal {-ran.returncode}, as it is when memory runs out. "
+            "Take smaller networks or images, or more memory."
+        )
     if ran.returncode != 0:
         raise RuntimeError(f"The check of {' '.join(command[4:])} failed:\n{ran.stderr}")
 
@@ -48,7 +53,7 @@ def main() -> None:
     scale, *paths = sys.argv[1:]
     try:
         for path in map(Path, paths):
-            check_meaning(load_experiment(path, scale or None), path, scale=scale or None)
+            check_meaning(load_by_schema(path, scale or None), path, scale=scale or None)
     except ExperimentError as error:
         print(error)
         sys.exit(REFUSED)

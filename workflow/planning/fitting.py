@@ -12,11 +12,9 @@ from planning.settings import (
     dataset_settings,
     datasets_of,
     image_labels,
-    layer_label,
-    layer_name,
 )
 from stir.data import DatasetFacts, dataset_facts
-from stir.errors import StirError, near_matches
+from stir.errors import StirError
 
 if TYPE_CHECKING:
     from stir.models import Architecture
@@ -46,6 +44,16 @@ def n_train_of(dataset: Settings) -> int | None:
 def facts_of(dataset: Settings) -> DatasetFacts:
     """Return what is known of a dataset that an experiment describes."""
     return dataset_facts(dataset_settings(dataset))
+
+
+def kept_images(dataset: Settings) -> dict[str, Any]:
+    """Return what determines the images, without what says the same as nothing: all classes, all test images."""
+    settings, facts = dataset_settings(dataset), facts_of(dataset)
+    every_class = list(range(facts_of({**dataset, "classes": None}).classes))
+    left_out = {
+        key for key, same in {"classes": every_class, "n_test": facts.n_test_default}.items() if settings.get(key) == same
+    }
+    return {key: value for key, value in settings.items() if key not in left_out}
 
 
 def split_sizes(place: str, dataset: Settings) -> Iterator[str]:
@@ -87,6 +95,15 @@ def training_counts(experiment: Experiment) -> Iterator[str]:
             yield f"{place}.training: {recipe}; expected at most the {n_test} test images of {label!r}"
 
 
+def full_sets(experiment: Experiment) -> Experiment:
+    """Return the experiment without ``n_train`` where that is all training images: such a model is trained on the same."""
+    models = [
+        {key: value for key, value in model.items() if key != "n_train" or value != n_train_of(dataset_of(experiment, model))}
+        for model in experiment["models"]
+    ]
+    return {**experiment, "models": models}
+
+
 def shapes(experiment: Experiment) -> Iterator[str]:
     """Find images that a model does not take: of another size, or with other channels, than those it was trained on."""
     from stir.models import Architecture, check_takes
@@ -112,26 +129,6 @@ def _shape(facts: DatasetFacts) -> tuple[int, int, int]:
     return facts.channels, facts.height, facts.width
 
 
-def layers(experiment: Experiment) -> Iterator[str]:
-    """Find layers that an architecture does not have."""
-    from stir.models import Architecture, layer_names
-
-    once = {model["architecture"]: architecture_settings(experiment, model) for model in experiment["models"]}
-    for architecture, settings in sorted(once.items()):
-        known = [*layer_names(Architecture(**settings)), "penultimate"]
-        for layer in experiment["layers"]:
-            name = layer_name(layer, architecture)
-            if name is None:
-                yield f"layers: {layer_label(layer)!r} names no layer of architecture {architecture!r}; add it to by_architecture"
-            elif name not in known:
-                yield f"layers: architecture {architecture!r} has no layer {name!r}. {near_matches(name, known)}"
-    for layer in experiment["layers"]:
-        for named in [] if isinstance(layer, str) else layer["by_architecture"]:
-            if named not in once:
-                near = near_matches(named, once)
-                yield f"layers: {layer_label(layer)!r} names a layer of {named!r}, of which there is no model. {near}"
-
-
 def checkpoints(experiment: Experiment) -> Iterator[str]:
     """Find local checkpoint files that are absent or do not fit; URLs are tried by their job."""
     from stir.models import Architecture
@@ -140,13 +137,20 @@ def checkpoints(experiment: Experiment) -> Iterator[str]:
         source = model.get("checkpoint", "")
         if not source or "://" in source:
             continue
-        if not Path(source).expanduser().is_file():
+        if not _is_file(source):
             yield f"models[{number}].checkpoint: there is no file {source}"
             continue
         architecture = Architecture(**architecture_settings(experiment, model))
         dataset = dataset_label(dataset_of(experiment, model))
         for problem in said(f"models[{number}].checkpoint", _load, architecture, source, model["sha256"]):
             yield f"{problem} The experiment has it for {architecture}, trained on {dataset!r}"
+
+
+def _is_file(path: str) -> bool:
+    try:
+        return Path(path).expanduser().is_file()
+    except (OSError, RuntimeError, ValueError):  # a name of 300 characters, no such user, NUL
+        return False
 
 
 def _load(architecture: "Architecture", source: str, sha256: str) -> None:

@@ -1,26 +1,41 @@
 """Find experiment files, and read them with what they extend."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-
+from planning.bounded_yaml import ExperimentError, read_yaml
 from planning.naming import check_scale_names, published_name
-from planning.scales import Part, Place, Written, check_scale, default_scale, origin, parts_of, scale_names
-from stir.errors import InvalidInputError, StirError, near_matches
+from planning.scales import OWN_KEYS, Part, Place, Written, check_scale, default_scale, origin, parts_of, scale_names
+from stir.errors import InvalidInputError, near_matches
 from stir.names import shortened
+
+__all__ = [
+    "EXPERIMENTS",
+    "WORKFLOW",
+    "ExperimentError",
+    "ExperimentFile",
+    "blamed",
+    "extended_file",
+    "find_experiment",
+    "read_experiment",
+    "read_yaml",
+    "refuse",
+]
 
 WORKFLOW = Path(__file__).resolve().parent.parent
 EXPERIMENTS = WORKFLOW / "experiments"
 SUFFIXES = (".yaml", ".yml")
-
-
-class ExperimentError(StirError, ValueError):
-    """An experiment file that cannot be run as it stands."""
+LONGEST_NAME = 255
+"""Bytes of a file's name, as file systems have it."""
+LONGEST_CHAIN = 20
+"""Files, each of which extends the next."""
+MOST_SCALES = 100
+MOST_PROBLEMS = 20
+"""Lines of one refusal."""
 
 
 def find_experiment(name_or_path: str) -> Path:
@@ -65,23 +80,6 @@ def is_file(path: str) -> bool:
         return Path(path).is_file()
     except (OSError, ValueError):  # a name that is too long, or with NUL in it
         return False
-
-
-def read_yaml(path: Path) -> Any:
-    """Read YAML 1.2, in which 1e-3 is a number and a repeated key is an error.
-
-    Raises
-    ------
-    ExperimentError
-        If it is none; with the line.
-    """
-    try:
-        return YAML(typ="safe").load(path)
-    except MarkedYAMLError as error:
-        line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
-        raise ExperimentError(f"{path}: {line}{str(error.problem).splitlines()[0]}") from None
-    except (YAMLError, UnicodeDecodeError) as error:
-        raise ExperimentError(f"{path}: not YAML: {error}") from None
 
 
 @dataclass(frozen=True)
@@ -144,9 +142,11 @@ def read_experiment(path: Path) -> ExperimentFile:
     while following is not None:
         if any(following.resolve() == written.file.resolve() for written in pile):
             raise ExperimentError(f"{path}: extends: {following} extends itself, by way of {' and '.join(_files(pile))}")
+        if len(pile) == LONGEST_CHAIN:
+            raise ExperimentError(f"{path}: extends: expected a chain of at most {LONGEST_CHAIN} files; got more")
         content = read_yaml(following)
         if not isinstance(content, Mapping):
-            raise ExperimentError(f"{following}: the file: expected keys and values; got {content!r}")
+            raise ExperimentError(f"{following}: the file: expected keys and values; got {shortened(content)}")
         _check_own_keys(following, content)
         pile.insert(0, Written(following, content))
         following = _extended(following, content)
@@ -162,15 +162,30 @@ def extended_file(path: Path) -> Path | None:
         return None
 
 
+def refuse(parts: list[Part], problems: Iterable[str]) -> None:
+    """Refuse an experiment of which there are problems, each said in a line with its file and place.
+
+    Raises
+    ------
+    ExperimentError
+        Listing the problems, of very many the first.
+    """
+    lines = [blamed(parts, problem) for problem in islice(problems, MOST_PROBLEMS + 1)]
+    if len(lines) > MOST_PROBLEMS:
+        lines[-1] = f"{parts[-1].file}: the file: there are more problems than these {MOST_PROBLEMS}"
+    if lines:
+        raise ExperimentError("\n".join(lines))
+
+
 def blamed(parts: list[Part], problem: str) -> str:
     """Put file and place of a value before what is wrong with it: ``models[0].width: expected ...``."""
-    found = re.match(r"(?:[a-z_0-9]+(?:\[\d+\])*\.?)+(?=: )", problem)
+    found = re.match(r"[A-Za-z_0-9]+(?:\[\d+\]|\.[A-Za-z_0-9]+)*(?=: )", problem)
     part = origin(parts, _place(found[0]) if found else ())
     return f"{part.file}: {''.join(f'{step}.' for step in part.within) if found else ''}{problem}"
 
 
 def _place(dotted: str) -> Place:
-    return tuple(int(step) if step.isdigit() else step for step in re.findall(r"[a-z_0-9]+", dotted))
+    return tuple(int(step) if step.isdigit() else step for step in re.findall(r"[A-Za-z_0-9]+", dotted))
 
 
 def _files(pile: list[Written]) -> list[str]:
@@ -180,12 +195,20 @@ def _files(pile: list[Written]) -> list[str]:
 def _check_own_keys(file: Path, content: Mapping[str, Any]) -> None:
     for key in ("extends", "scale"):
         if not isinstance(content.get(key, ""), str):
-            raise ExperimentError(f"{file}: {key}: expected a text; got {content[key]!r}")
+            raise ExperimentError(f"{file}: {key}: expected a text; got {shortened(content[key])}")
     scales = content.get("scales", {})
     inner = {f"scales.{name}": value for name, value in scales.items()} if isinstance(scales, Mapping) else {}
     for place, value in {"scales": scales, **inner}.items():
         if not isinstance(value, Mapping):
-            raise ExperimentError(f"{file}: {place}: expected keys and values; got {value!r}")
+            raise ExperimentError(f"{file}: {place}: expected keys and values; got {shortened(value)}")
+    if len(inner) > MOST_SCALES:
+        raise ExperimentError(f"{file}: scales: expected at most {MOST_SCALES} scales; got {len(inner)}")
+    for place, value in inner.items():
+        for key in OWN_KEYS:
+            if key in value:
+                raise ExperimentError(
+                    f"{file}: {place}.{key}: a scale has no {key} of its own; say it beside 'scales', or leave it out"
+                )
     try:
         check_scale_names(content)
     except InvalidInputError as error:
@@ -195,9 +218,14 @@ def _check_own_keys(file: Path, content: Mapping[str, Any]) -> None:
 def _extended(file: Path, content: Mapping[str, Any]) -> Path | None:
     if "extends" not in content:
         return None
-    name = content["extends"]
-    path = file.parent / str(name)
-    if not (isinstance(name, str) and name.endswith(SUFFIXES) and Path(name).name == name and path.is_file()):
-        near = near_matches(str(name), [other.name for other in sorted(file.parent.glob("*.y*ml")) if other != file])
-        raise ExperimentError(f"{file}: extends: expected the name of an experiment file beside this one; got {name!r}. {near}")
+    name = str(content["extends"])
+    beside = name.endswith(SUFFIXES) and Path(name).name == name and len(name.encode()) <= LONGEST_NAME
+    path = file.parent / name if beside else None
+    if path is None or not is_file(str(path)):
+        near = near_matches(
+            name[:LONGEST_NAME], [other.name for other in sorted(file.parent.glob("*.y*ml")) if other != file and other.is_file()]
+        )
+        raise ExperimentError(
+            f"{file}: extends: expected the name of an experiment file beside this one; got {shortened(name)}. {near}"
+        )
     return path

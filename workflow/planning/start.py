@@ -43,10 +43,12 @@ def start(config: Mapping[str, str], *, main_process: bool, undisturbed: bool = 
             raise ExperimentError(f"--config: unknown key {shortened(key)}. {near_matches(key, CONFIG_KEYS)}")
     said = {key: _text(config, key) for key in CONFIG_KEYS}
     scale, paths = said["scale"], experiment_files(said["experiment"] or DEFAULT)
-    plans = [Plan(read_experiment(path).name(scale), load_experiment(path, scale), origin=origin(path)) for path in paths]
-    _check_names(plans, paths)
+    names = [read_experiment(path).name(scale) for path in paths]
     if main_process:
         check_apart(paths, scale)
+    plans = [Plan(name, load_experiment(path, scale), origin=origin(path)) for name, path in zip(names, paths, strict=True)]
+    _check_names(plans, paths)
+    if main_process:
         check_published(plans, paths, scale)
     plan = plans[0] if len(plans) == 1 else Artifacts(made for plan in plans for made in plan.by_path.values())
     if main_process and undisturbed:
