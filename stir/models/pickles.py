@@ -5,7 +5,7 @@ amount of memory, and a storage can be said to be longer than it is. So instruct
 """
 
 import pickletools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -31,18 +31,24 @@ CALLED = (
 SPECIAL = {
     "torch._utils _rebuild_sparse_tensor": "a sparse tensor; store it dense (value.to_dense())",
     "torch._utils _rebuild_qtensor": "a quantised tensor; store it dequantised (value.dequantize())",
-    "torch._utils _rebuild_meta_tensor_no_storage": "a meta tensor, which has no values; save the model after its weights are loaded",
+    "torch._utils _rebuild_meta_tensor_no_storage": "a meta tensor, which has no values; save the model once it has some",
     "torch._utils _rebuild_nested_tensor": "a nested tensor; store plain ones",
     "torch._utils _rebuild_wrapper_subclass": "a tensor of a special class; store plain ones",
     "torch._utils _rebuild_device_tensor_from_numpy": "a tensor of a special device; store it from the CPU (value.cpu())",
     "torch._utils _rebuild_device_tensor_from_cpu_tensor": "a tensor of a special device; store it from the CPU (value.cpu())",
 }
+NUMBERS = ("NONE", "NEWFALSE", "NEWTRUE", "BININT", "BININT1", "BININT2", "BINFLOAT", "LONG1")
+EMPTY = ("EMPTY_DICT", "EMPTY_LIST", "EMPTY_SET", "EMPTY_TUPLE")
 ITEM_BYTES = {
-    **{name: 1 for name in ("Untyped", "Byte", "Char", "Bool", "QInt8", "QUInt8", "QUInt4x2", "QUInt2x4")},
+    **dict.fromkeys(("Untyped", "Byte", "Char", "Bool", "QInt8", "QUInt8", "QUInt4x2", "QUInt2x4"), 1),
     **{"Short": 2, "Half": 2, "BFloat16": 2, "Int": 4, "Float": 4, "QInt32": 4, "Long": 8, "Double": 8},
     **{"ComplexFloat": 8, "ComplexDouble": 16},
 }
 NEEDLESS_CODE = "Save model.state_dict() where the file comes from, best as safetensors."
+
+
+class _Global(str):
+    """Tells the name of a global from a text of the same letters."""
 
 
 @dataclass(slots=True)
@@ -72,7 +78,8 @@ class Rehearsal:
     def __init__(self, held: Mapping[str, int] | None, most: int) -> None:
         self.held, self.most = held, most
         self.steps = 0
-        self.promised: dict[object, int] = {}
+        self.keys: set[object] = set()
+        self.promised = 0
         self.text = self.entry = ""
 
     def follow(self, file: IO[bytes]) -> None:
@@ -89,7 +96,7 @@ class Rehearsal:
         try:
             for instruction, argument, _ in pickletools.genops(file):
                 self._spend(1)
-                self._step(instruction, argument)
+                self._step(instruction.name, argument)
         except CheckpointError:
             raise
         except (ValueError, IndexError, KeyError, TypeError, AttributeError, UnicodeError) as error:
@@ -104,52 +111,50 @@ class Rehearsal:
                 f"would unpack to far more than a state dict (over {MAX_STEPS:,} steps), so it is refused. {NEEDLESS_CODE}"
             )
 
-    def _step(self, instruction: Any, argument: Any) -> None:
-        stack = self.stack
-        match instruction.name:
-            case "PROTO" | "STOP":
-                pass
-            case "MARK":
-                self.marked.append(stack)
-                self.stack = []
-            case "GLOBAL":
-                self._push(self._named(argument))
-            case "EMPTY_DICT" | "EMPTY_LIST" | "EMPTY_SET" | "EMPTY_TUPLE":
-                self._push(_Made(size=0))
-            case "NONE" | "NEWFALSE" | "NEWTRUE" | "BININT" | "BININT1" | "BININT2" | "BINFLOAT" | "LONG1":
-                self._push(_Made(argument))
-            case "BINUNICODE" | "SHORT_BINSTRING":
-                self._push(_Made(argument, size=len(argument)))
-            case "BINGET" | "LONG_BINGET":
-                self._push(self.memo[argument])
-            case "BINPUT" | "LONG_BINPUT":
-                self.memo[argument] = stack[-1]
-            case "TUPLE":
-                self._tuple(tuple(self._since_mark()))
-            case "TUPLE1" | "TUPLE2" | "TUPLE3":
-                parts = [stack.pop() for _ in range(int(instruction.name[-1]))]
-                self._tuple(tuple(parts[::-1]))
-            case "APPENDS" | "SETITEMS":
-                items = self._since_mark()
-                self.stack[-1].size += len(items)
-            case "APPEND":
-                stack.pop()
-                stack[-1].size += 1
-            case "SETITEM":
-                del stack[-2:]
-                stack[-1].size += 1
-            case "REDUCE" | "NEWOBJ":
-                arguments, called = stack.pop(), stack.pop()
-                self._push(self._call(called, arguments.parts))
-            case "BUILD":
-                self._spend(stack.pop().size)
-            case "BINPERSID":
-                self._push(self._storage(stack.pop().parts))
-            case other:
-                raise CheckpointError(
-                    f"is a pickle with the instruction {other}, which weights are not loaded from (written with another "
-                    "pickle_protocol than 2, or not by torch.save). Save it with torch.save as it is, best as safetensors."
-                )
+    def _step(self, name: str, argument: Any) -> None:
+        if name in NUMBERS:
+            self._push(_Made(argument))
+        elif name in EMPTY:
+            self._push(_Made(size=0))
+        elif name in STEPS:
+            STEPS[name](self, argument)
+        elif name not in ("PROTO", "STOP"):
+            raise CheckpointError(
+                f"is a pickle with the instruction {name}, which weights are not loaded from (written with another "
+                "pickle_protocol than 2, or not by torch.save). Save it with torch.save as it is, best as safetensors."
+            )
+
+    def _mark(self, _argument: object) -> None:
+        self.marked.append(self.stack)
+        self.stack = []
+
+    def _add_text(self, argument: str) -> None:
+        self._push(_Made(argument, size=len(argument)))
+
+    def _recall(self, argument: int) -> None:
+        self._push(self.memo[argument])
+
+    def _remember(self, argument: int) -> None:
+        self.memo[argument] = self.stack[-1]
+
+    def _add_items(self, _argument: object) -> None:
+        items = self._since_mark()
+        self.stack[-1].size += len(items)
+
+    def _add_one(self, _argument: object) -> None:
+        self.stack.pop()
+        self.stack[-1].size += 1
+
+    def _add_pair(self, _argument: object) -> None:
+        del self.stack[-2:]
+        self.stack[-1].size += 1
+
+    def _add_last(self, count: int) -> None:
+        parts = [self.stack.pop() for _ in range(count)]
+        self._add_tuple(tuple(parts[::-1]))
+
+    def _build(self, _argument: object) -> None:
+        self._spend(self.stack.pop().size)
 
     def _push(self, made: _Made) -> None:
         if isinstance(made.value, _Global):
@@ -162,13 +167,13 @@ class Rehearsal:
         items, self.stack = self.stack, self.marked.pop()
         return items
 
-    def _tuple(self, parts: tuple[_Made, ...]) -> None:
+    def _add_tuple(self, parts: tuple[_Made, ...]) -> None:
         depth = 1 + max((part.depth for part in parts), default=0)
         if depth > MAX_DEPTH:
             raise CheckpointError(f"nests tuples more than {MAX_DEPTH} deep, so it is refused. {NEEDLESS_CODE}")
         self.stack.append(_Made(parts=parts, size=len(parts), depth=depth))
 
-    def _named(self, argument: str) -> _Made:
+    def _add_global(self, argument: str) -> None:
         module, _, name = argument.partition(" ")
         if argument in SPECIAL:
             raise CheckpointError(f"holds, at {shortened(self.text)}, {SPECIAL[argument]}.")
@@ -177,10 +182,11 @@ class Rehearsal:
                 f"is not a plain state dict: loading it would run code, so it is refused ({shortened(f'{module}.{name}')} "
                 f"after {shortened(self.text)}). {NEEDLESS_CODE}"
             )
-        return _Made(_Global(argument))
+        self._push(_Made(_Global(argument)))
 
-    def _call(self, called: _Made, parts: tuple[_Made, ...]) -> _Made:
-        name = called.value
+    def _call(self, _argument: object) -> None:
+        arguments, called = self.stack.pop(), self.stack.pop()
+        name, parts = called.value, arguments.parts
         from_type = name == "torch._tensor _rebuild_from_type_v2" and parts[0].value not in BUILDERS
         if not isinstance(name, _Global) or name not in CALLED or from_type:
             raise CheckpointError(f"is not a plain state dict: it calls {shortened(name)}, so it is refused. {NEEDLESS_CODE}")
@@ -188,24 +194,40 @@ class Rehearsal:
             raise CheckpointError(f"encodes a text other than in Latin-1, so it is refused. {NEEDLESS_CODE}")
         size = sum(part.size for part in parts)
         self._spend(size)
-        return _Made(size=size)
+        self._push(_Made(size=size))
 
-    def _storage(self, parts: tuple[_Made, ...]) -> _Made:
+    def _add_storage(self, _argument: object) -> None:
         """Compare what a storage is said to hold with what there is."""
-        _, kind, key, _, count = [part.value for part in parts[:5]]
+        _, kind, key, _, count = [part.value for part in self.stack.pop().parts[:5]]
         promised = count * ITEM_BYTES[str(kind).partition(" ")[2].removesuffix("Storage")]
         held = self.most if self.held is None else self.held[key]
-        self.promised[key] = max(promised, self.promised.get(key, 0))
-        if not 0 <= promised <= held or (self.held is None and sum(self.promised.values()) > self.most):
+        self.promised += 0 if key in self.keys else promised
+        self.keys.add(key)
+        if not 0 <= promised <= held or self.promised > self.most:
             raise CheckpointError(
                 f"promises {promised:,} bytes at {shortened(self.entry)}, and holds {held:,} at most: it is cut or altered. "
                 "Get it again, and compare its SHA-256."
             )
-        return _Made()
+        self._push(_Made())
 
 
-class _Global(str):
-    """Tells the name of a global from a text of the same letters."""
+STEPS: dict[str, Callable[[Rehearsal, Any], None]] = {
+    "MARK": Rehearsal._mark,
+    "GLOBAL": Rehearsal._add_global,
+    **dict.fromkeys(("BINUNICODE", "SHORT_BINSTRING"), Rehearsal._add_text),
+    **dict.fromkeys(("BINGET", "LONG_BINGET"), Rehearsal._recall),
+    **dict.fromkeys(("BINPUT", "LONG_BINPUT"), Rehearsal._remember),
+    "TUPLE": lambda rehearsal, _: rehearsal._add_tuple(tuple(rehearsal._since_mark())),
+    "TUPLE1": lambda rehearsal, _: rehearsal._add_last(1),
+    "TUPLE2": lambda rehearsal, _: rehearsal._add_last(2),
+    "TUPLE3": lambda rehearsal, _: rehearsal._add_last(3),
+    **dict.fromkeys(("APPENDS", "SETITEMS"), Rehearsal._add_items),
+    "APPEND": Rehearsal._add_one,
+    "SETITEM": Rehearsal._add_pair,
+    **dict.fromkeys(("REDUCE", "NEWOBJ"), Rehearsal._call),
+    "BUILD": Rehearsal._build,
+    "BINPERSID": Rehearsal._add_storage,
+}
 
 
 def _is_of_torch(name: str) -> bool:

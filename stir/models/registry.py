@@ -118,8 +118,8 @@ def _check_normalisation(normalisation: Any) -> None:
     good = isinstance(normalisation, tuple) and [len(each) for each in normalisation] == [CHANNELS] * 2
     if not (good and _all_within(normalisation[0], 0.0) and _all_within(normalisation[1], 1e-6)):
         raise InvalidInputError(
-            f"Expected a normalisation of {PUBLISHED}, {', '.join(NORMALISATIONS)}, or a mean and a std of {CHANNELS} numbers each, "
-            f"of pixels in [0, 1]; got {shortened(normalisation)}. Divide by 255 what is of pixels in [0, 255]."
+            f"Expected a normalisation of {PUBLISHED}, {', '.join(NORMALISATIONS)}, or a mean and a std of {CHANNELS} numbers "
+            f"each, of pixels in [0, 1]; got {shortened(normalisation)}. Divide by 255 what is of pixels in [0, 255]."
         )
     return None
 

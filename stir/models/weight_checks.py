@@ -127,8 +127,8 @@ def _check_values(model: nn.Module, name: str, own: Tensor, value: Tensor, path:
         return
     if (_finite(value) & ~_finite(loaded)).any():
         raise CheckpointError(
-            f"{shortened(name)} in {shown(path)} has values that are finite as {_of(value)} and infinite as the model's {_of(own)}. "
-            f"Convert the model (model.to({value.dtype})), or use another checkpoint."
+            f"{shortened(name)} in {shown(path)} has values that are finite as {_of(value)} and infinite as the model's "
+            f"{_of(own)}. Convert the model (model.to({value.dtype})), or use another checkpoint."
         )
     # Infinity is what a causal mask is made of; a statistic of infinity is a training that diverged.
     statistic = isinstance(model.get_submodule(name.rpartition(".")[0]), _NormBase | Normalise)

@@ -1,5 +1,6 @@
 """Read weights from a file that others wrote: bounded in memory, never code, and said what it is where it is none."""
 
+import contextlib
 import io
 import json
 import os
@@ -11,7 +12,6 @@ from pathlib import Path
 from typing import IO, Any
 
 import torch
-from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -43,6 +43,8 @@ OTHERS = {
 }
 """How a file that is no checkpoint begins, in lower case, and what it is."""
 KINDS = {stat.S_ISFIFO: "a named pipe", stat.S_ISDIR: "a folder", stat.S_ISSOCK: "a socket", stat.S_ISCHR: "a device"}
+NO_TEXT = 2**48
+"""Eight characters of a text, read as the length of a header, are more."""
 MAX_HEADER = 16 * 2**20
 """Bytes of a safetensors header; 100,000 tensors take 10 MB."""
 MAX_GROWTH, ALLOWANCE = 10, 16 * 2**20
@@ -67,8 +69,9 @@ def regular_file(path_or_text: str | Path) -> Path:
         path = Path(path_or_text).expanduser()
         mode = path.stat().st_mode
     except (OSError, ValueError, RuntimeError) as error:
-        link = isinstance(error, OSError) and os.path.islink(path_or_text)
-        why = "it is a link to nothing" if link else "there is none"
+        why = "there is none"
+        with contextlib.suppress(OSError, ValueError):
+            why = f"it is a link to {shown(Path(path_or_text).readlink())}, where there is no file"
         detail = "" if isinstance(error, FileNotFoundError) else f" ({' '.join(str(error).split())})"
         raise CheckpointError(f"{expected}{why}{detail}. Check the path.") from error
     if not stat.S_ISREG(mode):
@@ -89,7 +92,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         with regular_file(path).open("rb") as file:
             size = os.fstat(file.fileno()).st_size
             start = file.read(512)
-            if start[8:9] == b"{":
+            if start[8:9] == b"{" and int.from_bytes(start[:8], "little") < NO_TEXT:
                 return _safetensors(path, file)
             content = _unpickled(path, file, size, start)
         return _unwrapped(content)
@@ -166,8 +169,12 @@ def _rehearse_zip(file: IO[bytes], size: int) -> None:
 
 
 def _check_entries(archive: zipfile.ZipFile, entries: Mapping[str, zipfile.ZipInfo], size: int, unpacked: int) -> None:
-    if len(entries) != len(archive.infolist()):
-        raise CheckpointError("is a zip archive that has one name twice. Get it again.")
+    # PyTorch's reader does not tell capitals from small letters, and does not look for a beginning elsewhere.
+    once = len({name.lower() for name in entries}) == len(archive.infolist())
+    if not once or min(entry.header_offset for entry in entries.values()) != 0:
+        raise CheckpointError(
+            "is a zip archive that has one name twice, or begins elsewhere than at its first byte. Get it again."
+        )
     tops = {name.partition("/")[2] for name in entries}
     if "constants.pkl" in tops or any(top.startswith("code/") for top in tops):
         raise CheckpointError(
@@ -231,7 +238,7 @@ def _unwrapped(content: Any) -> dict[str, Tensor]:
     full = [name for name in found if _is_state_dict(content[name])]
     if len(full) > 1:
         raise CheckpointError(
-            f"holds {len(full)} state dicts, under {' and '.join(map(repr, full))}. Save the one that is meant in a file of its own."
+            f"holds {len(full)} state dicts, under {' and '.join(map(repr, full))}. Save the one that is meant on its own."
         )
     weights = content[(full or found)[0]] if found else content
     place = f" under {(full or found)[0]!r}" if found else ""
