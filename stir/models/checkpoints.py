@@ -85,7 +85,10 @@ def load_checkpoint(model: nn.Module, path_or_url: str | Path, *, sha256: str | 
     path = fetch_checkpoint(path_or_url, sha256=sha256)
     weights = without_prefixes(read_weights(path), own)
     if isinstance(model, TorchvisionClassifier):
-        weights = model.completed(weights)
+        try:
+            weights = model.completed(weights)
+        except CheckpointError as error:
+            raise CheckpointError(f"{shown(path)}: {error}") from error
     weights = with_what_follows(weights, own)
     check_fit(model, weights, path)
     try:
