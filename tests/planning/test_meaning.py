@@ -169,7 +169,7 @@ class TestTakenCheckpoints:
             ({"mean": [124, 116, 104], "std": [0.2, 0.2, 0.2]}, r"models\[4\]\.normalisation\.mean\[0\]: 124 is greater than"),
             ({"mean": [0.5, 0.5, 0.5]}, r"models\[4\]\.normalisation: the key 'std' is missing"),
             (3, r"models\[4\]\.normalisation: expected "),
-            ("none", r"models\[4\]\.architecture: Expected no normalisation for architecture 'resnet8', whose weights carry it"),
+            ("none", r"models\[4\]\.normalisation: weights of 'resnet8' carry their own; leave it out"),
         ],
     )
     def test_a_normalisation_that_is_none_or_stands_in_the_weights_is_refused(self, quickstart, refusal, normalisation, message):
