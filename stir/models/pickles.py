@@ -4,8 +4,9 @@
 amount of memory, and a storage can be said to be longer than it is. So instructions are followed here first, on stand-ins.
 """
 
+import contextlib
 import pickletools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -38,6 +39,8 @@ SPECIAL = {
     "torch._utils _rebuild_device_tensor_from_cpu_tensor": "a tensor of a special device; store it from the CPU (value.cpu())",
 }
 NUMBERS = ("NONE", "NEWFALSE", "NEWTRUE", "BININT", "BININT1", "BININT2", "BINFLOAT", "LONG1")
+TEXTS = ("BINUNICODE", "SHORT_BINSTRING")
+OF_LISTS = {"PROTO", "EMPTY_LIST", "BINPUT", "LONG_BINPUT", "MARK", *TEXTS, "APPEND", "APPENDS", "STOP"}
 EMPTY = ("EMPTY_DICT", "EMPTY_LIST", "EMPTY_SET", "EMPTY_TUPLE")
 ITEM_BYTES = {
     **dict.fromkeys(("Untyped", "Byte", "Char", "Bool", "QInt8", "QUInt8", "QUInt4x2", "QUInt2x4"), 1),
@@ -64,6 +67,17 @@ class _Made:
     depth: int = 0
 
 
+@contextlib.contextmanager
+def _damage() -> Iterator[None]:
+    """Say of whatever a broken pickle raises what it means."""
+    try:
+        yield
+    except CheckpointError:
+        raise
+    except (ValueError, IndexError, KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"is cut or damaged ({shortened(str(error))}). Get it again, and compare its SHA-256.") from error
+
+
 class Rehearsal:
     """Follows the pickles of one file, and adds up what they would take.
 
@@ -78,7 +92,7 @@ class Rehearsal:
     def __init__(self, held: Mapping[str, int] | None, most: int) -> None:
         self.held, self.most = held, most
         self.steps = 0
-        self.keys: set[object] = set()
+        self.keys: set[str] = set()
         self.promised = 0
         self.text = self.entry = ""
 
@@ -93,16 +107,27 @@ class Rehearsal:
         self.stack: list[_Made] = []
         self.marked: list[list[_Made]] = []
         self.memo: dict[int, _Made] = {}
-        try:
+        with _damage():
             for instruction, argument, _ in pickletools.genops(file):
                 self._spend(1)
                 self._step(instruction.name, argument)
-        except CheckpointError:
-            raise
-        except (ValueError, IndexError, KeyError, TypeError, AttributeError, UnicodeError) as error:
-            raise CheckpointError(
-                f"is cut or damaged ({shortened(str(error))}). Get it again, and compare its SHA-256."
-            ) from error
+
+    def follow_list_of_storages(self, file: IO[bytes]) -> None:
+        """Follow the pickle that lists which storages come after it: one that is not listed would never be filled.
+
+        Raises
+        ------
+        CheckpointError
+            If it is not the list of those that were promised.
+        """
+        with _damage():
+            steps = [(instruction.name, argument) for instruction, argument, _ in pickletools.genops(file)]
+            names = [name for name, _ in steps]
+            listed = [argument for name, argument in steps if name in TEXTS]
+            last = {"APPEND", "APPENDS"} if listed else OF_LISTS
+            is_list = names[1] == "EMPTY_LIST" and names.count("EMPTY_LIST") == 1 and names[-2] in last and set(names) <= OF_LISTS
+            if not is_list or len(listed) != len(self.keys) or set(listed) != self.keys:
+                raise ValueError("it does not list the storages that it promises")
 
     def _spend(self, steps: int) -> None:
         self.steps += steps
@@ -214,7 +239,7 @@ class Rehearsal:
 STEPS: dict[str, Callable[[Rehearsal, Any], None]] = {
     "MARK": Rehearsal._mark,
     "GLOBAL": Rehearsal._add_global,
-    **dict.fromkeys(("BINUNICODE", "SHORT_BINSTRING"), Rehearsal._add_text),
+    **dict.fromkeys(TEXTS, Rehearsal._add_text),
     **dict.fromkeys(("BINGET", "LONG_BINGET"), Rehearsal._recall),
     **dict.fromkeys(("BINPUT", "LONG_BINPUT"), Rehearsal._remember),
     "TUPLE": lambda rehearsal, _: rehearsal._add_tuple(tuple(rehearsal._since_mark())),

@@ -24,7 +24,8 @@ ZIP = b"PK\x03\x04"
 PICKLE = b"\x80"
 LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 """The first pickle of files that torch.save wrote before version 1.6: a magic number."""
-LEGACY_PICKLES = 5
+LEGACY_PICKLES = 4
+"""Magic number, version, system, content; a list of storages follows, and their bytes."""
 OTHERS = {
     b"version https://git-lfs": "is a Git LFS pointer, not the file that it stands for. Run `git lfs pull` where it lies",
     b"<!doctype html": "is an HTML page. Get the file itself: a link for downloads, not that of the page about it",
@@ -117,6 +118,7 @@ def _unpickled(path: Path, file: IO[bytes], size: int, start: bytes) -> Any:
         file.seek(0)
         for _ in range(LEGACY_PICKLES):
             rehearsal.follow(file)
+        rehearsal.follow_list_of_storages(file)
     else:
         raise CheckpointError(_what_it_is(file, start))
     try:

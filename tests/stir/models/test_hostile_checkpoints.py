@@ -161,6 +161,17 @@ def test_one_name_twice_in_an_archive_is_refused(tmp_path):
     assert "one name twice" in refusal(tmp_path / "weights.pt")
 
 
+@pytest.mark.parametrize("change", [(b"e.", b"e)."), (b"e.", b"0]."), (b"](X", b"](h\1X"), (b"](X", b"]K\0(X")])
+def test_a_storage_that_an_old_file_does_not_list_is_refused(tmp_path, change):
+    """PyTorch would leave it as the memory was: other weights each time."""
+    path = saved(
+        {"weight": torch.ones(2, 2), "bias": torch.ones(2)}, tmp_path / "weights.pt", _use_new_zipfile_serialization=False
+    )
+    content = path.read_bytes().replace(b"]q\0(X", b"](X")  # the list of storages is not used again
+    at = content.rindex(change[0])
+    assert "damaged" in refusal(written(path, content[:at] + change[1] + content[at + len(change[0]) :]))
+
+
 @pytest.mark.parametrize("zipped", [True, False])
 def test_a_storage_that_is_shorter_than_it_says_is_refused(tmp_path, zipped):
     path = saved({"weight": torch.ones(100)}, tmp_path / "weights.pt", _use_new_zipfile_serialization=zipped)
