@@ -1,109 +1,54 @@
 """Weights from a file or URL: never code, and never other weights than were asked for."""
 
+import contextlib
 import json
-import pickle
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlparse
 
-import pooch
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save
-from torch import Tensor, nn
+from safetensors.torch import save
+from torch import nn
 
 from stir.artifacts import sha256_of
-from stir.errors import CheckpointError, near_matches
+from stir.errors import CheckpointError, InvalidInputError
+from stir.models.downloads import download
 from stir.models.registry import Architecture, build_model
 from stir.models.torchvision_classifiers import TorchvisionClassifier
+from stir.models.weight_checks import check_fit, own_values, with_what_follows, without_prefixes
+from stir.models.weight_files import one_line, read_header, read_weights, regular_file, shown
+from stir.names import shortened
 
-WRAPPERS = ("state_dict", "model_state_dict", "model", "net")
 METADATA_KEY = "stir"
 NO_ARCHITECTURE = "does not say its architecture; make it with the workflow's checkpoint stage"
-PREFIXES = ("module.", "_orig_mod.")
 
 
 def fetch_checkpoint(path_or_url: str | Path, *, sha256: str | None = None) -> Path:
     """Return a local file for a path or an http(s) URL, its content checked.
 
-    Downloads are retried, and kept in the user's cache folder. Without ``sha256``
-    a URL is downloaded anew each time.
+    Downloads are retried, bounded in size and time, and kept in the user's cache folder. Without ``sha256``
+    a URL is downloaded each time.
 
     Raises
     ------
     CheckpointError
         If it is absent, cannot be downloaded, or has another SHA-256.
     """
-    if urlparse(str(path_or_url)).scheme in ("http", "https"):
-        return _download(str(path_or_url), sha256)
-    path = Path(path_or_url).expanduser()
-    if not path.is_file():
-        raise CheckpointError(f"Expected a checkpoint file at {path}; there is none.")
-    if sha256 is not None and (came := sha256_of(path)) != sha256.lower():
-        raise CheckpointError(f"Expected SHA-256 {sha256} of {path}; got {came}. It is another file, or was altered.")
-    return path
-
-
-def _download(url: str, sha256: str | None) -> Path:
-    cache = Path(pooch.os_cache("stir"))
-    name = f"{(sha256 or 'unchecked')[:16]}-{Path(urlparse(url).path).name}"
-    if sha256 is None:
-        (cache / name).unlink(missing_ok=True)
-    downloader = pooch.create(cache, base_url="", registry={name: sha256}, urls={name: url}, retry_if_failed=3)
-    try:
-        return Path(downloader.fetch(name))
-    except (ValueError, OSError) as error:
-        (cache / name).unlink(missing_ok=True)
-        raise CheckpointError(f"Cannot get the checkpoint from {url}: {error}") from error
-
-
-def read_weights(path: Path) -> dict[str, Tensor]:
-    """Read a safetensors file or a torch state dict, weights only.
-
-    Raises
-    ------
-    CheckpointError
-        If the file is neither, or would run code on loading.
-    """
-    try:
-        return load_file(path)
-    except SafetensorError as error:
-        not_safetensors = error
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # what a broken pickle raises is anyone's guess
-        reason = str(error).split("\n")[0][:200]
-        if isinstance(error, pickle.UnpicklingError):
-            raise CheckpointError(
-                f"{path} is not a plain state dict: loading it would run code, so it is refused ({reason}). "
-                "Save model.state_dict() where the file comes from, best as safetensors."
-            ) from error
+    scheme, separator, _ = str(path_or_url).partition("://")
+    if separator and scheme.lower() in ("http", "https"):
+        return download(str(path_or_url), sha256)
+    if separator and scheme.isalnum():
         raise CheckpointError(
-            f"{path} is neither safetensors ({not_safetensors}) nor a torch state dict ({reason}): "
-            "cut, or something else. Get it anew, and compare its SHA-256."
-        ) from error
-    return _unwrapped(content, path)
-
-
-def _unwrapped(content: Any, path: Path) -> dict[str, Tensor]:
-    for wrapper in WRAPPERS:
-        if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):
-            content = content[wrapper]
-            break
-    if not isinstance(content, Mapping) or not content or not all(isinstance(v, Tensor) for v in content.values()):
-        raise CheckpointError(
-            f"Expected a state dict (name -> tensor) in {path}, or one under {', '.join(WRAPPERS)}; got {type(content).__name__}."
+            f"Expected a path or a URL of http or https; got {shown(path_or_url)}. Download it, and give the file's path."
         )
-    return dict(content)
-
-
-def _without_prefixes(weights: dict[str, Tensor], names: Collection[str]) -> dict[str, Tensor]:
-    """Drop what data-parallel and compiled models put before all names, until they are ``names``."""
-    for prefix in PREFIXES:
-        if weights.keys() != set(names) and weights and all(name.startswith(prefix) for name in weights):
-            return _without_prefixes({name.removeprefix(prefix): value for name, value in weights.items()}, names)
-    return weights
+    path = regular_file(path_or_url)
+    try:
+        came = None if sha256 is None else sha256_of(path)
+    except OSError as error:
+        raise CheckpointError(f"{shown(path)} cannot be read ({one_line(error)}).") from error
+    if sha256 is not None and came != sha256.lower():
+        raise CheckpointError(f"Expected SHA-256 {sha256} of {shown(path)}; got {came}. It is another file, or was altered.")
+    return path
 
 
 def load_checkpoint(model: nn.Module, path_or_url: str | Path, *, sha256: str | None = None) -> nn.Module:
@@ -129,35 +74,30 @@ def load_checkpoint(model: nn.Module, path_or_url: str | Path, *, sha256: str | 
     CheckpointError
         If the file is not what was asked for, would run code on loading, or its
         weights do not fit the model.
+
+    Notes
+    -----
+    A prefix that all names share (``module.``, ``_orig_mod.``, ``model.``) is dropped. A file may leave out
+    ``num_batches_tracked``, and all but one name of parameters that the model ties. NaN and infinity are refused, but
+    for infinity in buffers (causal masks), and for whatever the forward pass verifiably does not read.
     """
+    own = own_values(model)
     path = fetch_checkpoint(path_or_url, sha256=sha256)
-    weights = read_weights(path)
-    weights = _without_prefixes(weights, model.state_dict())
+    weights = without_prefixes(read_weights(path), own)
     if isinstance(model, TorchvisionClassifier):
-        weights = model.completed(weights)
-    _check_fit(model, weights, path)
-    model.load_state_dict(weights)
+        try:
+            weights = model.completed(weights)
+        except CheckpointError as error:
+            raise CheckpointError(f"{shown(path)}: {error}") from error
+    weights = with_what_follows(weights, own)
+    check_fit(model, weights, path)
+    try:
+        # What was made under inference_mode can be changed there alone.
+        with torch.inference_mode() if any(value.is_inference() for value in own.values()) else contextlib.nullcontext():
+            model.load_state_dict(weights)
+    except RuntimeError as error:
+        raise CheckpointError(f"The model does not take the weights in {shown(path)} ({one_line(error)}).") from error
     return model
-
-
-def _check_fit(model: nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:
-    own = model.state_dict()
-    missing = [name for name in own if name not in weights]
-    surplus = [name for name in weights if name not in own]
-    if missing or surplus:
-        name = (missing or surplus)[0]
-        raise CheckpointError(
-            f"The weights in {path} are not this model's: {len(missing)} missing, {len(surplus)} unexpected, "
-            f"for example {name!r}. {near_matches(name, surplus if missing else own)}"
-        )
-    for name, value in own.items():
-        if weights[name].shape != value.shape:
-            raise CheckpointError(
-                f"Expected {name!r} of shape {tuple(value.shape)}; got {tuple(weights[name].shape)} in {path}. "
-                "Build the model with the checkpoint's width and classes."
-            )
-        if not torch.isfinite(weights[name].double()).all():
-            raise CheckpointError(f"{name!r} in {path} has NaN or infinity. The training diverged; use another checkpoint.")
 
 
 def save_model(path: Path, model: nn.Module, architecture: Architecture, metadata: Mapping[str, Any]) -> None:
@@ -177,10 +117,11 @@ def read_metadata(path: Path) -> dict[str, Any]:
         If the file is no safetensors file, or its metadata are not JSON.
     """
     try:
-        with safe_open(path, "pt") as file:
-            return dict(json.loads((file.metadata() or {}).get(METADATA_KEY, "{}")))
-    except (SafetensorError, ValueError) as error:
-        raise CheckpointError(f"{path} {NO_ARCHITECTURE} ({error}).") from error
+        with regular_file(path).open("rb") as file:
+            header = read_header(file)
+        return dict(json.loads(header.get("__metadata__", {}).get(METADATA_KEY, "{}")))
+    except (CheckpointError, OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise CheckpointError(f"{shown(path)} {NO_ARCHITECTURE} ({one_line(error).rstrip('.')}).") from error
 
 
 def read_model(path: Path) -> nn.Module:
@@ -193,5 +134,20 @@ def read_model(path: Path) -> nn.Module:
     """
     metadata = read_metadata(path)
     if "architecture" not in metadata:
-        raise CheckpointError(f"{path} {NO_ARCHITECTURE}.")
-    return load_checkpoint(build_model(Architecture(**metadata["architecture"])), path).eval()
+        raise CheckpointError(f"{shown(path)} {NO_ARCHITECTURE}.")
+    return load_checkpoint(_built(metadata["architecture"], path), path).eval()
+
+
+def _built(said: Any, path: Path) -> nn.Module:
+    """Build what a file says that it is, if it is large enough to hold the weights of that."""
+    try:
+        architecture = Architecture(**said)
+        width, most = architecture.width or 1, path.stat().st_size
+        # The first stage alone has width squared weights.
+        if max(width**2, architecture.classes, architecture.channels) > most:
+            raise InvalidInputError(f"it has only {most:,} bytes")
+        return build_model(architecture)
+    except (InvalidInputError, TypeError, ValueError, AttributeError) as error:
+        raise CheckpointError(
+            f"{shown(path)} says an architecture that cannot be its: {shortened(said)} ({one_line(error)})."
+        ) from error

@@ -3,14 +3,23 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
+from typing import Any
 
 import torch
 from torch import nn
 
 from stir.errors import InvalidInputError, check_known
 from stir.models.resnet import BasicBlock, Bottleneck, resnet
-from stir.models.torchvision_classifiers import CHANNELS, PREFIX, torchvision_classifier, torchvision_names
+from stir.models.torchvision_classifiers import (
+    CHANNELS,
+    NORMALISATIONS,
+    PREFIX,
+    PUBLISHED,
+    torchvision_classifier,
+    torchvision_names,
+)
 from stir.models.vgg import vgg
+from stir.names import shortened
 
 SMALL_IMAGE_ARCHITECTURES: dict[str, Callable[..., nn.Sequential]] = {
     "resnet8": partial(resnet, BasicBlock, (1, 1, 1)),
@@ -55,10 +64,21 @@ class Architecture:
     """Channels of the images."""
     classes: int
     """Outputs of the classifier."""
+    normalisation: Any = PUBLISHED
+    """Of torchvision's: `PUBLISHED`, a name in `NORMALISATIONS`, or ``{"mean": ..., "std": ...}`` of pixels in [0, 1]."""
 
-    def to_dict(self) -> dict[str, str | int | None]:
-        """Return the fields as a plain dictionary."""
-        return asdict(self)
+    def __post_init__(self) -> None:
+        if isinstance(self.normalisation, Mapping) and self.normalisation.keys() == {"mean", "std"}:
+            mean_and_std = tuple(map(tuple, (self.normalisation["mean"], self.normalisation["std"])))
+            object.__setattr__(self, "normalisation", mean_and_std)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as a plain dictionary; without the normalisation where it is as published."""
+        fields = asdict(self)
+        normalisation = fields.pop("normalisation")
+        if isinstance(normalisation, tuple):
+            normalisation = dict(zip(("mean", "std"), map(list, normalisation), strict=True))
+        return fields if normalisation == PUBLISHED else fields | {"normalisation": normalisation}
 
 
 def check_architecture(architecture: Architecture) -> None:
@@ -67,7 +87,7 @@ def check_architecture(architecture: Architecture) -> None:
     Raises
     ------
     InvalidInputError
-        If the name is unknown (with near matches), or width or channels do not go with it.
+        If the name is unknown (with near matches), or width, channels or normalisation do not go with it.
     """
     name, width, channels = architecture.name, architecture.width, architecture.channels
     if name not in ARCHITECTURES and PREFIX + name in ARCHITECTURES:
@@ -76,6 +96,11 @@ def check_architecture(architecture: Architecture) -> None:
     if not name.startswith(PREFIX):
         if width is None or width < 1:
             raise InvalidInputError(f"Expected a width >= 1 for architecture {name!r}; got {width}. It is the first stage's.")
+        if architecture.normalisation != PUBLISHED:
+            raise InvalidInputError(
+                f"Expected no normalisation for architecture {name!r}, whose weights carry it; got "
+                f"{shortened(architecture.normalisation)}. Leave it out."
+            )
         return
     if width is not None:
         raise InvalidInputError(f"Expected no width for architecture {name!r}, which has a width of its own; got {width}.")
@@ -84,6 +109,23 @@ def check_architecture(architecture: Architecture) -> None:
             f"Expected images of {CHANNELS} channels for architecture {name!r}; got {channels}. "
             "Take an architecture without 'torchvision.', or colour images."
         )
+    _check_normalisation(architecture.normalisation)
+
+
+def _check_normalisation(normalisation: Any) -> None:
+    if isinstance(normalisation, str):
+        return check_known("normalisation", normalisation, (PUBLISHED, *NORMALISATIONS))
+    good = isinstance(normalisation, tuple) and [len(each) for each in normalisation] == [CHANNELS] * 2
+    if not (good and _all_within(normalisation[0], 0.0) and _all_within(normalisation[1], 1e-6)):
+        raise InvalidInputError(
+            f"Expected a normalisation of {PUBLISHED}, {', '.join(NORMALISATIONS)}, or a mean and a std of {CHANNELS} numbers "
+            f"each, of pixels in [0, 1]; got {shortened(normalisation)}. Divide by 255 what is of pixels in [0, 255]."
+        )
+    return None
+
+
+def _all_within(numbers: tuple[Any, ...], least: float) -> bool:
+    return all(isinstance(number, int | float) and least <= number <= 1 for number in numbers)
 
 
 def build_model(architecture: Architecture, *, random_seed: int = 0) -> nn.Sequential:
@@ -97,7 +139,9 @@ def build_model(architecture: Architecture, *, random_seed: int = 0) -> nn.Seque
         If the architecture is unknown (with near matches), or width or channels do not go with it.
     """
     check_architecture(architecture)
-    widths = {} if architecture.width is None else {"width": architecture.width, "channels": architecture.channels}
+    own: dict[str, Any] = {"normalisation": architecture.normalisation}
+    if architecture.width is not None:
+        own = {"width": architecture.width, "channels": architecture.channels}
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(random_seed)
-        return ARCHITECTURES[architecture.name](**widths, classes=architecture.classes)
+        return ARCHITECTURES[architecture.name](**own, classes=architecture.classes)

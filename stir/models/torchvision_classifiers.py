@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from stir.errors import CheckpointError
 from stir.models.normalise import Normalise
 
 PREFIX = "torchvision."
@@ -20,6 +21,10 @@ CHANNELS = 3
 WITHOUT_AUXILIARY = {"aux_logits": False, "init_weights": True, "transform_input": True}
 SETTINGS: dict[str, dict[str, Any]] = {"googlenet": WITHOUT_AUXILIARY, "inception_v3": WITHOUT_AUXILIARY}
 AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")
+NORMALISATIONS = {"none": ((0.0,) * 3, (1.0,) * 3), "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))}
+"""Mean and standard deviation of pixels in [0, 1]. There is a further one, each network's own: `PUBLISHED`."""
+PUBLISHED = "published"
+"""What torchvision's default weights for the network expect, mostly ImageNet's."""
 
 
 def _models() -> ModuleType:
@@ -39,20 +44,36 @@ class TorchvisionClassifier(nn.Sequential):
     """Normalisation, then the network as torchvision builds it: its layers are named ``network.NAME``."""
 
     normalise: Normalise
+    is_chosen = False
+    """Whether mean and standard deviation were asked for by name or value."""
 
     def completed(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return weights by this model's names, where they are by those of torchvision's network alone.
 
         These carry no mean and standard deviation, so the model's own are kept: those of its published weights,
-        unless it was fitted. Weights of auxiliary classifiers, which this model lacks, are left out.
+        unless others were chosen or fitted. Weights of auxiliary classifiers, which this model lacks, are left out.
+
+        Raises
+        ------
+        CheckpointError
+            If others were chosen than those that the weights carry.
         """
         if any(name.startswith(NETWORK) for name in weights):
+            for name, value in self.normalise.state_dict().items():
+                carried = weights.get(f"normalise.{name}", value)
+                if self.is_chosen and not (carried.shape == value.shape and torch.allclose(carried.to(value), value)):
+                    raise CheckpointError(
+                        f"The weights carry a {name} of their own, {carried.flatten()[:3].tolist()}; the normalisation that was "
+                        f"chosen has {value.tolist()}. Leave normalisation out."
+                    )
             return weights
         own = {f"normalise.{name}": value for name, value in self.normalise.state_dict().items()}
         return own | {NETWORK + name: value for name, value in weights.items() if not name.startswith(AUXILIARY)}
 
 
-def torchvision_classifier(name: str, *, classes: int) -> TorchvisionClassifier:
+def torchvision_classifier(
+    name: str, *, classes: int, normalisation: str | tuple[tuple[float, ...], tuple[float, ...]] = PUBLISHED
+) -> TorchvisionClassifier:
     """Build a classifier of torchvision with random initial weights.
 
     Parameters
@@ -61,16 +82,24 @@ def torchvision_classifier(name: str, *, classes: int) -> TorchvisionClassifier:
         As torchvision calls it.
     classes : int
         Outputs of the classifier.
+    normalisation : str or tuple
+        What is subtracted from images of 3 channels in [0, 1], and what they are divided by: ``"published"``, as
+        torchvision's default weights for the network expect; ``"imagenet"``; ``"none"``; or mean and standard deviation.
 
     Returns
     -------
     TorchvisionClassifier
-        It normalises images of 3 channels in [0, 1] as torchvision's default weights for it expect
-        (mostly with ImageNet's mean and standard deviation) until its ``normalise`` is fitted to others.
+        It normalises so until its ``normalise`` is fitted to other images.
     """
+    if normalisation == PUBLISHED:
+        transforms = _models().get_model_weights(name).DEFAULT.transforms()
+        mean, std = transforms.mean, transforms.std
+    else:
+        mean, std = NORMALISATIONS[normalisation] if isinstance(normalisation, str) else normalisation
     normalise = Normalise(CHANNELS)
-    transforms = _models().get_model_weights(name).DEFAULT.transforms()
-    normalise.mean.copy_(torch.tensor(transforms.mean))
-    normalise.std.copy_(torch.tensor(transforms.std))
+    normalise.mean.copy_(torch.tensor(mean))
+    normalise.std.copy_(torch.tensor(std))
     network = _models().get_model(name, weights=None, num_classes=classes, **SETTINGS.get(name, {}))
-    return TorchvisionClassifier(OrderedDict(normalise=normalise, network=network))
+    model = TorchvisionClassifier(OrderedDict(normalise=normalise, network=network))
+    model.is_chosen = normalisation != PUBLISHED
+    return model

@@ -106,6 +106,7 @@ NEITHER_TRAINED_NOR_TAKEN = {
     "sha256 alone": taken(sha256=SHA256),
     "both": taken(checkpoint="w.pt", sha256=SHA256, training="at", training_seeds=[0]),
     "training and sha256": taken(training="at", training_seeds=[0], sha256=SHA256),
+    "training and normalisation": taken(training="at", training_seeds=[0], normalisation="none"),
     "training without seeds": taken(training="at"),
     "neither": taken(),
 }
@@ -160,6 +161,20 @@ class TestTakenCheckpoints:
         quickstart["models"].append(NEITHER_TRAINED_NOR_TAKEN[case])
         lines = refusal(quickstart)
         assert any(line.startswith("models[4]: ") and "checkpoint and sha256" in line for line in lines), lines
+
+    @pytest.mark.parametrize(
+        ("normalisation", "message"),
+        [
+            ("imagnet", r"models\[4\]\.normalisation: unknown 'imagnet'\. Did you mean 'imagenet'"),
+            ({"mean": [124, 116, 104], "std": [0.2, 0.2, 0.2]}, r"models\[4\]\.normalisation\.mean\[0\]: 124 is greater than"),
+            ({"mean": [0.5, 0.5, 0.5]}, r"models\[4\]\.normalisation: the key 'std' is missing"),
+            (3, r"models\[4\]\.normalisation: expected "),
+            ("none", r"models\[4\]\.normalisation: weights of 'resnet8' carry their own; leave it out"),
+        ],
+    )
+    def test_a_normalisation_that_is_none_or_stands_in_the_weights_is_refused(self, quickstart, refusal, normalisation, message):
+        quickstart["models"].append(taken(checkpoint="w.pt", sha256=SHA256, normalisation=normalisation))
+        assert any(re.match(message, line) for line in refusal(quickstart))
 
     @pytest.mark.parametrize("sha256", ["", "abc", SHA256.upper(), SHA256 + "0", 5])
     def test_what_is_no_sha256_is_refused(self, quickstart, refusal, sha256):

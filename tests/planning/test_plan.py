@@ -224,6 +224,24 @@ def test_a_taken_checkpoint_is_named_by_its_content_not_by_its_path(plan, quicks
     assert Job.from_order(model.checkpoint.order("cpu")).source == "here.pt"
 
 
+def test_a_normalisation_renames_a_model_unless_it_is_the_usual_one(plan, quickstart):
+    taken = {"name": "taken", "architecture": "torchvision.resnet18", "checkpoint": "here.pt", "sha256": "a" * 64}
+    usual, said, none, numbers = (
+        plan({"models": [*quickstart["models"], taken | change]})
+        for change in (
+            {},
+            {"normalisation": "published"},
+            {"normalisation": "none"},
+            {"normalisation": {"mean": [0, 0, 0], "std": [1, 1, 1]}},
+        )
+    )
+    assert usual.paths() == said.paths()
+    assert changed(usual, none)["checkpoint"] == changed(none, numbers)["checkpoint"] == 1
+    (model,) = [model for model in numbers.models if model.name == "taken"]
+    architecture = Job.from_order(model.checkpoint.order("cpu")).settings["architecture"]
+    assert architecture["normalisation"] == {"mean": [0.0, 0.0, 0.0], "std": [1.0, 1.0, 1.0]}
+
+
 def test_planning_imports_nothing_heavy():
     code = (
         "import json, sys; from pathlib import Path; "

@@ -8,7 +8,7 @@ from planning.fitting import said
 from planning.loading import Experiment
 from planning.plan import Plan
 from planning.reading import read_experiment, refuse
-from planning.settings import attacks_of, training_settings
+from planning.settings import TORCHVISION, attacks_of, training_settings
 from stir.errors import near_matches
 
 Check = Callable[[Experiment], Iterable[str]]
@@ -69,6 +69,8 @@ def _registries(experiment: Experiment) -> Iterator[str]:
     named += [("similarity_measures", measure, SIMILARITY_MEASURES) for measure in experiment["similarity_measures"]]
     for number, model in enumerate(experiment["models"]):
         named.append((f"models[{number}].architecture", model["architecture"], ARCHITECTURES))
+        if "normalisation" in model and not model["architecture"].startswith(TORCHVISION):
+            yield f"models[{number}].normalisation: weights of {model['architecture']!r} carry their own; leave it out"
     for place, name, registry in named:
         if name not in registry:
             yield f"{place}: unknown {name!r}. {near_matches(name, registry)}"

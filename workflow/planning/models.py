@@ -14,6 +14,7 @@ from planning.settings import (
     datasets_of,
     layer_name,
     model_width,
+    normalisation_settings,
     training_settings,
 )
 from stir.data import dataset_facts
@@ -58,7 +59,8 @@ def architecture_settings(experiment: Experiment, model: Settings) -> dict[str, 
     """Return what a network is built from: its classes and channels are those of its training dataset."""
     facts = dataset_facts(dataset_settings(dataset_of(experiment, model)))
     width = model_width(experiment, model)
-    return {"name": model["architecture"], "width": width, "channels": facts.channels, "classes": facts.classes}
+    settings = {"name": model["architecture"], "width": width, "channels": facts.channels, "classes": facts.classes}
+    return settings | normalisation_settings(model)
 
 
 def dataset_of(experiment: Experiment, model: Settings) -> Settings:

@@ -10,6 +10,8 @@ Layer = str | Mapping[str, Any]
 
 TORCHVISION = "torchvision."
 """What names of torchvision's architectures begin with."""
+PUBLISHED = "published"
+"""The normalisation of images that torchvision's own weights expect."""
 MEANT_BEFORE = {"schedule": "one_cycle", "precision": "float32", "augmentation": "none", "random_start": False}
 """Values that recipes of models and attacks leave out: they say what was meant before there were these settings, so
 that whatever was made then keeps its key."""
@@ -77,6 +79,12 @@ def model_width(experiment: Experiment, model: Settings) -> int | None:
     if "width" in model:
         return int(model["width"])
     return None if str(model["architecture"]).startswith(TORCHVISION) else int(experiment["width"])
+
+
+def normalisation_settings(model: Settings) -> dict[str, Any]:
+    """Return the normalisation that a model asks for; none where it is as published, which was meant before one could ask."""
+    normalisation = model.get("normalisation", PUBLISHED)
+    return {} if normalisation == PUBLISHED else {"normalisation": normalisation}
 
 
 def layer_label(layer: Layer) -> str:

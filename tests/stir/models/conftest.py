@@ -1,8 +1,9 @@
 """A model to fill, the weights of another, and a web server that follows a script."""
 
+import contextlib
 import hashlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -42,11 +43,11 @@ def safetensors_file(tmp_path: Path, weights: dict[str, Tensor]) -> Path:
 
 
 class Server:
-    """Serves one content; answers each request with the next status of a script, then with 200."""
+    """Serves one content; answers each request with the next status or function of a script, then with 200."""
 
     def __init__(self, content: bytes) -> None:
         self.content = content
-        self.script: list[int] = []
+        self.script: list[int | Callable[[BaseHTTPRequestHandler], None]] = []
         self.requests = 0
         self.sha256 = hashlib.sha256(content).hexdigest()
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -57,6 +58,10 @@ class Server:
             def do_GET(self) -> None:
                 server.requests += 1
                 status = server.script.pop(0) if server.script else 200
+                if callable(status):
+                    with contextlib.suppress(OSError):  # the client has left
+                        status(self)
+                    return
                 body = server.content if status == 200 else b"no"
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(body)))
@@ -75,7 +80,7 @@ def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, safetensors_file: Pa
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.setenv(name, "127.0.0.1")
     monkeypatch.setattr(pooch, "os_cache", lambda project: tmp_path / "cache" / project)
-    monkeypatch.setattr("pooch.core.time.sleep", lambda _seconds: None)
+    monkeypatch.setattr("stir.models.downloads.RETRY_AFTER", (0.0, 0.0, 0.0))
     running = Server(safetensors_file.read_bytes())
     thread = threading.Thread(target=running.http.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()

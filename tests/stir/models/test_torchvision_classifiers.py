@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
@@ -95,6 +96,63 @@ def test_normalisation_is_what_the_published_weights_expect_until_it_is_fitted(m
     torch.testing.assert_close(build_model(SHUFFLENET).normalise.mean, torch.full((3,), 0.5))
     model.normalise.fit(colour_images)
     assert model.normalise(colour_images).mean().item() == pytest.approx(0, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("normalisation", "mean_and_std"),
+    [
+        ("none", ((0, 0, 0), (1, 1, 1))),
+        ("imagenet", IMAGENET),
+        ({"mean": [0.4, 0.5, 0.6], "std": [0.1, 0.2, 0.3]}, ((0.4, 0.5, 0.6), (0.1, 0.2, 0.3))),
+    ],
+)
+def test_another_normalisation_can_be_chosen(tmp_path, colour_images, normalisation, mean_and_std):
+    chosen = replace(SHUFFLENET, normalisation=normalisation)
+    theirs = models.shufflenet_v2_x0_5(weights=None, num_classes=7).eval()
+    torch.save(theirs.state_dict(), tmp_path / "weights.pth")
+    model = load_checkpoint(build_model(chosen), tmp_path / "weights.pth").eval()
+    torch.testing.assert_close(model(colour_images), theirs(_normalised(colour_images, *mean_and_std)))
+    assert chosen.to_dict()["normalisation"] == normalisation
+    assert hash(chosen) != hash(SHUFFLENET)
+    save_model(tmp_path / "m.safetensors", model, chosen, {})
+    again = read_model(tmp_path / "m.safetensors")
+    torch.testing.assert_close(dict(again.state_dict()), dict(model.state_dict()), rtol=0, atol=0)
+
+
+def test_the_usual_normalisation_is_left_out_of_recipes():
+    assert SHUFFLENET.to_dict() == {"name": "torchvision.shufflenet_v2_x0_5", "width": None, "channels": 3, "classes": 7}
+
+
+def test_a_normalisation_beside_that_of_the_weights_is_refused(tmp_path):
+    model = build_model(SHUFFLENET)
+    torch.save(model.state_dict(), tmp_path / "weights.pt")
+    load_checkpoint(build_model(replace(SHUFFLENET, normalisation="imagenet")), tmp_path / "weights.pt")
+    with pytest.raises(CheckpointError, match=r"weights\.pt: .*carry a mean of their own.*Leave normalisation out"):
+        load_checkpoint(build_model(replace(SHUFFLENET, normalisation="none")), tmp_path / "weights.pt")
+
+
+@pytest.mark.parametrize(
+    ("architecture", "message"),
+    [
+        (replace(SHUFFLENET, normalisation="imagnet"), r"Unknown normalisation 'imagnet'\. Did you mean 'imagenet'"),
+        (replace(SHUFFLENET, normalisation={"mean": [123.7, 116.3, 103.5], "std": [58.4, 57.1, 57.4]}), r"Divide by 255"),
+        (
+            replace(SHUFFLENET, normalisation={"mean": [0.5] * 3, "std": [0.5, 0.5, 0.0]}),
+            r"Expected a normalisation of published",
+        ),
+        (replace(SHUFFLENET, normalisation={"mean": [0.5], "std": [0.5]}), r"mean and a std of 3 numbers each"),
+        (replace(SHUFFLENET, normalisation={"mean": [0.5] * 3}), r"Expected a normalisation of published"),
+        (replace(SHUFFLENET, normalisation=None), r"Expected a normalisation of published"),
+        (
+            Architecture("resnet8", 4, 3, 10, "none"),
+            r"Expected no normalisation for architecture 'resnet8', whose weights carry it",
+        ),
+    ],
+    ids=str,
+)
+def test_what_is_no_normalisation_is_refused(architecture, message):
+    with pytest.raises(InvalidInputError, match=message):
+        build_model(architecture)
 
 
 @pytest.mark.parametrize("prefix", ["", "module.", "_orig_mod.module."])
