@@ -112,7 +112,7 @@ def test_colour_images_keep_their_channels(tmp_path):
 
 
 def test_other_files_and_hidden_ones_do_not_count(split_folder):
-    for name in ("README.txt", "train/one/.hidden.png", "train/one/notes.csv", ".cache/three/1.png"):
+    for name in ("README.txt", "train/notes.csv", ".cache/three/1.png", "train/one/.gitkeep"):
         (split_folder / name).parent.mkdir(parents=True, exist_ok=True)
         (split_folder / name).write_text("no image", encoding="utf-8")
     assert len(load(split_folder).train_labels) == 9
