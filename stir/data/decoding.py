@@ -65,6 +65,7 @@ def decode(files: ImageFiles, names: Sequence[str], shape: tuple[int, int, int],
     bar = progress_bar("Decoding", len(names), unit="image", delay=SECONDS_BETWEEN_LINES)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # sizes are checked here, before anything is decoded
+        warnings.filterwarnings("ignore", "Corrupt EXIF")  # it says nothing of the pixels
         for number, name in enumerate(names):
             image = _opened(files, name, prepare or _as_it_is(shape))
             images[number] = np.asarray(image).reshape(height, width, channels).transpose(2, 0, 1)

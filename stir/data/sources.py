@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from stir.errors import InvalidInputError
+from stir.errors import DatasetError, InvalidInputError
 from stir.names import shortened
 
 DOWNLOADS = "data/downloads"
@@ -49,12 +49,12 @@ def expanded(path: str) -> str:
 
     Raises
     ------
-    InvalidInputError
+    DatasetError
         If there is no such user, or the path has NUL.
     """
     found = os.path.expanduser(path)  # noqa: PTH111
     if found.startswith("~") or "\0" in found:
-        raise InvalidInputError(
+        raise DatasetError(
             f"Expected a path; got {shortened(path)}, which begins with no user's home or has NUL. "
             "Correct it; a file whose name begins with ~ is ./~name."
         )
