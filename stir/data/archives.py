@@ -54,7 +54,7 @@ def _refusal(path: Path, name: str, problem: str) -> DatasetError:
 
 def _checked_name(name: str, path: Path) -> str:
     """Return a member's name without ``./``."""
-    if name.startswith("/") or ".." in name.split("/") or "\0" in name:
+    if name.startswith("/") or ".." in name.split("/"):
         raise _refusal(path, name, "leads out of it")
     return PurePosixPath(name).as_posix()
 

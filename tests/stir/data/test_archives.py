@@ -162,7 +162,7 @@ def with_central(path, offset, value):
 def test_an_encrypted_member_or_one_of_an_unknown_compression_is_refused(archive, offset, value, problem):
     path = archive("zip")
     with_central(path, offset, value)
-    refused(path, problem)
+    refused(path, rf"each once; \w+/\d+\.png {problem}")
 
 
 def test_a_zip_whose_list_lost_a_member_is_refused(archive):
