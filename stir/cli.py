@@ -98,9 +98,10 @@ def fingerprint(path: Path) -> None:
     An experiment file names it beside the path of data of one's own; other data are refused then.
     """
     from stir.data.fingerprints import fingerprint as fingerprint_at
+    from stir.data.sources import expanded
 
     with _plain_errors():
-        click.echo(fingerprint_at(path.expanduser()))
+        click.echo(fingerprint_at(Path(expanded(str(path)))))
 
 
 def _say(line: str) -> None:

@@ -1,97 +1,91 @@
 """Images and labels as arrays in HDF5 and NumPy files."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
-from zipfile import BadZipFile
+from typing import TypeAlias
 
 import numpy as np
 
-from stir.data.collection import Collection, Part
+from stir.data.collection import Collection, Part, check_class_names
+from stir.data.files import said
+from stir.data.numpy_files import Wanted, read_folder, read_npz
+from stir.data.ranges import check_range
 from stir.errors import DatasetError
+from stir.names import shortened
 
 SPLIT = ("train_images", "train_labels", "test_images", "test_labels")
 POOL = ("images", "labels")
 MOST_WHITE = 2**16 - 1
+Reader: TypeAlias = Callable[[Path, Wanted], tuple[dict[str, np.ndarray], list[str]]]
+"""Path and what is wanted -> arrays, and the names of others."""
 
 
 def read_hdf5(path: Path, shape: tuple[int, int, int], n_classes: int) -> Collection:
     """Return the images of an HDF5 file; what arrays it has, `read_numpy` says."""
-    from stir.hdf5 import opened
+    from stir.data import hdf5_files
 
-    with _readable(path), opened(path) as file:
-        arrays = {name: file[name][()] for name in _wanted(file, path)}
-    return _collection(arrays, path, shape, n_classes)
+    return _read(hdf5_files.read_hdf5, path, shape, n_classes)
 
 
 def read_numpy(path: Path, shape: tuple[int, int, int], n_classes: int) -> Collection:
     """Return the images of a NumPy archive (npz), or of a folder of arrays (npy).
 
     Arrays are ``train_images``, ``train_labels``, ``test_images`` and ``test_labels``, or ``images`` and ``labels``;
-    perhaps ``white_level`` and ``class_names``. Images are (n, c, h, w), (n, h, w, c) or (n, h, w): integers from 0 to
-    the white level, which is 255 if it is not given, or floating-point numbers from 0 to 1.
+    perhaps ``white_level`` and ``class_names``. Images are (n, c, h, w), (n, h, w, c) or (n, h, w): numbers from 0 to
+    the white level, which is 255 for integers and 1 for floating-point numbers if it is not given.
 
     Raises
     ------
     DatasetError
-        If arrays are absent, of another shape or out of range, or the classes are not 0 to ``n_classes - 1``.
+        If arrays are absent, of another shape or range, or the classes are not 0 to ``n_classes - 1``.
     """
-    with _readable(path):
-        if path.is_dir():
-            files = {part.stem: part for part in sorted(path.glob("*.npy"))}
-            arrays = {name: np.load(files[name], allow_pickle=False) for name in _wanted(files, path)}
-        else:
-            arrays = _read_npz(path)
-    return _collection(arrays, path, shape, n_classes)
+    return _read(read_folder if path.is_dir() else read_npz, path, shape, n_classes)
 
 
-def _read_npz(path: Path) -> dict[str, np.ndarray]:
-    # The stream is opened here: NumPy leaves a damaged file open.
-    with path.open("rb") as stream:
-        file = np.load(stream, allow_pickle=False)
-        if isinstance(file, np.ndarray):
-            raise ValueError("it has one array without a name; make one with numpy.savez, or give the folder of several")
-        return {name: file[name] for name in _wanted(file, path)}
-
-
-@contextmanager
-def _readable(path: Path) -> Iterator[None]:
+def _read(reader: Reader, path: Path, shape: tuple[int, int, int], n_classes: int) -> Collection:
     try:
-        yield
-    except (OSError, TypeError, ValueError, EOFError, BadZipFile) as error:
-        if isinstance(error, DatasetError):
-            raise
+        arrays, others = reader(path, lambda names: _wanted(names, path))
+        return _collection(arrays, path, shape, n_classes, tuple(f"array {name}" for name in others))
+    except DatasetError:
+        raise
+    except Exception as error:  # what a broken file raises is anyone's guess
         raise DatasetError(
-            f"Cannot read {path}: {error}. It is cut, or of another format; get it anew, or correct format."
+            f"Cannot read {said(path)}: {said(str(error) or type(error).__name__)}. "
+            "It is cut, or of another format; get it anew, or correct format."
         ) from error
 
 
-def _wanted(names: Any, path: Path) -> list[str]:
-    for needed in (SPLIT, POOL):
-        if all(name in names for name in needed):
-            return [*needed, *(name for name in ("white_level", "class_names") if name in names)]
-    has = ", ".join(map(repr, names)) or "none"
-    raise DatasetError(f"Expected arrays {', '.join(SPLIT)}, or {' and '.join(POOL)}, in {path}; got {has}.")
+def _wanted(names: Iterable[str], path: Path) -> list[str]:
+    there = set(names)
+    complete = [needed for needed in (SPLIT, POOL) if there.issuperset(needed)]
+    if complete and not there & ({*SPLIT, *POOL} - {*complete[0]}):
+        return [*complete[0], *(name for name in ("white_level", "class_names") if name in there)]
+    has = ", ".join(shortened(name) for name in sorted(there)[:20]) or "none"
+    either = "either arrays" if complete else "arrays"
+    raise DatasetError(f"Expected {either} {', '.join(SPLIT)}, or {' and '.join(POOL)}, in {said(path)}; got {has}.")
 
 
-def _collection(arrays: Mapping[str, np.ndarray], path: Path, shape: tuple[int, int, int], n_classes: int) -> Collection:
+def _collection(
+    arrays: Mapping[str, np.ndarray], path: Path, shape: tuple[int, int, int], n_classes: int, left_out: tuple[str, ...]
+) -> Collection:
     train, *test = [prefix for prefix in ("train_", "test_", "") if f"{prefix}images" in arrays]
     default = 1 if arrays[f"{train}images"].dtype.kind == "f" else 255
     white_level = _white_level(arrays.get("white_level", np.asarray(default)), path)
     parts = [_part(arrays, prefix, path, shape, n_classes, white_level) for prefix in (train, *test)]
-    if (came := sorted(set(parts[0].labels.tolist()))) != list(range(n_classes)):
+    if len(came := np.unique(parts[0].labels)) != n_classes:
         raise DatasetError(
-            f"Expected every class from 0 to {n_classes - 1} (n_classes {n_classes}) among {train}labels of {path}; "
+            f"Expected every class from 0 to {n_classes - 1} (n_classes {n_classes}) among {train}labels of {said(path)}; "
             f"got {len(came)} classes, {came[0]} to {came[-1]}. Correct n_classes, or number the classes from 0."
         )
-    return Collection(parts[0], parts[1] if test else None, white_level, _class_names(arrays, path, n_classes))
+    names = _class_names(arrays, path, n_classes)
+    return Collection(parts[0], parts[1] if test else None, white_level, names, left_out)
 
 
 def _white_level(array: np.ndarray, path: Path) -> int:
-    if np.size(array) != 1 or np.asarray(array).dtype.kind not in "iu" or not 0 < int(array) <= MOST_WHITE:
-        raise DatasetError(f"Expected white_level of {path}, one integer from 1 to {MOST_WHITE}; got {array}.")
-    return int(array)
+    if array.size != 1 or array.dtype.kind not in "iu" or not 0 < array.item() <= MOST_WHITE:
+        came = shortened(array.tolist()) if array.size < MOST_WHITE else f"{array.dtype} {array.shape}"
+        raise DatasetError(f"Expected white_level of {said(path)}, one integer from 1 to {MOST_WHITE}; got {came}.")
+    return int(array.item())
 
 
 def _part(
@@ -100,15 +94,16 @@ def _part(
     images, labels = arrays[f"{prefix}images"], arrays[f"{prefix}labels"]
     if labels.shape != images.shape[:1] or labels.dtype.kind not in "iu" or not len(labels):
         raise DatasetError(
-            f"Expected {prefix}labels of {path} to be integers, one an image ({len(images)},); got {labels.dtype} {labels.shape}."
+            f"Expected {prefix}labels of {said(path)} to be integers, one an image ({len(images)},); "
+            f"got {labels.dtype} {labels.shape}."
         )
     if labels.min() < 0 or labels.max() >= n_classes:
         raise DatasetError(
-            f"Expected {prefix}labels of {path} from 0 to {n_classes - 1} (n_classes {n_classes}); "
+            f"Expected {prefix}labels of {said(path)} from 0 to {n_classes - 1} (n_classes {n_classes}); "
             f"got {labels.min()} to {labels.max()}. Correct n_classes, or number the classes from 0."
         )
-    images = _arranged(images, f"{prefix}images of {path}", shape)
-    return Part.of_arrays(_stored(images, f"{prefix}images of {path}", white_level), labels)
+    what = f"{prefix}images of {said(path)}"
+    return Part.of_arrays(_stored(_arranged(images, what, shape), what, white_level), labels)
 
 
 def _arranged(images: np.ndarray, what: str, shape: tuple[int, int, int]) -> np.ndarray:
@@ -130,12 +125,7 @@ def _stored(images: np.ndarray, what: str, white_level: int) -> np.ndarray:
     """Return integers in the smallest type that holds white, floating-point numbers as float32."""
     if images.dtype.kind not in "iuf":
         raise DatasetError(f"Expected {what} to be integers or floating-point numbers; got {images.dtype}. Save them as uint8.")
-    least, most = images.min(), images.max()
-    if not (least >= 0 and most <= white_level):
-        raise DatasetError(
-            f"Expected {what} from 0 (black) to {white_level} (white); got {least} to {most}. "
-            "Undo a normalisation, which is the model's part, or add an array white_level with the value of white."
-        )
+    check_range(images, white_level, what, remedy="give the value of white in an array white_level")
     if images.dtype.kind == "f":
         return images.astype(np.float32)
     return images.astype(np.min_scalar_type(white_level))
@@ -144,7 +134,9 @@ def _stored(images: np.ndarray, what: str, white_level: int) -> np.ndarray:
 def _class_names(arrays: Mapping[str, np.ndarray], path: Path, n_classes: int) -> tuple[str, ...] | None:
     if "class_names" not in arrays:
         return None
-    names = tuple(name.decode() if isinstance(name, bytes) else str(name) for name in arrays["class_names"].tolist())
-    if len(names) != n_classes:
-        raise DatasetError(f"Expected n_classes = {n_classes} class_names in {path}; got {len(names)}.")
-    return names
+    array = arrays["class_names"]
+    if array.ndim != 1 or array.dtype.kind not in "OSUiu" or len(array) != n_classes:
+        raise DatasetError(
+            f"Expected n_classes = {n_classes} class_names in {said(path)}; got {array.size} ({array.dtype} {array.shape})."
+        )
+    return check_class_names([name.decode() if isinstance(name, bytes) else str(name) for name in array.tolist()], path)

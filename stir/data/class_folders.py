@@ -1,15 +1,20 @@
 """Images in a folder per class: train/ and test/ with such folders, or one set of them."""
 
+from collections.abc import Collection as Names
 from collections.abc import Sequence
 
 import numpy as np
 
-from stir.data.collection import Collection, Part
+from stir.data.collection import Collection, Part, check_class_names
 from stir.data.decoding import Prepare, decode
+from stir.data.files import IMAGE_SUFFIXES, said
 from stir.data.image_files import ImageFiles
 from stir.errors import DatasetError, near_matches
 
 LAYOUT = "train/CLASS/ and test/CLASS/ with images, or CLASS/ with images"
+PARTS = ("train", "test")
+PARTS_ELSEWHERE = {"train", "training", "test", "testing", "val", "valid", "validation", "dev", "eval"}
+"""What parts of datasets are called, and hardly any class."""
 WHITE_LEVEL = 255
 
 
@@ -40,27 +45,40 @@ def read_class_folders(
     classes = sorted({label for label, _ in train})
     if len(classes) != n_classes:
         raise DatasetError(
-            f"Expected n_classes = {n_classes} folders of classes in {files.path} ({LAYOUT}); got {len(classes)}: "
-            f"{', '.join(classes[:5])}{', ...' if len(classes) > 5 else ''}. Correct n_classes, or the folders."
+            f"Expected n_classes = {n_classes} folders of classes in {said(files.path)} ({LAYOUT}); got {len(classes)}: "
+            f"{_named(classes)}. Correct n_classes, or the folders."
         )
     for unknown in sorted({label for label, _ in test} - set(classes)):
         raise DatasetError(
-            f"Expected the classes of {files.path}/train in test, too; test/{unknown} is none of them. "
+            f"Expected the classes of {said(files.path)}/train in test, too; test/{said(unknown)} is none of them. "
             f"{near_matches(unknown, classes)} Take it out, or put images of that class in train."
         )
     parts = [_part(files, placed, classes, shape, prepare) for placed in (train, test)]
-    return Collection(parts[0], parts[1] if test else None, WHITE_LEVEL, tuple(classes))
+    return Collection(parts[0], parts[1] if test else None, WHITE_LEVEL, check_class_names(classes, files.path), files.others)
 
 
 def _check_layout(files: ImageFiles) -> None:
-    """Refuse files that are in no class, and folders of which it is not clear what they are."""
+    """Refuse images that are in no class, what else is in one, and folders of which it is not clear what they are."""
     tops = {name.split("/")[0] for name in files.names}
-    split = bool(tops & {"train", "test"})
-    if split and tops != {"train", "test"}:
-        raise DatasetError(f"Expected {LAYOUT} in {files.path}; got {', '.join(sorted(tops)[:5])}. Rename or remove some.")
+    split = bool(tops & set(PARTS))
+    nested = any(name.count("/") > 1 for name in files.names)
+    if (split and tops != set(PARTS)) or (not split and nested and {top.casefold() for top in tops} & PARTS_ELSEWHERE):
+        raise DatasetError(f"Expected {LAYOUT} in {said(files.path)}; got {_named(tops)}. Rename or remove some.")
     for name in files.names:
         if name.count("/") < 1 + split:
-            raise DatasetError(f"Expected {LAYOUT} in {files.path}; {name} lies in no folder of a class. Move or remove it.")
+            raise DatasetError(
+                f"Expected {LAYOUT} in {said(files.path)}; {said(name)} lies in no folder of a class. Move or remove it."
+            )
+    for name in files.others:
+        if name.count("/") > split and (not split or name.split("/")[0] in PARTS):
+            raise DatasetError(
+                f"Expected only images ({', '.join(IMAGE_SUFFIXES)}) in folders of classes; {said(name)} in {said(files.path)} "
+                "is none by its name. Convert or rename it, or take it out, and take the fingerprint again."
+            )
+
+
+def _named(names: Names[str]) -> str:
+    return ", ".join(map(said, sorted(names)[:5])) + (", ..." if len(names) > 5 else "")
 
 
 def _placed(files: ImageFiles, prefix: str) -> list[tuple[str, str]]:

@@ -1,9 +1,35 @@
 """A dataset as it was found: labels at once, images when they are asked for."""
 
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+
+from stir.data.files import said
+from stir.errors import DatasetError
+from stir.names import shortened
+
+MOST_NAMED = 20
+
+
+def check_class_names(names: Sequence[str], where: Path) -> tuple[str, ...]:
+    """Return the names of classes.
+
+    Raises
+    ------
+    DatasetError
+        If one is empty, has control characters, or is no Unicode: files could not hold it.
+    """
+    for name in names:
+        try:
+            good = bool(name.encode()) and not any(unicodedata.category(letter) == "Cc" for letter in name)
+        except UnicodeEncodeError:
+            good = False
+        if not good:
+            raise DatasetError(f"Expected names of classes as text in {said(where)}; got {shortened(name)}. Rename it.")
+    return tuple(names)
 
 
 @dataclass(frozen=True)
@@ -48,9 +74,29 @@ class Collection:
     test: Part | None
     white_level: int
     class_names: tuple[str, ...] | None = None
+    left_out: tuple[str, ...] = ()
+    """Names of what lies beside the images and is not read."""
 
     def of_classes(self, classes: Sequence[int]) -> "Collection":
         """Return the images of these classes, which are numbered in the given order."""
         test = None if self.test is None else self.test.of_classes(classes)
         names = None if self.class_names is None else tuple(self.class_names[number] for number in classes)
-        return Collection(self.train.of_classes(classes), test, self.white_level, names)
+        return Collection(self.train.of_classes(classes), test, self.white_level, names, self.left_out)
+
+    def summary(self) -> str:
+        """Return how many images there are, in all and of each class, and what else was found."""
+        parts = [self.train.counts(), *([] if self.test is None else [self.test.counts()])]
+        labels = self.class_names or tuple(map(str, range(len(parts[0]))))
+        each = [f"{label} {' + '.join(str(_nth(part, n)) for part in parts)}" for n, label in enumerate(labels)]
+        beside = f"; not read: {_some(self.left_out)}" if self.left_out else ""
+        kinds = " training + ".join(str(sum(part)) for part in parts) + (" test" if self.test else "")
+        return f"{kinds} images ({_some(each)}){beside}"
+
+
+def _nth(counts: tuple[int, ...], number: int) -> int:
+    return counts[number] if number < len(counts) else 0
+
+
+def _some(texts: Sequence[str]) -> str:
+    more = f", and {len(texts) - MOST_NAMED} more" if len(texts) > MOST_NAMED else ""
+    return ", ".join(map(said, texts[:MOST_NAMED])) + more

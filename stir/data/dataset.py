@@ -12,8 +12,10 @@ from stir.data.cifar10_jpeg import load_cifar10_jpeg
 from stir.data.collection import Collection
 from stir.data.digits import load_digits
 from stir.data.fashion_mnist import load_fashion_mnist
+from stir.data.files import kind_of, said
 from stir.data.imagenet import load_imagenet
-from stir.data.own import load_own
+from stir.data.own import IMAGE_FORMATS, load_own
+from stir.data.ranges import check_range
 from stir.data.torchvision_datasets import load_cifar10, load_cifar100, load_svhn
 from stir.errors import DatasetError, InvalidInputError
 
@@ -39,6 +41,8 @@ class Split:
     test_labels: np.ndarray
     white_level: int
     class_names: tuple[str, ...] | None = None
+    found: str = ""
+    """How many images the source has of each class, and what else lies beside them."""
 
 
 def load_split(settings: Mapping[str, Any], *, source: str | Path | None = None, generator: np.random.Generator) -> Split:
@@ -62,12 +66,17 @@ def load_split(settings: Mapping[str, Any], *, source: str | Path | None = None,
     facts = dataset_facts(settings)
     found = _found(settings, source).of_classes(settings.get("classes") or range(facts.classes))
     train, test = _drawn(settings, facts, found, generator)
-    return Split(
+    split = Split(
         *found.train.images_and_labels(train),
         *(found.train if found.test is None else found.test).images_and_labels(test),
         white_level=found.white_level,
         class_names=found.class_names,
+        found=found.summary(),
     )
+    if settings.get("format") in IMAGE_FORMATS:
+        for part, images in (("training", split.train_images), ("test", split.test_images)):
+            check_range(images, split.white_level, f"{part} images of {said(str(source))}", remedy="scale the images")
+    return split
 
 
 def _found(settings: Mapping[str, Any], source: str | Path | None) -> Collection:
@@ -75,13 +84,14 @@ def _found(settings: Mapping[str, Any], source: str | Path | None) -> Collection
     if source is None and name != "digits":
         raise DatasetError(f"Expected a path at which dataset {name!r} is looked for; got none. Set dataset.path.")
     path = Path(source or ".")
+    kind_of(path)  # says what cannot be looked at
     if "format" in settings:
         return load_own(settings, path)
     found = LOADERS[name](path)
     came = Counts(found.train.counts(), None if found.test is None else found.test.counts())
     if came != COUNTS[name]:
         raise DatasetError(
-            f"Expected {_said(COUNTS[name])} of dataset {name!r}; got {_said(came)} from {path}. "
+            f"Expected {_said(COUNTS[name])} of dataset {name!r}; got {_said(came)} from {said(path)}. "
             "Some are missing, or it is something else; get it anew."
         )
     return found

@@ -1,18 +1,18 @@
 """What tells whether data are those that an experiment was written for."""
 
 import hashlib
-import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from stir.artifacts import sha256_of
+from stir.data.files import composed, files_in, kind_of, said
 from stir.errors import DatasetError
 
 
 def fingerprint(path: Path) -> str:
     """Return a digest of a file's content, or of the names and contents of all files in a folder.
 
-    Hidden files do not count: systems put them there when a folder is looked at.
+    Hidden files and others that systems put there when a folder is looked at do not count.
 
     Returns
     -------
@@ -22,29 +22,31 @@ def fingerprint(path: Path) -> str:
     Raises
     ------
     DatasetError
-        If there is no such file or folder.
+        If there is no such file or folder, or something in it is neither.
     """
-    if path.is_file():
+    kind = kind_of(path)
+    if kind == "a file":
+        return _sha256_of(path)
+    if kind != "a folder":
+        raise DatasetError(
+            f"Expected a file or folder at {said(path)}; there is {kind if kind != 'nothing' else 'none'}. "
+            "Put it there, or correct the path."
+        )
+    names = composed(files_in(path), path)
+    return fingerprint_of(names, lambda name: _sha256_of(path / names[name]))
+
+
+def _sha256_of(path: Path) -> str:
+    try:
         return sha256_of(path)
-    if not path.is_dir():
-        raise DatasetError(f"Expected a file or folder at {path}; there is none. Put it there, or correct the path.")
-    return fingerprint_of(files_in(path), lambda name: sha256_of(path / name))
+    except OSError as error:
+        raise DatasetError(f"Cannot read {said(path)}: {error.strerror}. Make it readable, or take it out.") from error
 
 
 def fingerprint_of(names: Iterable[str], sha256: Callable[[str], str]) -> str:
     """Return the SHA-256 of the lines ``SHA-256 of the content, two spaces, name``, sorted by name.
 
-    That is what ``sha256sum`` prints for these files, in this order.
+    That is what ``sha256sum`` prints for these files, in this order, where names are in Unicode's composed form (NFC).
     """
     lines = (f"{sha256(name)}  {name}\n" for name in sorted(names))
     return hashlib.sha256("".join(lines).encode(errors="surrogateescape")).hexdigest()
-
-
-def files_in(folder: Path) -> list[str]:
-    """Return the relative names of all files in a folder that are not hidden, with ``/`` between folders."""
-    found = []
-    for within, folders, files in os.walk(folder, followlinks=True):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        prefix = Path(within).relative_to(folder)
-        found += [(prefix / name).as_posix() for name in files if not name.startswith(".")]
-    return found

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 from stir.data.array_files import read_hdf5, read_numpy
 from stir.data.class_folders import read_class_folders
 from stir.data.collection import Collection
+from stir.data.files import kind_of, said
 from stir.data.fingerprints import fingerprint
 from stir.data.image_files import image_files
 from stir.errors import DatasetError
@@ -19,6 +20,7 @@ def _read_images(path: Path, shape: tuple[int, int, int], n_classes: int) -> Col
 
 
 READERS: dict[str, Reader] = {"folder": _read_images, "archive": _read_images, "hdf5": read_hdf5, "numpy": read_numpy}
+IMAGE_FORMATS = ("folder", "archive")
 KINDS = {"folder": ("a folder",), "archive": ("a file",), "hdf5": ("a file",), "numpy": ("a file", "a folder")}
 """Format -> what there may be at the path."""
 
@@ -34,17 +36,17 @@ def load_own(settings: Mapping[str, Any], source: Path) -> Collection:
     _check_kind(settings, source)
     if (came := fingerprint(source)) != str(settings["fingerprint"]).lower():
         raise DatasetError(
-            f"Expected fingerprint {settings['fingerprint']} of dataset {settings['name']!r}; got {came} of {source}. "
+            f"Expected fingerprint {settings['fingerprint']} of dataset {settings['name']!r}; got {came} of {said(source)}. "
             "They are other data, or were altered: correct path, or fingerprint if they are meant."
         )
     return READERS[settings["format"]](source, tuple(settings["image_shape"]), settings["n_classes"])
 
 
 def _check_kind(settings: Mapping[str, Any], source: Path) -> None:
-    came = "a folder" if source.is_dir() else "a file" if source.is_file() else "nothing"
+    came = kind_of(source)
     expected = KINDS[settings["format"]]
     if came not in expected:
         raise DatasetError(
-            f"Expected {' or '.join(expected)} at {source} for dataset {settings['name']!r}, since its format is "
+            f"Expected {' or '.join(expected)} at {said(source)} for dataset {settings['name']!r}, since its format is "
             f"{settings['format']}; there is {came}. Put it there, or correct dataset.path or format."
         )

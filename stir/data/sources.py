@@ -4,7 +4,8 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from stir.errors import InvalidInputError
+from stir.errors import DatasetError, InvalidInputError
+from stir.names import shortened
 
 DOWNLOADS = "data/downloads"
 FOLDER_VARIABLE = "STIR_DATA"
@@ -30,10 +31,10 @@ def dataset_source(settings: Mapping[str, Any], environment: Mapping[str, str]) 
     Raises
     ------
     InvalidInputError
-        If settings of one's own data have no path.
+        If settings of one's own data have no path, or the path begins with the home of a user that there is not.
     """
     if settings.get("path"):
-        return os.path.expanduser(settings["path"])  # noqa: PTH111
+        return expanded(settings["path"])
     if "format" in settings:
         raise InvalidInputError(f"Dataset {settings['name']!r} is data of your own: expected the key path; there is none.")
     if settings["name"] == "digits":
@@ -41,3 +42,20 @@ def dataset_source(settings: Mapping[str, Any], environment: Mapping[str, str]) 
     if settings["name"] == "cifar10_jpeg" and environment.get(CIFAR10_JPEG_VARIABLE):
         return environment[CIFAR10_JPEG_VARIABLE]
     return environment.get(FOLDER_VARIABLE) or DOWNLOADS
+
+
+def expanded(path: str) -> str:
+    """Return a path with the home of its user instead of ``~`` or ``~user``.
+
+    Raises
+    ------
+    DatasetError
+        If there is no such user, or the path has NUL.
+    """
+    found = os.path.expanduser(path)  # noqa: PTH111
+    if found.startswith("~") or "\0" in found:
+        raise DatasetError(
+            f"Expected a path; got {shortened(path)}, which begins with no user's home or has NUL. "
+            "Correct it; a file whose name begins with ~ is ./~name."
+        )
+    return found

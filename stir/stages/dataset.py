@@ -1,5 +1,6 @@
 """Stage dataset: images and labels, split into training and test."""
 
+import sys
 from typing import TYPE_CHECKING
 
 from stir.stages.job import Job
@@ -24,6 +25,8 @@ def make(job: Job) -> None:
     settings = job.settings
     generator = np.random.default_rng(settings["random_seed"])
     split = load_split(settings, source=job.source, generator=generator)
+    took = f"{len(split.train_labels)} for training and {len(split.test_labels)} for testing"
+    print(f"{settings['name']}: found {split.found}; took {took}", file=sys.stderr)
     unit = f"grey level, 0 to {split.white_level}"
     arrays = {
         "train_images": Labelled(split.train_images, IMAGE_DIMS, unit),

@@ -1,5 +1,9 @@
 """Images and labels in HDF5 and NumPy files, of whichever arrangement."""
 
+import struct
+import tracemalloc
+import zipfile
+
 import h5py
 import numpy as np
 import pytest
@@ -152,8 +156,9 @@ def test_an_array_without_a_name(tmp_path):
 
 
 def test_arrays_that_would_run_code_are_refused(tmp_path):
-    path = save(tmp_path, "npz", images=IMAGES.astype(object), labels=LABELS)
-    refused(path, "Cannot read .*allow_pickle")
+    for kind in ("npz", "npy"):
+        path = save(tmp_path, kind, images=IMAGES.astype(object), labels=LABELS)
+        refused(path, "Cannot read .*images.* has pickled objects, which can run code.*allow_pickle")
 
 
 @pytest.mark.parametrize("white_level", [0, 2**16, [255, 255], 255.0])
@@ -166,3 +171,122 @@ def test_a_group_where_an_array_is_expected(tmp_path):
     with h5py.File(path, "a") as file:
         file.create_group("images")
     refused(path, "Cannot read .*mine.hdf5")
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize(
+    ("images", "extra", "problem"),
+    [
+        (IMAGES / 255, {"white_level": 255}, r"to 255 \(white\); got 0.0 to 1.0: nearly black"),
+        ((IMAGES / 255).astype(np.float16), {"white_level": 2}, r"to 2 \(white\); got 0.0 to 1.0: nearly black"),
+        (IMAGES > 128, {}, "got bool"),
+        ((IMAGES > 128).astype(np.uint8), {}, r"to 255 \(white\); got 0 to 1: nearly black"),
+        (IMAGES // 16, {}, r"to 255 \(white\); got 0 to 15: nearly black"),
+        (IMAGES.astype(np.uint16) * 16, {"white_level": 2**16 - 1}, r"to 65535 \(white\); got 0 to 4080: nearly black"),
+        (IMAGES / 255**2, {}, r"to 1 \(white\); got 0.0 to 0.0039.*: nearly black"),
+        (IMAGES * 0, {}, "got 0 to 0: nearly black"),
+        (np.where(IMAGES > 250, np.nan, IMAGES / 255), {}, "got nan to nan"),
+        (np.where(IMAGES > 250, np.inf, IMAGES / 255), {"white_level": 2**16 - 1}, "got 0.0 to inf"),
+        (IMAGES.astype(np.int16) - 1, {}, "got -1 to 254"),
+        (IMAGES.astype(complex), {}, "got complex128"),
+    ],
+)
+def test_another_range_than_the_declared_one_is_refused(tmp_path, kind, images, extra, problem):
+    refused(save(tmp_path, kind, images=images, labels=LABELS, **extra), f"Expected images of .*{problem}")
+
+
+def test_the_test_part_is_of_the_range_of_the_training_part(tmp_path):
+    refused(
+        save(tmp_path, "npz", **{**parts(), "test_images": IMAGES[200:] / 255}), "test_images of .*got 0.0 to 1.0: nearly black"
+    )
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_floating_point_numbers_up_to_a_white_level_are_kept(tmp_path, kind):
+    split = load(save(tmp_path, kind, images=IMAGES.astype(np.float32), labels=LABELS, white_level=255))
+    assert (split.white_level, split.train_images.dtype, split.train_images.max()) == (255, np.float32, 255)
+
+
+@pytest.mark.parametrize("n_classes", [10**9, 10**18])
+def test_classes_without_number_take_no_memory(tmp_path, n_classes):
+    tracemalloc.start()
+    try:
+        refused(save(tmp_path, "npz", **parts()), f"every class from 0 to {n_classes - 1} .* got 10 classes", n_classes=n_classes)
+        assert tracemalloc.get_traced_memory()[1] < 10**7
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_what_else_there_is_is_said(tmp_path, kind):
+    split = load(save(tmp_path, kind, **parts(), val_images=IMAGES))
+    assert split.found.startswith("200 training + 100 test images (0 ")
+    assert "; not read: array val_images" in split.found
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_two_sets_in_one_file_are_not_chosen_from(tmp_path, kind):
+    refused(save(tmp_path, kind, **parts(), images=IMAGES), "Expected either arrays train_images, .*, or images and labels, in ")
+
+
+@pytest.mark.parametrize(
+    "names", [np.array("abcdefghij"), np.array(["a"] * 9 + [""]), np.array(["a"] * 9 + ["a\nb"]), np.ones(10)]
+)
+def test_names_of_classes_that_are_none(tmp_path, names):
+    refused(save(tmp_path, "npz", **parts(), class_names=names), "Expected (n_classes = 10 class_names|names of classes as text)")
+
+
+def header(shape, dtype="|u1"):
+    text = f"{{'descr': '{dtype}', 'fortran_order': False, 'shape': {shape}, }}".ljust(117) + "\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text.encode()
+
+
+@pytest.mark.parametrize("kind", ["npz", "npy"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        header((10**12, 8, 8)) + bytes(64),
+        header((300, 8, 8)) + bytes(300 * 64 - 1),
+        header((300, 8, 8)) + bytes(300 * 64 + 1),
+        header((-300, 8, -8)) + bytes(300 * 64),
+        header((0, 10**30)),
+        header((300, 8, 8), "|V64") + bytes(300 * 64),
+        header("(" * 200 + ")" * 200),
+        header("9" * 100),
+        b"\x93NUMPY\x09\x00" + bytes(100),
+        b"",
+    ],
+)
+def test_a_header_that_promises_what_is_not_there(tmp_path, kind, content):
+    path = save(tmp_path, kind, labels=LABELS)
+    if kind == "npy":
+        (path / "images.npy").write_bytes(content)
+    else:
+        with zipfile.ZipFile(path, "a") as archive:
+            archive.writestr("images.npy", content)
+    refused(path, "Cannot read |Expected images of ")
+
+
+def test_an_array_that_is_there_twice(tmp_path):
+    path = save(tmp_path, "npz", images=IMAGES, labels=LABELS)
+    with zipfile.ZipFile(path, "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
+        archive.writestr("labels.npy", zipfile.ZipFile(path).read("labels.npy"))
+    refused(path, r"labels\.npy is there twice")
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_zeros_that_are_much_larger_than_their_file_are_not_unpacked(tmp_path, packed):
+    images = np.broadcast_to(np.uint8(0), (2 * 10**6, 8, 8))
+    path = tmp_path / ("mine.npz" if packed else "mine.hdf5")
+    if packed:
+        np.savez_compressed(path, images=images, labels=LABELS)
+    else:
+        with h5py.File(path, "w") as file:
+            file.create_dataset("images", images.shape, "u1", compression="gzip", chunks=(1000, 8, 8))
+            file["labels"] = LABELS
+    tracemalloc.start()
+    try:
+        refused(path, r"images of .* at most 67108864 bytes, 200 times as many as the file; got 128000000")
+        assert tracemalloc.get_traced_memory()[1] < 10**7
+    finally:
+        tracemalloc.stop()

@@ -112,7 +112,7 @@ def test_colour_images_keep_their_channels(tmp_path):
 
 
 def test_other_files_and_hidden_ones_do_not_count(split_folder):
-    for name in ("README.txt", "train/one/.hidden.png", "train/one/notes.csv", ".cache/three/1.png"):
+    for name in ("README.txt", "train/notes.csv", ".cache/three/1.png", "train/one/.gitkeep"):
         (split_folder / name).parent.mkdir(parents=True, exist_ok=True)
         (split_folder / name).write_text("no image", encoding="utf-8")
     assert len(load(split_folder).train_labels) == 9
@@ -233,3 +233,51 @@ def test_a_member_of_an_archive_that_was_altered(split_folder, tmp_path):
     content[content.index(b"IDAT") + 8] ^= 1
     (tmp_path / "packed.zip").write_bytes(content)
     refused(tmp_path / "packed.zip", r"test/nought/0\.png in .*packed\.zip cannot be decoded \(BadZipFile")
+
+
+@pytest.mark.parametrize("folder", ["split_folder", "pool_folder"])
+@pytest.mark.parametrize("kind", [None, "zip", "tar"])
+@pytest.mark.parametrize(
+    "name", ["x.jfif", "x.gif", "x.GIF", "x", "x.png.txt", "x.heic", "inner.zip", ".x.png", "sub/notes.csv", "x.png~"]
+)
+def test_what_is_no_image_by_its_name_is_not_left_out_of_a_class_silently(request, tmp_path, folder, kind, name):
+    path = request.getfixturevalue(folder)
+    place = f"train/one/{name}" if folder == "split_folder" else f"one/{name}"
+    (path / place).parent.mkdir(exist_ok=True)
+    shutil.copy(next(path.rglob("*.png")), path / place)
+    if kind is not None:
+        path = shutil.make_archive(str(tmp_path / "packed"), kind, path) and tmp_path / f"packed.{kind}"
+    refused(path, rf"Expected only images \(\.bmp.*\) in folders of classes; {place} in .* is none by its name", n_test=3)
+
+
+def test_upper_case_suffixes_are_images(pool_folder):
+    for path in list(pool_folder.rglob("*.png")):
+        path.rename(path.with_suffix(".PNG"))
+    assert len(load(pool_folder, n_test=10).train_labels) == 20
+
+
+def test_what_was_found_and_what_was_not_read_is_said(split_folder):
+    for name in ("README.txt", "train/notes.csv", "docs/labels.csv"):
+        (split_folder / name).parent.mkdir(exist_ok=True)
+        (split_folder / name).touch()
+    (split_folder / "test" / "two" / "0.png").unlink()
+    (split_folder / "test" / "two" / "1.png").unlink()
+    found = (
+        "9 training + 4 test images (nought 3 + 2, one 3 + 2, two 3 + 0); not read: README.txt, docs/labels.csv, train/notes.csv"
+    )
+    assert load(split_folder).found == found
+    assert load(split_folder, classes=[1]).found.startswith("3 training + 2 test images (one 3 + 2)")
+
+
+@pytest.mark.parametrize("names", [("training", "validation"), ("Train", "Test"), ("one", "val")])
+def test_parts_are_not_taken_for_classes(split_folder, names):
+    for old, new in zip(("train", "test"), names, strict=True):
+        (split_folder / old).rename(split_folder / new)
+    refused(split_folder, rf"Expected train/CLASS/ and test/CLASS/ .*; got {', '.join(sorted(names))}\.", n_classes=2)
+
+
+@pytest.mark.parametrize(("white", "part"), [(1, "test"), (1, "train"), (16, "test")])
+def test_a_part_that_is_plainly_of_another_range(split_folder, white, part):
+    for path in (split_folder / part).rglob("*.png"):
+        Image.fromarray((np.asarray(Image.open(path)) / 255 * white).round().astype(np.uint8)).save(path)
+    refused(split_folder, rf"{part}\w* images of .* from 0 \(black\) to 255 \(white\); got 0 to {white}: nearly black")

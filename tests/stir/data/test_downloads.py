@@ -5,6 +5,7 @@ import hashlib
 import io
 import pickle
 import tarfile
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -254,3 +255,18 @@ def test_another_number_of_images_is_refused(monkeypatch, folder):
         DatasetError, match=r"Expected 30 images .*10 test images .*'svhn'; got 30 images .*20 test images \(2 to 2 a class\)"
     ):
         load("svhn", folder)
+
+
+def test_a_compressed_file_of_fashion_mnist_that_has_gigabytes_does_not_fill_memory(tmp_path):
+    for name in idx_files():
+        (tmp_path / f"{name}.gz").write_bytes(b"")
+    with gzip.open(tmp_path / "train-images-idx3-ubyte.gz", "wb", compresslevel=1) as file:
+        for _ in range(150):
+            file.write(bytes(10**6))
+    tracemalloc.start()
+    try:
+        with pytest.raises(DatasetError, match="Expected Fashion-MNIST's train-images-idx3-ubyte, SHA-256"):
+            load("fashion_mnist", tmp_path)
+        assert tracemalloc.get_traced_memory()[1] < 120 * 10**6
+    finally:
+        tracemalloc.stop()

@@ -79,6 +79,13 @@ def test_whatever_is_stored_images_are_read_in_0_to_1(tmp_path, images, extra):
         torch.testing.assert_close(stored[torch.tensor([3, 1])], pixels[[3, 1]], rtol=0, atol=0)
 
 
+def test_what_was_read_is_said(tmp_path, folder_of_two, capsys):
+    (folder_of_two / "notes.txt").touch()
+    made(tmp_path, folder_of_two, format="folder", n_classes=2, n_test=4)
+    expected = "mine: found 12 images (a 6, Ångström 6); not read: notes.txt; took 8 for training and 4 for testing\n"
+    assert capsys.readouterr().err == expected
+
+
 def test_nothing_is_left_of_a_dataset_that_was_refused(tmp_path, folder_of_two):
     with pytest.raises(DatasetError, match="n_classes = 3"):
         made(tmp_path / "out", folder_of_two, format="folder", n_classes=3, n_test=4)

@@ -1,0 +1,205 @@
+"""Files and folders that others made: looked at before they are opened, and bounded before they are read."""
+
+import errno
+import os
+import stat
+import unicodedata
+from collections.abc import Iterable
+from pathlib import Path
+
+from stir.errors import DatasetError
+from stir.names import shortened
+
+IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+HARMLESS = frozenset(
+    {"desktop.ini", "ehthumbs.db", "icon\r", "thumbs.db", "$recycle.bin", "@eadir", "__macosx", "lost+found"}
+    | {"system volume information"}
+)
+"""Files and folders that systems put beside those of their users; compared without case. Hidden ones count as such, too."""
+MOST_ENTRIES = 10**7
+MOST_IMAGE_BYTES = 2**28
+UNPACKED_AT_LEAST = 2**26
+MOST_UNPACKED = 200
+"""Times the size of a file that its content may have; deflated zeros have 1,000 times as much."""
+
+_KINDS = {stat.S_IFREG: "a file", stat.S_IFDIR: "a folder", stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket"}
+
+
+def said(name: str | Path) -> str:
+    """Return how a name or path is shown in a message: on one line, and cut where it is very long."""
+    text = str(name)
+    return text if text.isprintable() and len(text) <= 500 else shortened(text, 500)
+
+
+def kind_of(path: str | Path) -> str:
+    """Return ``"a file"``, ``"a folder"``, ``"nothing"``, or what else there is at a path; nothing is opened.
+
+    Raises
+    ------
+    DatasetError
+        If that cannot be told.
+    """
+    try:
+        return _KINDS.get(stat.S_IFMT(Path(path).stat().st_mode), "a device")
+    except (FileNotFoundError, NotADirectoryError):
+        return "a link that leads nowhere" if Path(path).is_symlink() else "nothing"
+    except ValueError:  # NUL in it
+        return "nothing"
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return "a link that leads to itself"
+        raise DatasetError(f"Cannot look at {said(path)}: {error.strerror}. Make it readable, or correct the path.") from error
+
+
+def check_file(path: Path, what: str = "a file") -> None:
+    """Refuse what is no file, without opening it: a FIFO or device would keep a reader waiting for ever.
+
+    Raises
+    ------
+    DatasetError
+        Naming the path, and what is there.
+    """
+    if (came := kind_of(path)) != "a file":
+        raise DatasetError(f"Expected {what} at {said(path)}; there is {came}. Put it there, or correct the path.")
+
+
+def read_file(path: Path) -> bytes:
+    """Return the content of a file that holds one image.
+
+    Raises
+    ------
+    DatasetError
+        If it is no file, too large for an image, or cannot be read.
+    """
+    try:
+        # Without waiting, should a FIFO have taken the file's place since it was found.
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:  # noqa: PTH123
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise DatasetError(f"Expected a file at {said(path)}; there is {kind_of(path)}. Take it out.")
+            check_image_bytes(status.st_size, said(path))
+            return file.read(status.st_size)
+    except OSError as error:
+        raise DatasetError(f"Cannot read {said(path)}: {error.strerror}. Make it readable, or take it out.") from error
+
+
+def check_image_bytes(n_bytes: int, what: str) -> None:
+    """Refuse files that are too large for one image.
+
+    Raises
+    ------
+    DatasetError
+        Naming the file.
+    """
+    if not 0 <= n_bytes <= MOST_IMAGE_BYTES:
+        raise DatasetError(f"Expected an image file of at most {MOST_IMAGE_BYTES} bytes; {what} has {n_bytes}. Take it out.")
+
+
+def check_room(n_bytes: int, what: str, *, packed: int | None = None) -> None:
+    """Refuse to hold more than this machine's memory, or more than a file of ``packed`` bytes can have in earnest.
+
+    Raises
+    ------
+    DatasetError
+        Saying how much that would be.
+    """
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if n_bytes > memory:
+        raise DatasetError(
+            f"Expected {what} to fit into memory, {memory} bytes; got {shortened(n_bytes)} bytes. Take fewer or smaller images."
+        )
+    if packed is not None and n_bytes > (most := max(UNPACKED_AT_LEAST, MOST_UNPACKED * packed)):
+        raise DatasetError(
+            f"Expected {what} to have at most {most} bytes, {MOST_UNPACKED} times as many as the file; got {n_bytes} bytes. "
+            "It is hardly what it says; unpack it, or save it uncompressed, if it is."
+        )
+
+
+def is_harmless(part: str) -> bool:
+    """Return whether a file or folder is one that systems make, or hidden; hidden images are not harmless."""
+    hidden = part.startswith("._") or (part.startswith(".") and not part.lower().endswith(IMAGE_SUFFIXES))
+    return hidden or part.casefold() in HARMLESS
+
+
+def files_in(folder: Path) -> list[str]:
+    """Return the relative names of all files in a folder, with ``/`` between folders; harmless ones do not count.
+
+    Raises
+    ------
+    DatasetError
+        Naming what is neither file nor folder, a folder that is within itself, or one that cannot be looked into.
+    """
+    found: list[str] = []
+    waiting: list[tuple[str, tuple[tuple[int, int], ...]]] = [("", ())]
+    n_entries = 0
+    while waiting:
+        prefix, above = waiting.pop()
+        above = (*above, _identity(folder / prefix, above))
+        for name, kind in _entries(folder / prefix):
+            n_entries += 1
+            if kind == "a folder":
+                waiting.append((f"{prefix}{name}/", above))
+            elif kind == "a file":
+                found.append(prefix + name)
+            else:
+                raise DatasetError(f"Expected files and folders in {said(folder)}; {said(prefix + name)} is {kind}. Take it out.")
+        if n_entries > MOST_ENTRIES:
+            raise DatasetError(f"Expected at most {MOST_ENTRIES} files and folders in {said(folder)}; there are more.")
+    return found
+
+
+def _identity(folder: Path, above: tuple[tuple[int, int], ...]) -> tuple[int, int]:
+    status = folder.stat()
+    if (identity := (status.st_dev, status.st_ino)) in above:
+        raise DatasetError(f"Expected folders that end; {said(folder)} is a link to a folder that it lies in. Take it out.")
+    return identity
+
+
+def _entries(folder: Path) -> list[tuple[str, str]]:
+    """Return name and kind of all in a folder but what is harmless."""
+    try:
+        with os.scandir(folder) as entries:
+            return [(entry.name, _kind_of_entry(entry)) for entry in entries if not is_harmless(entry.name)]
+    except OSError as error:
+        raise DatasetError(f"Cannot look into {said(folder)}: {error.strerror}. Make it readable, or take it out.") from error
+
+
+def _kind_of_entry(entry: os.DirEntry[str]) -> str:
+    """Return what `kind_of` does, without asking the system again what it has said of most entries."""
+    if entry.is_symlink():
+        return kind_of(entry.path)
+    return "a file" if entry.is_file() else "a folder" if entry.is_dir() else kind_of(entry.path)
+
+
+def composed(names: Iterable[str], where: Path) -> dict[str, str]:
+    """Return name in Unicode's composed form (NFC) -> name as it is: systems write one name in different forms.
+
+    Raises
+    ------
+    DatasetError
+        If two names are one in that form, or one has control characters.
+    """
+    names = list(names)
+    folders = {folder for parent in {name.rpartition("/")[0] for name in names} for folder in _with_parents(parent)}
+    _composed(folders, where)
+    return _composed(names, where)
+
+
+def _with_parents(folder: str) -> list[str]:
+    parts = folder.split("/")
+    return ["/".join(parts[:n]) for n in range(1, len(parts) + 1)]
+
+
+def _composed(names: Iterable[str], where: Path) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name in names:
+        key = unicodedata.normalize("NFC", name)
+        if any(unicodedata.category(letter) == "Cc" for letter in key if not letter.isprintable()):
+            raise DatasetError(f"Expected names without control characters in {said(where)}; got {shortened(key)}. Rename it.")
+        if key in found:
+            raise DatasetError(
+                f"Expected different names in {said(where)}; {said(key)} is there twice, perhaps once with composed and once "
+                "with decomposed letters (NFC and NFD). Take one out."
+            )
+        found[key] = name
+    return found
