@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from stir.errors import ConvergenceWarning
+from stir.errors import ConvergenceWarning, MatchWarning
 
 
 @dataclass(frozen=True)
@@ -48,5 +48,18 @@ def warn_of_unconverged(error: Tensor, converged: Tensor, tolerance: float) -> N
             f"(median {error.median():.3g}, largest {error.max():.3g}). They are marked in `converged`: "
             "leave them out, raise max_iterations, or loosen tolerance.",
             ConvergenceWarning,
+            stacklevel=4,
+        )
+
+
+def warn_of_matches_at_the_start(seed_error: Tensor, tolerance: float) -> None:
+    """Warn of seed images that match before anything is inverted, on behalf of the caller of `invert`."""
+    matched = int((seed_error <= tolerance).sum())
+    if matched > len(seed_error) / 2:
+        warnings.warn(
+            f"{matched} of {len(seed_error)} seed images are within inversion error {tolerance:g} before anything was inverted "
+            f"(median {seed_error.median():.3g}): the layer represents nearly all images alike, so a match says nothing. "
+            "Compare correlation with null_correlation; choose another layer or a smaller tolerance.",
+            MatchWarning,
             stacklevel=4,
         )

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from stir.checks import check_batch_size, check_images, check_model, check_paired, check_pixel_bounds, check_representation
+from stir.checks import check_batch_size, check_images, check_paired, check_pixel_bounds, check_representation
 from stir.errors import ConstantFeaturesError, InvalidInputError, StirError, near_matches
 
 
