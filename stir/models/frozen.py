@@ -42,12 +42,18 @@ class Buffers:
         ]
         self._versions = {id(buffer): buffer._version for _, _, buffer, _ in self._found}
 
-    def restore(self) -> None:
-        """Put back those that were written into, or that others took the place of; the rest is not touched."""
+    def restore(self, *, every: bool = False) -> None:
+        """Put back those that were written into, or that others took the place of.
+
+        Parameters
+        ----------
+        every : bool
+            Put back all, also those whose version does not tell: batch normalisation writes without counting.
+        """
         for module, name, buffer, content in self._found:
             if getattr(module, name, None) is not buffer:
                 setattr(module, name, buffer)
-            if buffer._version != self._versions[id(buffer)]:
+            if every or buffer._version != self._versions[id(buffer)]:
                 with torch.no_grad():
                     buffer.copy_(content)
                 self._versions[id(buffer)] = buffer._version
@@ -91,7 +97,7 @@ class _Borrowed:
                     parameter.requires_grad_(want)
             for table, name, tensor, _ in self._swapped:
                 table[name] = tensor
-            self._buffers.restore()
+            self._buffers.restore(every=True)
             for module, *known in self._hooks:
                 _remove_spies(module, *known)
         for kind, enabled in self._autocast:

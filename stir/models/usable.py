@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
+from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
 from stir.errors import InvalidInputError
 
@@ -34,7 +35,7 @@ def check_model(model: nn.Module, argument: str = "model") -> None:
             f"outputs. Pass {argument}.module."
         )
     for name, tensor in (*model.named_parameters(), *model.named_buffers()):
-        if isinstance(tensor, nn.parameter.UninitializedTensorMixin):
+        if isinstance(tensor, UninitializedParameter | UninitializedBuffer):
             raise InvalidInputError(f"Expected {argument} with values; {name!r} has no shape yet. Run a forward pass first.")
         if tensor.is_meta:
             raise InvalidInputError(
