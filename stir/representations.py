@@ -70,7 +70,8 @@ class Representing:
                 raise self._not_reached()
             return self._seen
 
-        return self._pooling(rows(seen, images, self._layer)), output
+        representation = self._pooling(rows(seen, images, self._layer))
+        return representation, output[: len(images)] if isinstance(output, Tensor) and output.ndim == 2 else output
 
     def reach(self, activations: Tensor) -> None:
         """Be told the layer's activations by a hook."""

@@ -40,12 +40,15 @@ class InversionProblem:
         with torch.enable_grad():
             residuals = (widened(self.represent_batch(images)) - widened(targets)) / widened(targets).norm(dim=1, keepdim=True)
             squares = residuals.square().sum(dim=1)
-        if not residuals.requires_grad:
+        gradients = None
+        if residuals.requires_grad:
+            half = squares.new_full(squares.shape, 0.5)
+            (gradients,) = torch.autograd.grad(squares, images, grad_outputs=half, allow_unused=True)
+        if gradients is None:
             raise InversionError(
                 "The representation does not depend on the images in a way that gradients follow "
-                "(a detach, a cast to integers or torch.no_grad in the model); inversion needs gradients."
+                "(a detach, a cast to integers, a quantised layer or torch.no_grad in the model); inversion needs gradients."
             )
-        (gradients,) = torch.autograd.grad(squares, images, grad_outputs=squares.new_full(squares.shape, 0.5))
         return squares.detach().sqrt(), gradients
 
     def check_gradients(self, images: Float[Tensor, "n ..."], targets: Float[Tensor, "n d"]) -> None:

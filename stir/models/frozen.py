@@ -4,6 +4,7 @@ Whatever happens meanwhile: an exception, an interrupt at any instruction, anoth
 """
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -16,7 +17,9 @@ Result = TypeVar("Result")
 
 _IN_USE: dict[object, tuple[int, frozenset[int]]] = {}
 """Who has borrowed which modules: thread, ids of modules. Models can share modules, so a model has no lock of its own."""
-_CHANGED = threading.Condition()
+_CLAIMING = threading.Lock()
+WAIT = 0.002
+"""Seconds between two looks at a model that another thread has. `threading.Condition` would not survive an interrupt."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,23 +103,22 @@ class _Borrowed:
             self._buffers.restore(every=True)
             for module, *known in self._hooks:
                 _remove_spies(module, *known)
+            self._taken = False
+        # From here on another thread may have it.
+        _IN_USE.pop(self, None)
         for kind, enabled in self._autocast:
             torch.set_autocast_enabled(kind, enabled)
         torch.set_grad_enabled(self._grad)
-        _release(self)
 
 
 def _claim(borrower: object, modules: list[nn.Module]) -> None:
     mine, thread = frozenset(map(id, modules)), threading.get_ident()
-    with _CHANGED:
-        _CHANGED.wait_for(lambda: not any(who != thread and mine & theirs for who, theirs in _IN_USE.values()))
-        _IN_USE[borrower] = thread, mine
-
-
-def _release(borrower: object) -> None:
-    with _CHANGED:
-        _IN_USE.pop(borrower, None)
-        _CHANGED.notify_all()
+    while True:
+        with _CLAIMING:
+            if not any(who != thread and mine & theirs for who, theirs in list(_IN_USE.values())):
+                _IN_USE[borrower] = thread, mine
+                return
+        time.sleep(WAIT)
 
 
 def _remove_spies(module: nn.Module, after: set[int], before: set[int]) -> None:
