@@ -58,8 +58,8 @@ def warn_of_matches_at_the_start(seed_error: Tensor, tolerance: float) -> None:
     if matched > len(seed_error) / 2:
         warnings.warn(
             f"{matched} of {len(seed_error)} seed images are within inversion error {tolerance:g} before anything was inverted "
-            f"(median {seed_error.median():.3g}): the layer represents nearly all images alike, so a match says nothing. "
-            "Compare correlation with null_correlation; choose another layer or a smaller tolerance.",
+            f"(median {seed_error.median():.3g}): the layer represents nearly all images alike, or the tolerance is large, so a "
+            "match says nothing. Compare correlation with null_correlation; choose another layer or a smaller tolerance.",
             MatchWarning,
             stacklevel=4,
         )
