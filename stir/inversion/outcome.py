@@ -55,7 +55,8 @@ def warn_of_unconverged(error: Tensor, converged: Tensor, tolerance: float) -> N
 def warn_of_matches_at_the_start(seed_error: Tensor, tolerance: float) -> None:
     """Warn of seed images that match before anything is inverted, on behalf of the caller of `invert`."""
     matched = int((seed_error <= tolerance).sum())
-    if matched > len(seed_error) / 2:
+    # Under a tolerance of 1 or more a black picture matches, too: whoever passes it knows.
+    if tolerance < 1 and matched > len(seed_error) / 2:
         warnings.warn(
             f"{matched} of {len(seed_error)} seed images are within inversion error {tolerance:g} before anything was inverted "
             f"(median {seed_error.median():.3g}): the layer represents nearly all images alike, or the tolerance is large, so a "
