@@ -132,7 +132,7 @@ def _check_pixels(images: Tensor, start: int, argument: str, pixel_bounds: Pixel
     if excess > max(ROUNDED_PIXEL, torch.finfo(images.dtype).eps) * (pixel_bounds[1] - pixel_bounds[0]):
         raise InvalidInputError(
             f"Expected {argument} within pixel_bounds {pixel_bounds}; got values from {low:.4g} to {high:.4g}. "
-            f"Scale the images (normalisation belongs in the model), or pass other pixel_bounds, or None. The excess is {excess:.2g}."
+            f"Scale the images (normalisation belongs in the model), or pass other pixel_bounds, or None. Excess: {excess:.2g}."
         )
 
 

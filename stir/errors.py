@@ -63,7 +63,7 @@ class ConvergenceWarning(UserWarning):
 
 
 class MatchWarning(UserWarning):
-    """Images that match before anything is inverted, so that a match says nothing."""
+    """Reference images that match each other before anything is inverted, so that a match says nothing."""
 
 
 def near_matches(word: str, known: "Iterable[str]") -> str:

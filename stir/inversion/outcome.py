@@ -52,15 +52,21 @@ def warn_of_unconverged(error: Tensor, converged: Tensor, tolerance: float) -> N
         )
 
 
-def warn_of_matches_at_the_start(seed_error: Tensor, tolerance: float) -> None:
-    """Warn of seed images that match before anything is inverted, on behalf of the caller of `invert`."""
-    matched = int((seed_error <= tolerance).sum())
-    # Under a tolerance of 1 or more a black picture matches, too: whoever passes it knows.
-    if tolerance < 1 and matched > len(seed_error) / 2:
+def warn_of_likeness(distance: float, tolerance: float) -> None:
+    """Warn of reference images that match each other before anything is inverted, on behalf of the caller of `invert`.
+
+    Parameters
+    ----------
+    distance : float
+        Median distance between representations of two reference images, over their median norm; NaN for a single image.
+    tolerance : float
+        Of 1 or more takes a black picture for a match, too: whoever passes it knows.
+    """
+    if distance <= tolerance < 1:
         warnings.warn(
-            f"{matched} of {len(seed_error)} seed images are within inversion error {tolerance:g} before anything was inverted "
-            f"(median {seed_error.median():.3g}): the layer represents nearly all images alike, or the tolerance is large, so a "
-            "match says nothing. Compare correlation with null_correlation; choose another layer or a smaller tolerance.",
+            f"The layer represents the reference images nearly alike: their median distance is {distance:.2g} of their norm, "
+            f"within the tolerance {tolerance:g}, so that each matches the others before anything is inverted and a match says "
+            "nothing. Compare correlation with null_correlation; choose another layer or a smaller tolerance.",
             MatchWarning,
             stacklevel=4,
         )

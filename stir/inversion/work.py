@@ -12,7 +12,7 @@ from stir.checks import PixelBounds
 from stir.inversion.descent import Descent, Rows, Stopping
 from stir.inversion.layout import flat, pictures
 from stir.inversion.match import NO_CLASS, Matches, match, median_pair_distance
-from stir.inversion.outcome import Inversion, warn_of_matches_at_the_start, warn_of_unconverged
+from stir.inversion.outcome import Inversion, warn_of_likeness, warn_of_unconverged
 from stir.inversion.problem import InversionProblem, relative_errors
 from stir.inversion.references import References
 from stir.inversion.run import Rounded, run
@@ -122,10 +122,11 @@ class Work:
         """Keep the best pictures of rows that have ended, with the proof of their match."""
         index = rows.index.cpu()
         # Rounded first, where the images given are of half precision, so that the errors are those of what is returned.
-        images = pictures(rows.best_images, self.shape).to(self.images.dtype)
+        images = pictures(rows.best_images, self.shape)
+        images = images.to(self.images.dtype) if self.images.dtype.itemsize < 4 else images
         partners = self.task.references.targets(self.task.partners[index])
         self.matches.put(index, match(self.represent_batch, images, rows.targets, partners))
-        self.images[index.to(self.images.device)] = images.to(device=self.images.device)
+        self.images[index.to(self.images.device)] = images.to(device=self.images.device, dtype=self.images.dtype)
         self.iterations[index] = rows.iterations.cpu().clamp(max=self.stopping.max_iterations)
 
     def _reporting(self, bar: Any, descent: Descent) -> Callable[[Rows, Tensor], None]:
@@ -158,7 +159,8 @@ class Work:
         references, error = self.task.references, self.matches.inversion_error
         converged = error <= self.stopping.tolerance
         warn_of_unconverged(error, converged, self.stopping.tolerance)
-        warn_of_matches_at_the_start(self.seed_error, self.stopping.tolerance)
+        pair_distance = median_pair_distance(references.pool)
+        warn_of_likeness(pair_distance / references.norms.double().median().item(), self.stopping.tolerance)
         known = (references.classes != NO_CLASS).all()
         here = references.images.device
         return Inversion(
@@ -166,7 +168,7 @@ class Work:
             seed_images=seed_images,
             seed_error=self.seed_error.to(here),
             inversion_error=error.to(here),
-            pairwise_inversion_error=(error * references.norms.cpu() / median_pair_distance(references.pool)).to(here),
+            pairwise_inversion_error=(error * references.norms.cpu() / pair_distance).to(here),
             converged=converged.to(here),
             correlation=self.matches.correlation.to(here),
             null_correlation=self.matches.null_correlation.to(here),
