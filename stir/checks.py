@@ -87,9 +87,7 @@ def check_random_seed(random_seed: int) -> None:
         If it is not an integer of at least 0, of at most 64 bits.
     """
     if not isinstance(random_seed, Integral) or isinstance(random_seed, bool) or not 0 <= random_seed < 2**64:
-        raise InvalidInputError(
-            f"Expected random_seed as an integer >= 0, under 2**64; got {shortened(random_seed)}. Pass another."
-        )
+        raise InvalidInputError(f"Expected random_seed as an integer >= 0; got {shortened(random_seed)}. It has 64 bits at most.")
 
 
 def check_images(images: Images, argument: str = "images", *, pixel_bounds: PixelBounds = None) -> None:
