@@ -1,19 +1,23 @@
 """Preconditions of images, representations and settings, said once, at the boundary."""
 
+import math
 from collections.abc import Sequence
-from numbers import Integral
+from numbers import Integral, Real
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from stir.chunks import Matrix, row_chunks
 from stir.errors import ConstantFeaturesError, InvalidInputError
 from stir.features import Features, summarise
+from stir.names import shortened
 from stir.stored_images import Images, StoredImages
 
 PixelBounds = tuple[float, float] | None
 IMAGES_AT_ONCE = 64
+ROUNDED_PIXEL = 1e-6
+"""A pixel may be so far out of the bounds, as a part of their range: resizing in float32 overshoots by less."""
 
 
 def check_pixel_bounds(pixel_bounds: PixelBounds) -> PixelBounds:
@@ -22,15 +26,45 @@ def check_pixel_bounds(pixel_bounds: PixelBounds) -> PixelBounds:
     Raises
     ------
     InvalidInputError
-        If ``pixel_bounds`` is neither None nor (low, high) with low < high.
+        If ``pixel_bounds`` is neither None nor (low, high), finite, with low < high.
     """
     if pixel_bounds is None:
         return None
-    if not isinstance(pixel_bounds, Sequence) or len(pixel_bounds) != 2 or not pixel_bounds[0] < pixel_bounds[1]:
+    two = isinstance(pixel_bounds, Sequence) and len(pixel_bounds) == 2 and all(map(_is_number, pixel_bounds))
+    if not two or not pixel_bounds[0] < pixel_bounds[1]:
         raise InvalidInputError(
-            f"Expected pixel_bounds (low, high) with low < high, or None; got {pixel_bounds!r}. Images in [0, 1] take (0, 1)."
+            f"Expected pixel_bounds (low, high) with low < high, or None; got {shortened(pixel_bounds)}. "
+            "Images in [0, 1] take (0, 1)."
         )
     return float(pixel_bounds[0]), float(pixel_bounds[1])
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool | np.bool_) and math.isfinite(value)
+
+
+def check_number(argument: str, value: object, *, over: float, example: str) -> None:
+    """Refuse what is not a finite number over a bound.
+
+    Raises
+    ------
+    InvalidInputError
+        Naming the argument and what came.
+    """
+    if not _is_number(value) or not value > over:  # type: ignore[operator]
+        raise InvalidInputError(f"Expected {argument} > {over:g} ({example}); got {shortened(value)}. Pass such a number.")
+
+
+def check_count(argument: str, value: object, meaning: str) -> None:
+    """Refuse what is not an integer of at least 1.
+
+    Raises
+    ------
+    InvalidInputError
+        Naming the argument and what came.
+    """
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
+        raise InvalidInputError(f"Expected {argument} >= 1; got {shortened(value)}. It is {meaning}: pass an integer.")
 
 
 def check_batch_size(batch_size: int) -> None:
@@ -39,10 +73,9 @@ def check_batch_size(batch_size: int) -> None:
     Raises
     ------
     InvalidInputError
-        If ``batch_size`` is under 1.
+        If ``batch_size`` is not an integer of at least 1.
     """
-    if batch_size < 1:
-        raise InvalidInputError(f"Expected batch_size >= 1; got {batch_size}. It is the number of images at once.")
+    check_count("batch_size", batch_size, "the number of images at once")
 
 
 def check_random_seed(random_seed: int) -> None:
@@ -51,14 +84,14 @@ def check_random_seed(random_seed: int) -> None:
     Raises
     ------
     InvalidInputError
-        If it is not an integer of at least 0.
+        If it is not an integer of at least 0, of at most 64 bits.
     """
-    if not isinstance(random_seed, Integral) or isinstance(random_seed, bool) or random_seed < 0:
-        raise InvalidInputError(f"Expected random_seed as an integer >= 0; got {random_seed!r}.")
+    if not isinstance(random_seed, Integral) or isinstance(random_seed, bool) or not 0 <= random_seed < 2**64:
+        raise InvalidInputError(f"Expected random_seed as an integer >= 0; got {shortened(random_seed)}. It has 64 bits at most.")
 
 
 def check_images(images: Images, argument: str = "images", *, pixel_bounds: PixelBounds = None) -> None:
-    """Refuse what is not a batch of finite floating-point images within the bounds.
+    """Refuse what is not a batch of finite floating-point images within the bounds, up to rounding.
 
     Raises
     ------
@@ -74,7 +107,10 @@ def check_images(images: Images, argument: str = "images", *, pixel_bounds: Pixe
             f"Expected {argument} of a floating-point type in [0, 1]; got {images.dtype}. "
             f"Divide 8-bit images by 255: {argument}.float() / 255."
         )
-    if len(images.shape) < 2 or len(images) == 0:
+    if isinstance(images, Tensor) and (images.layout != torch.strided or images.is_nested or images.is_meta):
+        kind = "nested" if images.is_nested else "meta (shapes without values)" if images.is_meta else images.layout
+        raise InvalidInputError(f"Expected {argument} as a dense tensor with values; got one that is {kind}. Make it dense.")
+    if len(images.shape) < 2 or 0 in images.shape:
         raise InvalidInputError(
             f"Expected {argument} of shape (n, channels, height, width) with n >= 1; got {tuple(images.shape)}. "
             f"Add the batch dimension to a single image: {argument}[None]."
@@ -90,29 +126,24 @@ def _check_pixels(images: Tensor, start: int, argument: str, pixel_bounds: Pixel
     if pixel_bounds is None:
         return
     low, high = images.min().item(), images.max().item()
-    if low < pixel_bounds[0] or high > pixel_bounds[1]:
+    excess = max(pixel_bounds[0] - low, high - pixel_bounds[1])
+    if excess > max(ROUNDED_PIXEL, torch.finfo(images.dtype).eps) * (pixel_bounds[1] - pixel_bounds[0]):
         raise InvalidInputError(
             f"Expected {argument} within pixel_bounds {pixel_bounds}; got values from {low:.4g} to {high:.4g}. "
-            "Scale the images (normalisation belongs in the model), or pass other pixel_bounds, or None."
+            f"Scale the images (normalisation belongs in the model), or pass other pixel_bounds, or None. Excess: {excess:.2g}."
         )
+
+
+def clamped(images: Images, pixel_bounds: PixelBounds) -> Images:
+    """Return images whose pixels are within the bounds, which rounding may have missed; images on disk as they are."""
+    if pixel_bounds is None or not isinstance(images, Tensor):
+        return images
+    within = pixel_bounds[0] <= images.min().item() and images.max().item() <= pixel_bounds[1]
+    return images if within else images.clamp(*pixel_bounds)
 
 
 def _first_bad(images: Tensor) -> int:
     return int((~torch.isfinite(images)).flatten(1).any(dim=1).nonzero()[0])
-
-
-def check_model(model: nn.Module, argument: str = "model") -> None:
-    """Refuse what is not a `torch.nn.Module` in a floating-point type.
-
-    Raises
-    ------
-    InvalidInputError
-        Naming the argument and what came.
-    """
-    if not isinstance(model, nn.Module):
-        raise InvalidInputError(
-            f"Expected {argument} as a torch.nn.Module; got {type(model).__name__}. Wrap a function in a Module."
-        )
 
 
 def check_representation(x: Matrix, argument: str, *, least_n: int) -> Features:

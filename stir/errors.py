@@ -34,6 +34,10 @@ class InversionError(StirError, ValueError):
     """An inversion that cannot work: no gradient, or nothing to match."""
 
 
+class NondeterministicModelError(InversionError, InvalidInputError):
+    """A model that represents one image in several ways, though it is in eval mode."""
+
+
 class CheckpointError(StirError, ValueError):
     """A checkpoint that is not what was asked for, or that would run code."""
 
@@ -85,5 +89,5 @@ def check_known(kind: str, name: str, known: "Collection[str]") -> None:
     InvalidInputError
         With near matches.
     """
-    if name not in known:
+    if not isinstance(name, str) or name not in known:
         raise InvalidInputError(f"Unknown {kind} {name!r}. {near_matches(name, known)}")

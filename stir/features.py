@@ -29,7 +29,8 @@ class Features:
     @property
     def spread(self) -> Float[Tensor, " d"]:
         """The largest difference from the first image."""
-        return torch.maximum(self.high - self.first, self.first - self.low)
+        first, low, high = widened(self.first), widened(self.low), widened(self.high)
+        return torch.maximum(high - first, first - low)
 
     @property
     def differ(self) -> bool:
@@ -41,6 +42,11 @@ class Features:
     def largest_deviation(self) -> float:
         """The largest difference from a mean."""
         return torch.maximum(self.high.double() - self.mean, self.mean - self.low.double()).max().item()
+
+
+def widened(x: Tensor) -> Tensor:
+    """Return half-precision values in float32, where their squares and sums do not overflow; others as they are."""
+    return x.float() if x.dtype.is_floating_point and x.dtype.itemsize < 4 else x
 
 
 def summarise(x: Matrix) -> Features:

@@ -1,6 +1,7 @@
 """Where in a model a representation is read: a module by its dotted name, or the penultimate layer."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -8,12 +9,18 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
 
 from stir.errors import InvalidInputError, LayerError, near_matches
 from stir.models import Architecture, architecture_depths
 from stir.models.depths import Depths
+from stir.models.frozen import Spy
+from stir.models.usable import forward
+from stir.names import shortened
 
 PENULTIMATE = "penultimate"
+COMPILED = "_orig_mod."
+"""What torch.compile puts before all names."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +34,8 @@ class Layer:
 
 
 @torch.no_grad()
-def resolve_layer(model: nn.Module, layer: str | None, image: Float[Tensor, "1 ..."]) -> Layer:
-    """Find a layer by running one image through the whole model.
+def resolve_layer(model: nn.Module, layer: str | None, images: Float[Tensor, "2 ..."]) -> Layer:
+    """Find a layer by running two images through the whole model.
 
     Parameters
     ----------
@@ -36,51 +43,68 @@ def resolve_layer(model: nn.Module, layer: str | None, image: Float[Tensor, "1 .
         A model in eval mode.
     layer : str or None
         A dotted name of ``named_modules()``; None (or ``"penultimate"``) is the
-        input of the linear layer that the forward pass calls last.
-    image : Float[Tensor, "1 ..."]
-        One image.
+        input of the linear layer that gives the model's output.
+    images : Float[Tensor, "2 ..."]
+        Two, not one, since some models squeeze a single one away.
 
     Raises
     ------
     LayerError
         If there is no such layer, or it is not called exactly once, or its
-        output is not one tensor with a row an image.
+        output is not one tensor with a row an image; or if no linear layer gives the model's output.
+    InvalidInputError
+        If the model fails on images of this shape.
     """
     modules = dict(model.named_modules())
-    watched = _watched(modules, layer)
-    calls: list[tuple[str, Any, Any]] = []
-    handles = [
-        modules[name].register_forward_hook(
-            lambda _m, inputs, keywords, output, name=name: calls.append((name, tensor_argument(inputs, keywords), output)),
-            with_kwargs=True,
-        )
-        for name in watched
-    ]
-    try:
-        model(image)
-    finally:
-        for handle in handles:
-            handle.remove()
     if layer in (None, PENULTIMATE):
-        return _penultimate(calls)
+        return _penultimate(model, modules, images)
+    name = _known(modules, layer)
+    calls, _ = _calls_of(model, {name: modules[name]}, images)
     if len(calls) != 1:
         raise LayerError(
             f"Expected layer {layer!r} to be called once in a forward pass; it was called {len(calls)} times. "
             "Name a layer that is called once, such as its parent."
         )
-    _check_activations(calls[0][2], str(layer))
-    return Layer(str(layer), "output")
+    check_activations(calls[0].output, name, len(images))
+    return Layer(name, "output")
 
 
-def _watched(modules: dict[str, nn.Module], layer: str | None) -> list[str]:
-    if layer in (None, PENULTIMATE):
-        linear = [name for name, module in modules.items() if isinstance(module, nn.Linear)]
-        if not linear:
-            raise LayerError("The model has no linear layer, so no penultimate layer: name one with layer=...")
-        return linear
-    if layer == "" or layer not in modules:
-        raise LayerError(f"The model has no layer {layer!r}. {near_matches(layer or '', filter(None, modules))}")
-    return [layer]
+@dataclass(frozen=True)
+class _Call:
+    """One call of a module."""
+
+    name: str
+    inputs: Any
+    output: Any
+
+
+def _calls_of(model: nn.Module, watched: Mapping[str, nn.Module], images: Tensor) -> tuple[list[_Call], Any]:
+    """Return the calls of some modules in a forward pass, and what the whole model gives."""
+    calls: list[_Call] = []
+
+    def told(name: str) -> Spy:
+        # Copies: what follows may work in place.
+        return Spy(lambda _m, inputs, keywords, out: calls.append(_Call(name, tensor_argument(inputs, keywords), _copy(out))))
+
+    handles = [module.register_forward_hook(told(name), with_kwargs=True) for name, module in watched.items()]
+    try:
+        return calls, forward(model, images)
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _copy(output: Any) -> Any:
+    return output.clone() if isinstance(output, Tensor) else output
+
+
+def _known(modules: dict[str, nn.Module], layer: object) -> str:
+    """Return the full name of a layer; those of a compiled model are known without their prefix, too."""
+    if isinstance(layer, str) and layer:
+        for name in (layer, COMPILED + layer):
+            if name in modules:
+                return name
+    raise LayerError(f"The model has no layer {shortened(layer)}. {near_matches(str(layer), filter(None, modules))}")
 
 
 def tensor_argument(inputs: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
@@ -88,22 +112,79 @@ def tensor_argument(inputs: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
     return next(iter((*inputs, *keywords.values())), None)
 
 
-def _penultimate(calls: list[tuple[str, Any, Any]]) -> Layer:
+def _penultimate(model: nn.Module, modules: dict[str, nn.Module], images: Tensor) -> Layer:
+    linear = {name: module for name, module in modules.items() if isinstance(module, nn.Linear)}
+    if not linear:
+        raise LayerError("The model has no linear layer, so no penultimate layer: name one with layer=...")
+    calls, output = _calls_of(model, linear, images)
     if not calls:
         raise LayerError("The forward pass calls no linear layer, so there is no penultimate one: name a layer.")
-    name, inputs, _ = calls[-1]
-    if sum(call[0] == name for call in calls) != 1:
-        raise LayerError(f"The last linear layer {name!r} is called several times: name a layer that is called once.")
-    _check_activations(inputs, f"input of {name}")
-    return Layer(name, "input")
-
-
-def _check_activations(activations: object, layer: str) -> None:
-    if not isinstance(activations, Tensor) or activations.ndim < 2 or len(activations) != 1:
-        came = tuple(activations.shape) if isinstance(activations, Tensor) else type(activations).__name__
+    last = calls[-1]
+    if not _gives(last.output, output):
         raise LayerError(
-            f"Expected layer {layer!r} to give one tensor (n, ...) for n images; got {came} for n=1. Name another layer."
+            f"The last linear layer {last.name!r} does not give the model's output, as a classifier's does, so its input need "
+            f"not be the penultimate layer. Name a layer, such as {_candidates(model, modules, images)}."
         )
+    if sum(call.name == last.name for call in calls) != 1:
+        raise LayerError(f"The last linear layer {last.name!r} is called several times: name a layer that is called once.")
+    check_activations(last.inputs, f"input of {last.name}", len(images))
+    return Layer(last.name, "input")
+
+
+def _gives(logits: object, output: object) -> bool:
+    """Return whether a linear layer's output is the model's, or one of several, as it is or as probabilities."""
+    if not isinstance(logits, Tensor):
+        return False
+    forms = [logits] if logits.ndim < 2 else [logits, logits.softmax(-1), logits.log_softmax(-1)]
+    found = [leaf for leaf in _leaves(output) if leaf.numel() == logits.numel()]
+    return any(torch.allclose(leaf.flatten().to(form), form.flatten(), equal_nan=True) for leaf in found for form in forms)
+
+
+def _leaves(output: Any) -> list[Tensor]:
+    """Return the tensors in what a model gives: itself, or in tuples, dictionaries and the outputs of Transformers."""
+    if isinstance(output, Mapping):
+        output = list(output.values())
+    return [leaf for leaf in tree_leaves(output) if isinstance(leaf, Tensor)]
+
+
+def _candidates(model: nn.Module, modules: dict[str, nn.Module], images: Tensor) -> str:
+    """Return the names of the layers that can be read and end last."""
+    calls, _ = _calls_of(model, {name: module for name, module in modules.items() if name}, images)
+    times = Counter(call.name for call in calls)
+    fit = [call.name for call in calls if times[call.name] == 1 and _are_activations(call.output, len(images))]
+    return " or ".join(map(repr, fit[-4:])) or "one that gives a tensor"
+
+
+def _are_activations(activations: object, n: int) -> bool:
+    ordinary = isinstance(activations, Tensor) and activations.layout == torch.strided and not activations.is_nested
+    return (
+        isinstance(activations, Tensor)
+        and ordinary
+        and (activations.is_floating_point() or activations.is_quantized)
+        and activations.ndim >= 2
+        and len(activations) == n
+        and activations[0].numel() > 0
+    )
+
+
+def check_activations(activations: object, layer: str, n: int) -> None:
+    """Refuse what a layer gave, where that is not one real number or more for each image.
+
+    Raises
+    ------
+    LayerError
+        Naming the layer and what came.
+    """
+    if _are_activations(activations, n):
+        return
+    came = type(activations).__name__
+    if isinstance(activations, Tensor):
+        real = activations.is_floating_point() or activations.is_quantized
+        came = str(tuple(activations.shape)) if real and not activations.is_nested else f"a tensor of {activations.dtype}"
+    raise LayerError(
+        f"Expected layer {layer!r} to give one tensor (n, ...) of real numbers for n images; got {came} for n={n}. "
+        "Name another layer."
+    )
 
 
 def relative_depth(architecture: Architecture, layer: str) -> float:

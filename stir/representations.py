@@ -2,40 +2,28 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from stir.checks import check_batch_size, check_images, check_model
-from stir.errors import LayerError, check_known
-from stir.layers import resolve_layer, tensor_argument
-from stir.models.frozen import frozen
+from stir.checks import check_batch_size, check_images
+from stir.errors import LayerError, NondeterministicModelError
+from stir.features import widened
+from stir.layers import check_activations, resolve_layer, tensor_argument
+from stir.models.frozen import Buffers, Spy, frozen, lend
+from stir.models.usable import check_model, place_of, running_eagerly
+from stir.poolings import Evidence, Pooling, check_pooling, get_pooling
 from stir.stored_images import Images
 
-
-def _flatten(activations: Tensor) -> Tensor:
-    return activations.flatten(1)
-
-
-def _spatial_mean(activations: Tensor) -> Tensor:
-    return activations.flatten(2).mean(dim=2) if activations.ndim > 2 else activations
-
-
-POOLINGS: dict[str, Callable[[Tensor], Tensor]] = {"flatten": _flatten, "spatial_mean": _spatial_mean}
-
-
-def get_pooling(name: str) -> Callable[[Tensor], Tensor]:
-    """Return a pooling by its name.
-
-    Raises
-    ------
-    InvalidInputError
-        If it is unknown; with near matches.
-    """
-    check_known("pooling", name, POOLINGS)
-    return POOLINGS[name]
+FEW = 8
+"""Images that are represented twice, to see whether they are represented alike."""
+LARGEST_DISAGREEMENT = 1e-5
+"""Of two representations of the same images, relative; more is not rounding."""
+LARGEST_MIXING = 1e-2
+"""Of the representations of images alone and beside others: kernels for other batch sizes round otherwise."""
 
 
 class _LayerReached(Exception):
@@ -48,45 +36,92 @@ class _LayerReached(Exception):
 class Representing:
     """Images -> representation, with the model frozen meanwhile; differentiable in the images."""
 
-    def __init__(self, model: nn.Module, layer: str | None, pooling: Callable[[Tensor], Tensor], place: Tensor) -> None:
+    def __init__(self, model: nn.Module, layer: str, pooling: Pooling, place: Tensor) -> None:
         self._model, self._layer, self._pooling, self._place = model, layer, pooling, place
+        self._buffers = Buffers(model)
         self._stops = True
         self._seen: Tensor | None = None
 
     def __call__(self, images: Float[Tensor, "n ..."]) -> Float[Tensor, "n d"]:
         """Return the representation; the forward pass stops at the layer."""
+        return self._pooling(rows(self.activations, images, self._layer))
+
+    def activations(self, images: Float[Tensor, "n ..."]) -> Tensor:
+        """Return what the layer gives."""
         try:
             self._forward(images)
         except _LayerReached as reached:
-            return self._pooling(reached.activations)
-        raise LayerError(f"The forward pass no longer reaches layer {self._layer!r}: the model's path depends on its input.")
+            return reached.activations
+        raise self._not_reached()
 
     @torch.no_grad()
     def with_output(self, images: Float[Tensor, "n ..."]) -> tuple[Float[Tensor, "n d"], Any]:
         """Return the representation and what the whole model gives."""
-        self._stops, self._seen = False, None
-        try:
-            output = self._forward(images)
-        finally:
-            self._stops = True
-        if self._seen is None:
-            raise LayerError(f"The forward pass no longer reaches layer {self._layer!r}: the model's path depends on its input.")
-        return self._pooling(self._seen), output
+        output: Any = None
+
+        def seen(images: Tensor) -> Tensor:
+            nonlocal output
+            self._stops, self._seen = False, None
+            try:
+                output = self._forward(images)
+            finally:
+                self._stops = True
+            if self._seen is None:
+                raise self._not_reached()
+            return self._seen
+
+        representation = self._pooling(rows(seen, images, self._layer))
+        return representation, output[: len(images)] if isinstance(output, Tensor) and output.ndim == 2 else output
 
     def reach(self, activations: Tensor) -> None:
         """Be told the layer's activations by a hook."""
         if self._stops:
             raise _LayerReached(activations)
         # A copy: the rest of the forward pass may work in place.
-        self._seen = activations.clone()
+        self._seen = activations.clone() if isinstance(activations, Tensor) else activations
 
     def _forward(self, images: Tensor) -> Any:
-        return self._model(images.to(device=self._place.device, dtype=self._place.dtype))
+        images = images.to(device=self._place.device, dtype=self._place.dtype)
+        try:
+            return self._model(images.clone() if images.is_inference() else images)
+        finally:
+            # A model that counts or averages over its calls would give each batch something else.
+            self._buffers.restore()
+
+    def _not_reached(self) -> LayerError:
+        return LayerError(f"The forward pass no longer reaches layer {self._layer!r}: the model's path depends on its input.")
+
+
+def rows(activations_of: Callable[[Tensor], Tensor], images: Float[Tensor, "n ..."], layer: str) -> Tensor:
+    """Return a layer's activations with one row for each image.
+
+    Parameters
+    ----------
+    activations_of : callable
+        Images -> activations.
+    images : Float[Tensor, "n ..."]
+        What is represented.
+    layer : str
+        Its name, for the message.
+
+    Raises
+    ------
+    LayerError
+        If there are other rows, or none.
+    """
+    activations = activations_of(images)
+    if len(images) == 1 and isinstance(activations, Tensor) and (activations.ndim < 2 or len(activations) != 1):
+        # `squeeze` also removes the dimension of a single image.
+        activations = activations_of(images.expand(2, *images.shape[1:]))
+        check_activations(activations, layer, 2)
+        return activations[:1]
+    check_activations(activations, layer, len(images))
+    return activations.dequantize() if activations.is_quantized else activations
 
 
 @contextmanager
 def representing(
-    model: nn.Module, layer: str | None, image: Float[Tensor, "1 ..."], *, pooling: str = "flatten"
+    model: nn.Module, layer: str | None, images: Float[Tensor, "k ..."], *, pooling: str = "flatten", wide: bool = False
 ) -> Iterator[Representing]:
     """Give the function images -> representation, with the model frozen meanwhile.
 
@@ -98,22 +133,65 @@ def representing(
         Any model.
     layer : str or None
         As in `resolve_layer`.
-    image : Float[Tensor, "1 ..."]
-        One image, to find the layer with.
+    images : Float[Tensor, "k ..."]
+        One or two images, to find the layer with.
     pooling : str
         ``"flatten"``, or ``"spatial_mean"`` over all but the first two dimensions.
+    wide : bool
+        Give representations of half precision in float32.
     """
     check_model(model)
     pool = get_pooling(pooling)
-    place = next(model.parameters(), image)
-    with frozen(model):
-        found = resolve_layer(model, layer, image.to(device=place.device, dtype=place.dtype))
-        represent_batch = Representing(model, layer, pool, place)
+    place = place_of(model, images)
+    two = images[:2].expand(2, *images.shape[1:]).to(device=place.device, dtype=place.dtype)
+    with frozen(model), running_eagerly(model):
+        buffers = Buffers(model)
+        found = resolve_layer(model, layer, two)
+        buffers.restore()
+        represent_batch = Representing(model, found.name, (lambda x: widened(pool(x))) if wide else pool, place)
         handle = _tell_at(dict(model.named_modules())[found.name], found.side, represent_batch)
         try:
+            if pooling != "flatten":
+                with torch.no_grad(), Evidence() as evidence:
+                    activations = rows(represent_batch.activations, two, found.name)
+                check_pooling(pooling, found.name, evidence, activations)
             yield represent_batch
         finally:
             handle.remove()
+
+
+@torch.no_grad()
+def check_alike(represent_batch: Callable[[Tensor], Tensor], images: Float[Tensor, "k ..."]) -> None:
+    """Refuse a model that represents the same images differently the second time, or beside others.
+
+    Raises
+    ------
+    NondeterministicModelError
+        If two representations differ by more than rounding.
+    """
+    first, second = represent_batch(images), represent_batch(images)
+    if (apart := _apart(first, second)) > LARGEST_DISAGREEMENT:
+        raise NondeterministicModelError(
+            f"The model represented the same images differently the second time (relative difference {apart:.2g}), "
+            "though it is in eval mode. Look for dropout, noise or sampling that does not ask `self.training`, "
+            "or for state that every call changes."
+        )
+    if len(images) <= 2:
+        return
+    eps = torch.finfo(first.dtype).eps
+    if (apart := _apart(first[:2], represent_batch(images[:2]))) > max(LARGEST_MIXING, 16 * eps):
+        raise NondeterministicModelError(
+            f"The model represents an image differently beside other images (relative difference {apart:.2g}), though it is in "
+            "eval mode, so results would depend on batch_size. Look for statistics over the batch, such as BatchNorm with "
+            "track_running_stats=False."
+        )
+
+
+def _apart(first: Tensor, second: Tensor) -> float:
+    first, second = first.double(), second.double()
+    difference = (first - second).norm()
+    # NaN and infinity, if they are the same, are another's to refuse.
+    return 0.0 if torch.equal(first, second) or not difference.isfinite() else (difference / first.norm()).item()
 
 
 def _tell_at(module: nn.Module, side: str, represent_batch: Representing) -> Any:
@@ -126,11 +204,10 @@ def _tell_at(module: nn.Module, side: str, represent_batch: Representing) -> Any
         represent_batch.reach(output)
 
     if side == "input":
-        return module.register_forward_pre_hook(at_input, with_kwargs=True)
-    return module.register_forward_hook(at_output)
+        return module.register_forward_pre_hook(Spy(at_input), with_kwargs=True)
+    return module.register_forward_hook(Spy(at_output))
 
 
-@torch.no_grad()
 def represent(
     model: nn.Module,
     images: Images,
@@ -141,8 +218,8 @@ def represent(
 ) -> Float[Tensor, "n d"]:
     """Return the representation of images at a layer of a model.
 
-    The forward pass runs in eval mode and stops at the layer. The model is left
-    as found: mode, buffers, gradients, ``requires_grad`` and hooks.
+    The forward pass runs in eval mode, without autocast, and stops at the layer. The model is left
+    as found: mode, buffers, gradients, ``requires_grad`` and hooks. Threads that use one model take turns.
 
     Parameters
     ----------
@@ -152,9 +229,10 @@ def represent(
         Images as the model takes them, mostly (n, channels, height, width) in [0, 1].
     layer : str, optional
         Dotted name in ``named_modules()``; its output is read. By default the
-        input of the last linear layer (the penultimate layer).
+        input of the linear layer that gives the model's output (the penultimate layer).
     pooling : str
-        What to do with spatial dimensions: ``"flatten"``, or ``"spatial_mean"``.
+        What to do with spatial dimensions: ``"flatten"``, or ``"spatial_mean"`` of activations
+        (n, features, ...), as convolutions give them.
     batch_size : int
         Images in one forward pass.
 
@@ -168,7 +246,11 @@ def represent(
     InvalidInputError
         If the images cannot be represented.
     LayerError
-        If the layer does not exist or is called more than once.
+        If the layer does not exist, is called more than once, or does not give one row for each image;
+        if the model's output is not that of a linear layer and no layer is named; if it is not known
+        which dimensions ``"spatial_mean"`` would be over.
+    NondeterministicModelError
+        If the model represents the same images differently the second time.
 
     Examples
     --------
@@ -177,9 +259,16 @@ def represent(
     >>> stir.represent(model, torch.rand(5, 4)).shape
     torch.Size([5, 3])
     """
+    check_model(model)
     check_images(images)
     check_batch_size(batch_size)
-    with representing(model, layer, images[:1], pooling=pooling) as represent_batch:
+    return lend(model, partial(_represented, model, images, layer, pooling, batch_size))
+
+
+@torch.no_grad()
+def _represented(model: nn.Module, images: Images, layer: str | None, pooling: str, batch_size: int) -> Tensor:
+    with representing(model, layer, images[:2], pooling=pooling) as represent_batch:
+        check_alike(represent_batch, images[: min(FEW, batch_size)])
         starts = range(0, len(images), batch_size)
         parts = [represent_batch(images[start : start + batch_size]).to(images.device) for start in starts]
     return torch.cat(parts)

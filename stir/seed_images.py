@@ -45,7 +45,7 @@ class SeedImages:
         return len(self.reference_images)
 
     def __getitem__(self, which: "Int[Tensor, ' k'] | slice") -> Float[Tensor, "k ..."]:
-        index = torch.arange(len(self))[which] if isinstance(which, slice) else which.cpu()
+        index = torch.arange(len(self), device="cpu")[which] if isinstance(which, slice) else which.cpu()
         like = self.reference_images
         seeds = SEED_IMAGES[self.kind](self, index).to(device=like.device, dtype=like.dtype)
         return seeds if self.pixel_bounds is None else seeds.clamp(*self.pixel_bounds)
@@ -100,12 +100,12 @@ def shared_noise(seeds: SeedImages, index: Tensor) -> Tensor:
 
 def white(seeds: SeedImages, index: Tensor) -> Tensor:
     """Start at the upper pixel bound."""
-    return torch.full((len(index), *seeds.shape[1:]), seeds.bounds[1])
+    return torch.full((len(index), *seeds.shape[1:]), seeds.bounds[1], dtype=torch.float32, device="cpu")
 
 
 def black(seeds: SeedImages, index: Tensor) -> Tensor:
     """Start at the lower pixel bound."""
-    return torch.full((len(index), *seeds.shape[1:]), seeds.bounds[0])
+    return torch.full((len(index), *seeds.shape[1:]), seeds.bounds[0], dtype=torch.float32, device="cpu")
 
 
 def other_image(seeds: SeedImages, index: Tensor) -> Tensor:
@@ -122,7 +122,7 @@ def other_class_image(seeds: SeedImages, index: Tensor) -> Tensor:
         # Counted without its own class, which lies together.
         place = int(random_stream(seeds.random_seed, SEED_IMAGE_STREAM, number).integers(len(seeds) - size))
         chosen.append(int(order[place if place < start else place + size]))
-    return seeds.reference_images[torch.tensor(chosen, device=seeds.reference_images.device)]
+    return seeds.reference_images[torch.tensor(chosen, dtype=torch.long, device=seeds.reference_images.device)]
 
 
 SEED_IMAGES: dict[str, Callable[[SeedImages, Tensor], Tensor]] = {

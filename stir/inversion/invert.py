@@ -6,7 +6,15 @@ import torch
 from jaxtyping import Int
 from torch import Tensor, nn
 
-from stir.checks import PixelBounds, check_batch_size, check_images, check_pixel_bounds
+from stir.checks import (
+    PixelBounds,
+    check_batch_size,
+    check_count,
+    check_images,
+    check_number,
+    check_pixel_bounds,
+    clamped,
+)
 from stir.errors import InvalidInputError, check_known
 from stir.inversion.descent import Descent, Stopping
 from stir.inversion.lbfgs import LBFGS
@@ -17,6 +25,8 @@ from stir.inversion.references import References
 from stir.inversion.snapshot import Snapshot
 from stir.inversion.work import Task, Work
 from stir.inversion.working import working_forwards
+from stir.models.frozen import lend
+from stir.models.usable import check_model
 from stir.representations import representing
 from stir.seed_images import make_seed_images
 from stir.stored_images import Images
@@ -113,25 +123,32 @@ def invert(
     Nanda et al., "Measuring Representational Robustness of Neural Networks Through
     Shared Invariances", ICML 2022, arXiv:2206.11939, section 3.
     """
+    check_model(reference_model, "reference_model")
     pixel_bounds = check_pixel_bounds(pixel_bounds)
     check_images(reference_images, "reference_images", pixel_bounds=pixel_bounds)
     check_batch_size(batch_size)
+    images = clamped(reference_images, pixel_bounds)
     stopping = _stopping(method, tolerance, max_iterations, last_relu)
-    seeds = make_seed_images(seed_images, reference_images, random_seed=random_seed, pixel_bounds=pixel_bounds, labels=labels)
-    few = reference_images[:4]
-    forwards = working_forwards(reference_model, layer, few, pooling=pooling, precision=precision, last_relu=last_relu)
-    with representing(reference_model, layer, few[:1], pooling=pooling) as represent_batch:
-        references = References(represent_batch, reference_images, batch_size)
-        partners = draw_partners(len(reference_images), random_seed)
-        task = Task(references, seeds, partners, stopping, pixel_bounds, batch_size)
-        like, resumed = reference_images, None
-        if snapshot is None:
-            work = Work(task, torch.empty(seeds.shape, dtype=like.dtype, device=like.device))
-        else:
-            work = Work(task, snapshot.pictures(seeds.shape, like.dtype))
-            resumed = work.resume(snapshot, {"method": method, "precision": precision, "last_relu": last_relu})
-        work.check(forwards["float32"])
-        work.descend(METHODS[method], forwards["float32"], forwards.get("bfloat16"), resumed, progress=progress)
+    seeds = make_seed_images(seed_images, images, random_seed=random_seed, pixel_bounds=pixel_bounds, labels=labels)
+
+    def inverted() -> Work:
+        few = images[:4]
+        forwards = working_forwards(reference_model, layer, few, pooling=pooling, precision=precision, last_relu=last_relu)
+        with representing(reference_model, layer, few[:2], pooling=pooling, wide=True) as represent_batch:
+            references = References(represent_batch, images, batch_size)
+            partners = draw_partners(len(images), random_seed)
+            task = Task(references, seeds, partners, stopping, pixel_bounds, batch_size)
+            resumed = None
+            if snapshot is None:
+                work = Work(task, torch.empty(seeds.shape, dtype=images.dtype, device=images.device))
+            else:
+                work = Work(task, snapshot.pictures(seeds.shape, images.dtype))
+                resumed = work.resume(snapshot, {"method": method, "precision": precision, "last_relu": last_relu})
+            work.check(forwards["float32"])
+            work.descend(METHODS[method], forwards["float32"], forwards.get("bfloat16"), resumed, progress=progress)
+        return work
+
+    work = lend(reference_model, inverted)
     return work.result(method, seeds[:] if snapshot is None else cast("Tensor", seeds))
 
 
@@ -139,9 +156,7 @@ def _stopping(method: str, tolerance: float, max_iterations: int | None, last_re
     check_known("inversion method", method, METHODS)
     if last_relu == "fake" and method != "normalised_gradient":
         raise InvalidInputError(f"Expected last_relu='true' for method {method!r}: a fake gradient has no curvature.")
-    if not tolerance > 0:
-        raise InvalidInputError(f"Expected tolerance > 0 (a relative error, such as 0.05); got {tolerance!r}.")
+    check_number("tolerance", tolerance, over=0, example="a relative error, such as 0.05")
     most = DEFAULT_MAX_ITERATIONS[method] if max_iterations is None else max_iterations
-    if most < 1:
-        raise InvalidInputError(f"Expected max_iterations >= 1; got {most}.")
-    return Stopping(tolerance, most)
+    check_count("max_iterations", most, "the number of forward and backward passes for each image")
+    return Stopping(float(tolerance), int(most))

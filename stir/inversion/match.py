@@ -37,8 +37,8 @@ class Matches:
     @classmethod
     def unknown(cls, n: int, like: Tensor) -> "Matches":
         """Return entries for images that were not looked at."""
-        nan = torch.full((n,), torch.nan, dtype=like.dtype)
-        return cls(nan.clone(), nan.clone(), nan.clone(), torch.full((n,), NO_CLASS))
+        nan = torch.full((n,), torch.nan, dtype=like.dtype, device="cpu")
+        return cls(nan.clone(), nan.clone(), nan.clone(), torch.full((n,), NO_CLASS, dtype=torch.long, device="cpu"))
 
 
 def match(
@@ -69,14 +69,16 @@ def match(
 def correlations(x: Float[Tensor, "n d"], y: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
     """Return the Pearson correlation of each row of x with that of y; NaN for a constant row."""
     x, y = (z - z.mean(dim=1, keepdim=True) for z in (x.double(), y.double()))
-    return ((x * y).sum(dim=1) / (x.norm(dim=1) * y.norm(dim=1))).to(torch.get_default_dtype())
+    return ((x * y).sum(dim=1) / (x.norm(dim=1) * y.norm(dim=1))).float()
 
 
 def predicted_classes(output: object, n: int) -> Int[Tensor, " n"]:
     """Return the largest logits' numbers, or -1 where the output is no matrix of logits."""
-    if isinstance(output, Tensor) and output.ndim == 2 and output.shape[1] > 1:
+    if isinstance(output, Tensor) and n == 1 and output.ndim == 1:  # `squeeze` also removes the dimension of a single image
+        output = output[None]
+    if isinstance(output, Tensor) and output.ndim == 2 and len(output) == n and output.shape[1] > 1:
         return output.argmax(dim=1)
-    return torch.full((n,), NO_CLASS)
+    return torch.full((n,), NO_CLASS, dtype=torch.long, device="cpu")
 
 
 def draw_partners(n: int, random_seed: int) -> Int[Tensor, " n"]:

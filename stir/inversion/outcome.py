@@ -72,3 +72,23 @@ def warn_of_no_match(matches: Matches, seed_error: Tensor, tolerance: float) -> 
     warnings.warn(
         f"{what}: no match is shown. Invert to a tighter tolerance, or choose another layer.", MatchWarning, stacklevel=4
     )
+
+
+def warn_of_likeness(distance: float, tolerance: float) -> None:
+    """Warn of reference images that match each other before anything is inverted, on behalf of the caller of `invert`.
+
+    Parameters
+    ----------
+    distance : float
+        Median distance between representations of two reference images, over their median norm; NaN for a single image.
+    tolerance : float
+        Of 1 or more takes a black picture for a match, too: whoever passes it knows.
+    """
+    if distance <= tolerance < 1:
+        warnings.warn(
+            f"The layer represents the reference images nearly alike: their median distance is {distance:.2g} of their norm, "
+            f"within the tolerance {tolerance:g}, so that each matches the others before anything is inverted and a match says "
+            "nothing. Compare correlation with null_correlation; choose another layer or a smaller tolerance.",
+            MatchWarning,
+            stacklevel=4,
+        )

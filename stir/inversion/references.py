@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from stir.checks import constant_features
+from stir.features import summarise
 from stir.inversion.match import POOL, predicted_classes
 from stir.inversion.problem import check_targets
 from stir.representations import Representing
@@ -28,6 +30,8 @@ class References:
     ------
     InversionError
         If one of them cannot be matched.
+    ConstantFeaturesError
+        If the first of them are all represented alike, so that everything matches.
     """
 
     pool: Float[Tensor, "k d"]
@@ -52,6 +56,9 @@ class References:
             classes.append(predicted_classes(output, len(batch)).cpu())
         self.pool, self.norms, self.classes = torch.cat(pool), torch.cat(norms), torch.cat(classes)
         self.digest = digest.hexdigest()
+        features = summarise(self.pool)
+        if len(self.pool) > 1 and not features.differ:
+            raise constant_features("m1(X)", len(self.pool), features.spread.max().item())
 
     def __len__(self) -> int:
         return len(self.images)

@@ -12,13 +12,14 @@ from stir.checks import PixelBounds
 from stir.inversion.descent import Descent, Rows, Stopping
 from stir.inversion.layout import flat, pictures
 from stir.inversion.match import NO_CLASS, Matches, match, median_pair_distance
-from stir.inversion.outcome import Inversion, warn_of_no_match, warn_of_unconverged
+from stir.inversion.outcome import Inversion, warn_of_likeness, warn_of_no_match, warn_of_unconverged
 from stir.inversion.problem import InversionProblem, relative_errors
 from stir.inversion.references import References
 from stir.inversion.run import Rounded, run
 from stir.inversion.snapshot import Snapshot
 from stir.inversion.working import Forward
 from stir.progress import progress_bar
+from stir.representations import check_alike
 from stir.seed_images import SeedImages
 from stir.snapshots import State, made_by
 from stir.stored_images import Images
@@ -59,8 +60,8 @@ class Work:
         self.shape = tuple(task.seeds.shape[1:])
         n, like = len(task.references), task.references.pool
         self.matches = Matches.unknown(n, like)
-        self.seed_error = torch.full((n,), torch.nan, dtype=like.dtype)
-        self.iterations = torch.zeros(n, dtype=torch.long)
+        self.seed_error = torch.full((n,), torch.nan, dtype=like.dtype, device="cpu")
+        self.iterations = torch.zeros(n, dtype=torch.long, device="cpu")
         self.keep: Callable[[Rows, Tensor], None] = lambda _rows, _waiting: None
 
     def resume(self, snapshot: Snapshot, settings: dict[str, Any]) -> State | None:
@@ -81,7 +82,7 @@ class Work:
         """Try the model with the first seed images."""
         targets = self.task.references.pool[:FEW]
         first = self.task.seeds[: len(targets)].to(targets)
-        InversionProblem(self.represent_batch).check_determinism(first)
+        check_alike(self.represent_batch, first)
         InversionProblem(forward or self.represent_batch).check_gradients(first, targets)
 
     def descend(
@@ -120,7 +121,9 @@ class Work:
     def _settle(self, rows: Rows) -> None:
         """Keep the best pictures of rows that have ended, with the proof of their match."""
         index = rows.index.cpu()
+        # Rounded first, where the images given are of half precision, so that the errors are those of what is returned.
         images = pictures(rows.best_images, self.shape)
+        images = images.to(self.images.dtype) if self.images.dtype.itemsize < 4 else images
         partners = self.task.references.targets(self.task.partners[index])
         self.matches.put(index, match(self.represent_batch, images, rows.targets, partners))
         self.images[index.to(self.images.device)] = images.to(device=self.images.device, dtype=self.images.dtype)
@@ -157,6 +160,8 @@ class Work:
         converged = error <= self.stopping.tolerance
         warn_of_unconverged(error, converged, self.stopping.tolerance)
         warn_of_no_match(self.matches, self.seed_error, self.stopping.tolerance)
+        pair_distance = median_pair_distance(references.pool)
+        warn_of_likeness(pair_distance / references.norms.double().median().item(), self.stopping.tolerance)
         known = (references.classes != NO_CLASS).all()
         here = references.images.device
         return Inversion(
@@ -164,7 +169,7 @@ class Work:
             seed_images=seed_images,
             seed_error=self.seed_error.to(here),
             inversion_error=error.to(here),
-            pairwise_inversion_error=(error * references.norms.cpu() / median_pair_distance(references.pool)).to(here),
+            pairwise_inversion_error=(error * references.norms.cpu() / pair_distance).to(here),
             converged=converged.to(here),
             correlation=self.matches.correlation.to(here),
             null_correlation=self.matches.null_correlation.to(here),

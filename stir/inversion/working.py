@@ -2,16 +2,19 @@
 
 from collections.abc import Callable
 from copy import deepcopy
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
-from stir.checks import check_model
 from stir.errors import InvalidInputError, check_known
+from stir.features import widened
 from stir.layers import resolve_layer
 from stir.models.folding import cut, folded, with_fake_last_relu
-from stir.models.frozen import frozen
-from stir.representations import get_pooling, represent
+from stir.models.frozen import Buffers, lend
+from stir.models.usable import check_model, place_of, running_eagerly
+from stir.poolings import Pooling, get_pooling
+from stir.representations import represent, rows
 
 PRECISIONS = ("float32", "bfloat16")
 LAST_RELU = ("true", "fake")
@@ -52,11 +55,10 @@ def working_forwards(
         check_known(name, value, known)
     check_model(model)
     get_pooling(pooling)
-    with frozen(model), torch.no_grad():
-        forward = _folded_forward(model, layer, images, pooling, last_relu)
+    forward = lend(model, partial(_folded_forward, model, layer, images, pooling, last_relu))
     if precision == "float32":
         return {"float32": forward}
-    device_type = next(model.parameters(), images).device.type
+    device_type = place_of(model, images).device.type
     if forward is None:
         raise InvalidInputError(
             "Expected a model that torch.fx can trace for precision='bfloat16'; this one has control flow or functions "
@@ -64,28 +66,37 @@ def working_forwards(
         )
     if device_type not in ("cpu", "cuda"):
         raise InvalidInputError(f"Expected a CPU or CUDA device for precision='bfloat16'; got {device_type!r}. Use 'float32'.")
-    return {"bfloat16": _Folded(_rounded(forward), forward.pooling, torch.bfloat16), "float32": forward}
+    return {"bfloat16": _Folded(_rounded(forward), forward.layer, forward.pooling, torch.bfloat16), "float32": forward}
 
 
 class _Folded:
-    """A folded part of a model as a function of images; takes and gives the model's own type."""
+    """A folded part of a model as a function of images; takes and gives the type of the images."""
 
-    def __init__(self, part: nn.Module, pooling: Callable[[Tensor], Tensor], dtype: torch.dtype) -> None:
-        self.part, self.pooling, self.dtype = part, pooling, dtype
+    def __init__(self, part: nn.Module, layer: str, pooling: Pooling, dtype: torch.dtype) -> None:
+        self.part, self.layer, self.pooling, self.dtype = part, layer, pooling, dtype
+        self._buffers = Buffers(part)
 
     def __call__(self, images: Tensor) -> Tensor:
-        return self.pooling(self.part(images.to(self.dtype))).to(images.dtype)
+        try:
+            return self.pooling(rows(self.part, images.to(self.dtype), self.layer)).to(images.dtype)
+        finally:
+            self._buffers.restore()
 
 
 def _rounded(forward: _Folded) -> nn.Module:
     return deepcopy(forward.part).to(torch.bfloat16)
 
 
+@torch.no_grad()
 def _folded_forward(model: nn.Module, layer: str | None, images: Tensor, pooling: str, last_relu: str) -> _Folded | None:
-    place = next(model.parameters(), images)
-    images = images.to(device=place.device, dtype=place.dtype)
-    found = resolve_layer(model, layer, images[:1])
-    part = cut(model, found.name, found.side)
+    place = place_of(model, images)
+    with running_eagerly(model):
+        two = images[:2].expand(2, *images.shape[1:]).to(device=place.device, dtype=place.dtype)
+        buffers = Buffers(model)
+        found = resolve_layer(model, layer, two)
+        buffers.restore()
+        part = cut(model, found.name, found.side)
+        buffers.restore()
     short = None if part is None else folded(part)
     if short is not None and last_relu == "fake":
         short = with_fake_last_relu(short)
@@ -95,7 +106,7 @@ def _folded_forward(model: nn.Module, layer: str | None, images: Tensor, pooling
                 "Found no ReLU before the layer to fake the gradient of, or torch.fx cannot trace it. Use last_relu='true'."
             )
         return None
-    forward = _Folded(short, get_pooling(pooling), place.dtype)
-    expected = represent(model, images, layer=layer, pooling=pooling)
-    apart = (forward(images) - expected).norm() / expected.norm()
+    forward = _Folded(short, found.name, get_pooling(pooling), place.dtype)
+    expected = widened(represent(model, images.to(place), layer=layer, pooling=pooling))
+    apart = (widened(forward(images.to(place))) - expected).norm() / expected.norm()
     return forward if apart < LARGEST_DIFFERENCE else None

@@ -1,5 +1,6 @@
 """The same function in fewer steps: cut a model at a layer, fold BatchNorm into convolutions."""
 
+import threading
 import warnings
 from typing import Any
 
@@ -9,6 +10,8 @@ from torch.fx.experimental.optimization import fuse
 
 RELU_FUNCTIONS = (torch.relu, torch.relu_, nn.functional.relu, nn.functional.relu_)
 RELU_METHODS = ("relu", "relu_")
+TRACING = threading.Lock()
+"""One thread traces at a time."""
 
 
 class FakeReLU(torch.autograd.Function):
@@ -37,9 +40,13 @@ class _CuttingTracer(fx.Tracer):
         super().__init__()
         self.module, self.side = module, side
         self.reached: fx.Node | None = None
+        self._thread = threading.get_ident()
 
     def call_module(self, m: nn.Module, forward: Any, args: Any, kwargs: Any) -> Any:
         """Note the node of the layer's input or output as it passes."""
+        if threading.get_ident() != self._thread:
+            # Tracing replaces the call of every module in the process, so calls of other threads come by.
+            return forward(*args, **kwargs)
         output = super().call_module(m, forward, args, kwargs)
         if m is self.module:
             proxy = next(iter((*args, *kwargs.values())), None) if self.side == "input" else output
@@ -61,7 +68,8 @@ def cut(model: nn.Module, layer: str, side: str) -> fx.GraphModule | None:
     """
     tracer = _CuttingTracer(model.get_submodule(layer), side)
     try:
-        graph = tracer.trace(model)
+        with TRACING:
+            graph = tracer.trace(model)
     except Exception:  # control flow, foreign functions: whatever keeps a model from being traced
         return None
     if tracer.reached is None:

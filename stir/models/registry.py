@@ -1,5 +1,6 @@
 """Architectures by the name that experiment files use."""
 
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -8,7 +9,9 @@ from typing import Any
 import torch
 from torch import nn
 
+from stir.checks import check_random_seed
 from stir.errors import InvalidInputError, check_known
+from stir.models.making import Making
 from stir.models.resnet import BasicBlock, Bottleneck, resnet
 from stir.models.torchvision_classifiers import (
     CHANNELS,
@@ -50,6 +53,10 @@ class _Architectures(Mapping[str, Callable[..., nn.Sequential]]):
 
 
 ARCHITECTURES: Mapping[str, Callable[..., nn.Sequential]] = _Architectures()
+
+
+_BUILDING = threading.Lock()
+"""Threads draw weights one after the other: there is one global generator."""
 
 
 @dataclass(frozen=True)
@@ -138,10 +145,17 @@ def build_model(architecture: Architecture, *, random_seed: int = 0) -> nn.Seque
     InvalidInputError
         If the architecture is unknown (with near matches), or width or channels do not go with it.
     """
+    check_random_seed(random_seed)
+    with _BUILDING, torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(int(random_seed))
+        return build_on("cpu", architecture)
+
+
+def build_on(device: str, architecture: Architecture) -> nn.Sequential:
+    """Build a network on a device, in float32, whatever the defaults are; the global generator draws its weights."""
     check_architecture(architecture)
     own: dict[str, Any] = {"normalisation": architecture.normalisation}
     if architecture.width is not None:
         own = {"width": architecture.width, "channels": architecture.channels}
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(random_seed)
+    with Making(device):
         return ARCHITECTURES[architecture.name](**own, classes=architecture.classes)

@@ -1,29 +1,19 @@
 """What is known of an architecture without weights: its layers, and the images that it takes."""
 
 from dataclasses import replace
-from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 
 from stir.errors import InvalidInputError
 from stir.models.depths import Depths, follow
-from stir.models.registry import Architecture, build_model, check_architecture
+from stir.models.registry import Architecture, build_model, build_on, check_architecture
 from stir.models.torchvision_classifiers import NETWORK
 
 MOST_PIXELS = 2**20
 """Of an image that a network of width 1 is tried on; larger ones are tried without values."""
 USUAL_SIZES = (8, 16, 32, 64, 75, 96, 128, 224, 256, 299)
-
-
-class _NumbersStayNumbers(TorchFunctionMode):
-    """Keep the values of what a constructor counts with: some read them again."""
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        device = {"device": "cpu"} if func in (torch.arange, torch.linspace, torch.tensor) else {}
-        return func(*args, **{**(kwargs or {}), **device})
 
 
 def build_shape(architecture: Architecture, *, of_full_width: bool = False) -> nn.Sequential:
@@ -47,13 +37,12 @@ def build_shape(architecture: Architecture, *, of_full_width: bool = False) -> n
     check_architecture(architecture)
     if architecture.width is not None and not of_full_width:
         return build_model(replace(architecture, width=1)).eval()
-    with torch.device("meta"), _NumbersStayNumbers():
-        return build_model(architecture).to("meta").eval()
+    return build_on("meta", architecture).to("meta").eval()
 
 
 def empty_images(model: nn.Module, channels: int, height: int, width: int) -> Float[Tensor, "n c h w"]:
     """Return images for a network of `build_shape`."""
-    return torch.zeros(2, channels, height, width, device=next(model.parameters()).device)
+    return torch.zeros(2, channels, height, width, dtype=torch.float32, device=next(model.parameters()).device)
 
 
 def layer_names(architecture: Architecture) -> list[str]:

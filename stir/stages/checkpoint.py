@@ -52,7 +52,7 @@ def _trained(job: Job, architecture: "Architecture", device: str, snapshot: "Sna
         images.to(device),
         labels.to(device),
         recipe,
-        generator=torch.Generator().manual_seed(random_seed),
+        generator=torch.Generator("cpu").manual_seed(random_seed),
         monitored=(shown[0].to(device), shown[1].to(device)) if shown else None,
         progress=True,
         snapshot=snapshot,

@@ -8,6 +8,7 @@ from jaxtyping import Float, Int
 from torch import Generator, Tensor, nn
 
 from stir.errors import InvalidInputError, check_known
+from stir.features import widened
 from stir.training.objectives import cross_entropy_to
 
 NORMS = ("l2", "linf")
@@ -115,7 +116,7 @@ def _start(images: Tensor, attack: Attack, generator: Generator | None) -> Tenso
         drawn = torch.empty_like(images).uniform_(-attack.eps, attack.eps, generator=generator)
     else:
         direction = torch.empty_like(images).normal_(generator=generator)
-        radius = torch.empty(len(images), 1, 1, 1, device=images.device).uniform_(generator=generator)
+        radius = torch.empty(len(images), 1, 1, 1, dtype=images.dtype, device=images.device).uniform_(generator=generator)
         drawn = attack.eps * radius ** (1 / images[0].numel()) * direction / _lengths(direction)
     return (images + drawn).clamp(0, 1) - images
 
@@ -131,4 +132,4 @@ def _projected(perturbations: Tensor, attack: Attack) -> Tensor:
 
 
 def _lengths(x: Tensor) -> Tensor:
-    return x.flatten(1).norm(dim=1).clamp_min(1e-12).view(-1, 1, 1, 1)
+    return widened(x.flatten(1)).norm(dim=1).clamp_min(1e-12).view(-1, 1, 1, 1)

@@ -28,7 +28,7 @@ def augment(images: Float[Tensor, "n c h w"], augmentation: str, generator: Gene
     """
     if augmentation == "none":
         return images
-    flipped = torch.rand(len(images), 1, 1, 1, generator=generator, device=images.device) < 0.5
+    flipped = torch.rand(len(images), 1, 1, 1, dtype=torch.float32, generator=generator, device=images.device) < 0.5
     images = torch.where(flipped, images.flip(3), images)
     return images if augmentation == "flip" else _shifted(images, generator)
 
@@ -37,7 +37,7 @@ def _shifted(images: Tensor, generator: Generator) -> Tensor:
     n, _, height, width = images.shape
     most = max(height, width) // SHIFT
     padded = pad(images, (most, most, most, most)).permute(0, 2, 3, 1)
-    down, right = torch.randint(2 * most + 1, (2, n, 1), generator=generator, device=images.device)
+    down, right = torch.randint(2 * most + 1, (2, n, 1), generator=generator, dtype=torch.long, device=images.device)
     rows = down + torch.arange(height, device=images.device)
     columns = right + torch.arange(width, device=images.device)
     picture = torch.arange(n, device=images.device)[:, None, None]

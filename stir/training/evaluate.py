@@ -1,12 +1,16 @@
 """Clean and robust accuracy of a classifier."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from stir.models.frozen import frozen
+from stir.checks import check_batch_size, check_images
+from stir.models.frozen import lend
+from stir.models.usable import check_model
+from stir.representations import FEW, check_alike
 from stir.training.attacks import Attack, check_draws_nothing, pgd
 
 
@@ -35,20 +39,29 @@ def accuracy(
     Raises
     ------
     InvalidInputError
-        If the attack starts at random: an accuracy draws nothing.
+        If the attack starts at random: an accuracy draws nothing; or if the images are no batch of numbers.
+    NondeterministicModelError
+        If the model gives other logits for the same images the second time.
     """
     check_draws_nothing(attack)
+    check_model(model)
+    check_images(images)
+    check_batch_size(batch_size)
+    return lend(model, partial(_measured, model, images, labels, attack, batch_size))
+
+
+def _measured(model: nn.Module, images: Tensor, labels: Tensor, attack: Attack, batch_size: int) -> Accuracy:
     clean, robust = 0, 0
-    with frozen(model):
-        for batch, truth in zip(images.split(batch_size), labels.split(batch_size), strict=True):
-            batch = _channels_last(batch)
+    check_alike(model, images[: min(FEW, batch_size)])
+    for batch, truth in zip(images.split(batch_size), labels.split(batch_size), strict=True):
+        batch = _channels_last(batch)
+        with torch.no_grad():
+            right = model(batch).argmax(dim=1) == truth
+        clean += int(right.sum())
+        if right.any():
+            attacked = pgd(model, batch[right], truth[right], attack)
             with torch.no_grad():
-                right = model(batch).argmax(dim=1) == truth
-            clean += int(right.sum())
-            if right.any():
-                attacked = pgd(model, batch[right], truth[right], attack)
-                with torch.no_grad():
-                    robust += int((model(attacked).argmax(dim=1) == truth[right]).sum())
+                robust += int((model(attacked).argmax(dim=1) == truth[right]).sum())
     return Accuracy(clean / len(images), robust / len(images))
 
 

@@ -76,9 +76,9 @@ def draws_determined_by(generator: Generator, device: torch.device) -> Iterator[
     Gives a generator on the device, determined as well, for what else is drawn. The global random state is as
     before afterwards.
     """
-    twin = torch.Generator()
+    twin = torch.Generator("cpu")
     twin.set_state(generator.get_state())
-    random_seed = int(torch.randint(2**62, (), generator=twin))
+    random_seed = int(torch.randint(2**62, (), generator=twin, dtype=torch.long, device="cpu"))
     devices = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
         torch.default_generator.manual_seed(random_seed)

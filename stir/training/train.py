@@ -102,7 +102,7 @@ def _epoch(state: TrainingState, images: Tensor, labels: Tensor, recipe: Trainin
         draws_determined_by(state.generator, images.device) as draws,
         computing_in(recipe.precision, state.model, images.device) as memory_format,
     ):
-        order = torch.randperm(len(images), generator=state.generator).to(images.device)
+        order = torch.randperm(len(images), generator=state.generator, dtype=torch.long, device="cpu").to(images.device)
         for rows in order.split(recipe.batch_size):
             batch = augment(images[rows], recipe.augmentation, draws).contiguous(memory_format=memory_format)
             total += _step(state.model, batch, labels[rows], recipe, state.optimiser, draws) * len(rows)

@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from stir.checks import check_batch_size, check_images, check_model, check_paired, check_pixel_bounds, check_representation
+from stir.checks import check_batch_size, check_images, check_paired, check_pixel_bounds, check_representation
 from stir.errors import ConstantFeaturesError, InvalidInputError, StirError, near_matches
+from stir.models.usable import check_model
 
 
 @pytest.mark.parametrize("bounds", [(1, 0), (0.5, 0.5), (0, 1, 2), (float("nan"), 1.0), (0.0, float("nan")), (), 1.0])

@@ -119,11 +119,12 @@ def test_forward_stops_at_the_layer(images, layer):
     parts = OrderedDict(flatten=nn.Flatten(), before=Seen(), hidden=nn.Linear(64, 5), between=Seen())
     parts |= OrderedDict(head=SeenLinear(5, 2), after=Seen())
     represent(nn.Sequential(parts), images, layer=layer)
-    assert sum(parts["before"].numbers) == 1 + len(images)
-    assert parts["head"].numbers == parts["after"].numbers == [1], (
-        "only the one image that finds the layer passes through the whole model"
+    tried = 2 + 8 + 8 + 2  # two find the layer, eight are represented twice, two of them alone
+    assert sum(parts["before"].numbers) == tried + len(images)
+    assert parts["head"].numbers == parts["after"].numbers == [2], (
+        "only the two images that find the layer pass through the whole model"
     )
-    assert sum(parts["between"].numbers) == (1 if layer else 1 + len(images))
+    assert sum(parts["between"].numbers) == (2 if layer else tried + len(images))
 
 
 def test_batch_size_does_not_change_the_result(net, images):

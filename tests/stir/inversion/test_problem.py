@@ -9,6 +9,7 @@ from torch import nn
 from stir.errors import InversionError
 from stir.inversion.match import median_pair_distance
 from stir.inversion.problem import InversionProblem, check_targets
+from stir.representations import check_alike
 
 
 @pytest.fixture
@@ -75,9 +76,26 @@ def test_targets_of_norm_zero_or_not_finite_are_refused(targets):
 
 
 def test_a_model_that_draws_at_random_is_refused(pictures):
-    InversionProblem(lambda x: x.flatten(1)).check_determinism(pictures)
+    check_alike(lambda x: x.flatten(1), pictures)
     with pytest.raises(InversionError, match=r"differently the second time .*dropout, noise"):
-        InversionProblem(lambda x: nn.functional.dropout(x.flatten(1))).check_determinism(pictures)
+        check_alike(lambda x: nn.functional.dropout(x.flatten(1)), pictures)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_errors_of_half_precision_are_taken_in_float32(dtype):
+    """Squares of 400 overflow in float16, where the error would be 0."""
+    targets = torch.full((2, 300), 400.0).to(dtype)
+    pictures = (1.5 * targets).requires_grad_()
+    problem = InversionProblem(lambda x: x)
+    torch.testing.assert_close(problem.errors(pictures, targets), torch.tensor([0.5, 0.5]))
+    torch.testing.assert_close(problem.errors_and_gradients(pictures, targets)[0], torch.tensor([0.5, 0.5]))
+    check_targets(targets)
+
+
+def test_targets_whose_norm_overflows_are_refused():
+    with pytest.raises(InversionError, match=r"reference image 1 is so large that its norm overflows in torch\.float32"):
+        check_targets(torch.tensor([[1.0, 1.0], [1e30, 1e30]]))
+    check_targets(torch.tensor([[1e30, 1e30]], dtype=torch.float64))
 
 
 def test_median_pair_distance_is_scipys_median(generator):
