@@ -29,7 +29,7 @@ endif
 
 run: $(VENV)/.installed
 	$(SNAKEMAKE) --config experiment="$$EXPERIMENT" scale="$$SCALE"
-	@PYTHONPATH=workflow $(BIN)/python -m planning.announcing "$$EXPERIMENT" "$$SCALE"
+	@PYTHONPATH=workflow $(BIN)/python -m stir_workflow.planning.announcing "$$EXPERIMENT" "$$SCALE"
 
 # The poster's six experiments in one run, so that what they share is made once and all cores have work; then their page.
 # After an interruption the same command goes on.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 FLOAT32, FLOAT64 = 4, 8
 SECONDS_PER_HOUR = 3600
-# Of an IRI file, an image: five errors in float32, two marks, a count in int64 (`stir.stages.iri`).
+# Of an IRI file, an image: five errors in float32, two marks, a count in int64 (`stir_workflow.stages.iri`).
 BYTES_OF_ERRORS = 5 * FLOAT32 + 2 + 8
 
 

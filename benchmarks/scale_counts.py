@@ -12,9 +12,9 @@ from scale_experiment import ATTACK, LAYERS, RECIPES
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from stir.artifacts import sealing
-from stir.hdf5 import Labelled, read_arrays, write_arrays
-from stir.identity import Recipe
+from stir_workflow.store.artifacts import sealing
+from stir_workflow.store.hdf5 import Labelled, read_arrays, write_arrays
+from stir_workflow.store.identity import Recipe
 from stir.inversion.working import working_forwards
 from stir.models import Architecture, build_model
 from stir.representations import represent

@@ -20,9 +20,9 @@ from poster_numbers import NONE, beside  # noqa: E402
 from poster_results import FIGURES, keep  # noqa: E402
 
 from stir.flags import combined  # noqa: E402
-from stir.statements import judge_published, overall  # noqa: E402
-from stir.statements.estimate import SEEDS  # noqa: E402
-from stir.statements.names import SENTENCES  # noqa: E402
+from stir_workflow.statements import judge_published, overall  # noqa: E402
+from stir_workflow.statements.estimate import SEEDS  # noqa: E402
+from stir_workflow.statements.names import SENTENCES  # noqa: E402
 from stir.training import TrainingRecipe  # noqa: E402
 
 KEPT = ROOT / "docs" / "poster"
@@ -34,7 +34,7 @@ HEAD = """# The poster's six statements
 
 Rendered by `python docs/poster.py` from [docs/poster](poster) alone: tables of our experiments, and what was
 [published](poster/published) (Nanda et al., ICML 2022, [arXiv 2206.11939](https://arxiv.org/abs/2206.11939)). Every
-verdict is computed from a table by a predicate of `stir.statements`: **holds** if the whole 95% interval is on
+verdict is computed from a table by a predicate of `stir_workflow.statements`: **holds** if the whole 95% interval is on
 the claimed side, **fails** if it is on the other, else, or where a flag says that a precondition is not met, **undecided**.
 A statement holds if all its parts do, and fails if one does; parts named `also_` are seen in the published table,
 not stated, and decide nothing. Only pairs of different models count.

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from stir.statements.names import NAMES
+from stir_workflow.statements.names import NAMES
 
 FIGURES = {
     "random_init": ["bars-linear_cka", "penultimate-images"],

@@ -1,7 +1,7 @@
 """Commands that the workflow adds to those of the library.
 
 The library knows nothing of the workflow. Where it is installed from a checkout (``pip install -e``), it takes up the
-commands that ``workflow/housekeeping/commands.py`` beside it lists. No code comes from the current folder.
+commands that ``workflow/stir_workflow/cache/commands.py`` beside it lists. No code comes from the current folder.
 """
 
 import sys

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stir.artifacts import write_atomically
+from stir_workflow.store.artifacts import write_atomically
 from stir.errors import InvalidInputError
 from stir.flags import model_flag
 

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from stir.identity import Recipe
-from stir.statements import judge
-from tests.stir.tables_of_scores import model, score_rows, wobble
+from stir_workflow.store.identity import Recipe
+from stir_workflow.statements import judge
+from tests.tables_of_scores import model, score_rows, wobble
 
 ROOT = Path(__file__).resolve().parent.parent
 MODELS = [

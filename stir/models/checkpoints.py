@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save
 from torch import nn
 
-from stir.artifacts import sha256_of
+from stir_workflow.store.artifacts import sha256_of
 from stir.errors import CheckpointError, InvalidInputError
 from stir.models.downloads import download
 from stir.models.registry import Architecture, build_model

@@ -15,7 +15,7 @@ import pooch
 import requests
 from urllib3.exceptions import HTTPError
 
-from stir.artifacts import sha256_of
+from stir_workflow.store.artifacts import sha256_of
 from stir.errors import CheckpointError
 from stir.models.weight_files import one_line, shown
 from stir.progress import progress_bar

@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from planning.loading import load_experiment
+from stir_workflow.planning.loading import load_experiment
 from tests.experiment_files import ROOT, TINY, read_yaml, write_yaml
 from tests.workflow import jobs
 from tests.workflow.snakemake import Ran

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from stir.stages import STAGES
+from stir_workflow.stages import STAGES
 from tests.dvc.clone import EXPERIMENT, jobs_of
 from tests.experiment_files import edited
 from tests.workflow.jobs import TINY_AFTER_PLAIN
@@ -58,7 +58,7 @@ def test_a_raised_version_makes_its_stage_and_what_depends_on_it(pulled):
         raise_version(pulled, stage)
         assert pulled.due() == jobs_of(*dependants), stage
         changed = pulled.json("dvc", "status", "--json")
-        assert any(f"stir/stages/{stage}.py" in str(reasons) for reasons in changed.values()), "DVC notices, too"
+        assert any(f"workflow/stir_workflow/stages/{stage}.py" in str(reasons) for reasons in changed.values()), "DVC notices, too"
         pulled.run("git", "checkout", "--", "stir")
     assert pulled.due() == {}
 

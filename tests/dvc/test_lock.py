@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from stir.stages import STAGES
+from stir_workflow.stages import STAGES
 from tests.experiment_files import ROOT, read_yaml
 
 PIPELINE = read_yaml(ROOT / "dvc.yaml")
@@ -61,20 +61,20 @@ def test_stages_were_locked_with_each_others_outputs():
 
 def test_whatever_may_change_a_key_is_a_dependency_of_every_stage():
     code = (
-        "import sys; sys.path.insert(0, 'workflow'); import planning.plan; "
+        "import sys; sys.path.insert(0, 'workflow'); import stir_workflow.planning.plan; "
         "print(*(name for name in sys.modules if name.startswith('planning.')))"
     )
     ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     needed = {f"workflow/{name.replace('.', '/')}.py" for name in ran.stdout.split()}
-    assert "workflow/planning/plan.py" in needed
-    needed |= {"stir/identity.py", "stir/data/catalogue.py", "workflow/schemas/experiment.schema.yaml"}
+    assert "workflow/stir_workflow/planning/plan.py" in needed
+    needed |= {"workflow/stir_workflow/store/identity.py", "stir/data/catalogue.py", "workflow/schemas/experiment.schema.yaml"}
     for stage, asked in PIPELINE["stages"].items():
         assert needed <= set(asked["deps"]), stage
 
 
 def test_the_version_of_every_stage_is_a_parameter_of_the_stage_that_runs_it():
     files = [file for stage in PIPELINE["stages"] for file, keys in params_of(stage).items() if keys == ["VERSION"]]
-    assert sorted(files) == sorted(f"stir/stages/{stage}.py" for stage in STAGES)
+    assert sorted(files) == sorted(f"workflow/stir_workflow/stages/{stage}.py" for stage in STAGES)
 
 
 def test_every_setting_is_a_parameter_of_the_last_stage():

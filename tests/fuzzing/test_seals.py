@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stir.artifacts import checked, seal_path, seal_text
+from stir_workflow.store.artifacts import checked, seal_path, seal_text
 from stir.errors import ArtifactError
 from stir.names import is_inside
-from stir.publication import read_stamp
-from tests.stir.sealed import seal_one
+from stir_workflow.store.publication import read_stamp
+from tests.stir_workflow.sealed import seal_one
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),

@@ -21,10 +21,10 @@ STAGES = ("dataset", "checkpoint", "evaluation", "iri", "representation", "score
 
 def measure(folder):
     """Make every artifact of the experiment in a folder; return stage -> its version and numbers."""
-    from planning.loading import load_experiment
-    from planning.plan import Plan
-    from stir.stages import stage_module
-    from stir.stages.job import Job
+    from stir_workflow.planning.loading import load_experiment
+    from stir_workflow.planning.plan import Plan
+    from stir_workflow.stages import stage_module
+    from stir_workflow.stages.job import Job
 
     plan = Plan("golden", load_experiment(EXPERIMENT))
     found = {stage: {"version": stage_module(stage).VERSION, "numbers": {}} for stage in STAGES}
@@ -103,7 +103,7 @@ def of_rows(path, prefix):
 
 
 def of_tables(stamp):
-    from stir.publication import stamped
+    from stir_workflow.store.publication import stamped
 
     numbers = {}
     for name, path in stamped(stamp).items():

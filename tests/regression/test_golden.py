@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from stir.stages import STAGES
+from stir_workflow.stages import STAGES
 from tests.regression.record import GOLDEN, measure
 from tests.regression.record import STAGES as RECORDED_STAGES
 
@@ -52,7 +52,7 @@ def test_output_is_what_was_recorded_for_its_version(measured, stage):
     if differ:
         name, (now, then) = next(iter(differ.items()))
         pytest.fail(
-            f"The output of stage {stage} changed but its VERSION did not: raise stir/stages/{stage}.py VERSION and {RECORD}, "
+            f"The output of stage {stage} changed but its VERSION did not: raise workflow/stir_workflow/stages/{stage}.py VERSION and {RECORD}, "
             f"if it is meant. {len(differ)} of {len(numbers)} entries differ; {name} is {now}, was {then}. "
             "If an earlier stage changed too, look there first."
         )

@@ -19,7 +19,7 @@ from stir.flags import (
     of_scores,
     read_flags,
 )
-from tests.stir.tables_of_scores import flagged, model, score_rows
+from tests.tables_of_scores import flagged, model, score_rows
 
 WARNINGS = (Path(__file__).resolve().parents[2] / "docs" / "warnings.md").read_text(encoding="utf-8")
 MODELS = [model(objective, seed) for objective in ("vanilla", "at") for seed in (0, 1)]

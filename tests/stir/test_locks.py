@@ -11,8 +11,8 @@ import pytest
 
 from stir import locks
 from stir.data.downloads import locked
-from stir.gpu_lease import leased_gpu
-from stir.hdf5 import opened
+from stir_workflow.stages.gpu_lease import leased_gpu
+from stir_workflow.store.hdf5 import opened
 from stir.inversion.snapshot import Snapshot
 from stir.locks import take_lock
 from tests.experiment_files import ROOT

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from stir.artifacts import seal_path
-from stir.publication import STAMP, stands_for
-from stir.survey import survey
+from stir_workflow.store.artifacts import seal_path
+from stir_workflow.store.publication import STAMP, stands_for
+from stir_workflow.store.survey import survey
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from planning.loading import load_experiment
-from planning.plan import Plan
+from stir_workflow.planning.loading import load_experiment
+from stir_workflow.planning.plan import Plan
 from tests.experiment_files import ROOT, write_yaml
 
 PROFILE = ROOT / "workflow" / "profiles" / "default"

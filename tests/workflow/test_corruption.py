@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from stir.artifacts import checked
+from stir_workflow.store.artifacts import checked
 from tests.workflow.corruption import KINDS, corrupt, corrupt_some, groups, noticed, set_aside
 from tests.workflow.snakemake import contents, planned, snakemake
 

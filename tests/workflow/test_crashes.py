@@ -12,7 +12,7 @@ from collections import Counter
 import psutil
 import pytest
 
-from stir.artifacts import checked
+from stir_workflow.store.artifacts import checked
 from tests.experiment_files import ROOT, TINY
 from tests.workflow.snakemake import PROFILE, contents, planned, snakemake
 

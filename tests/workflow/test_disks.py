@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from stir.artifacts import checked
+from stir_workflow.store.artifacts import checked
 from tests.experiment_files import ROOT, TINY, edited, write_yaml
 from tests.small_disk import mount, small_disk
 from tests.workflow.snakemake import contents, planned, snakemake

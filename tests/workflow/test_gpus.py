@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from stir.gpu_lease import lease_folder, leased_gpu
+from stir_workflow.stages.gpu_lease import lease_folder, leased_gpu
 from tests.experiment_files import ROOT
 from tests.workflow.snakemake import contents, planned, snakemake
 

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from planning.published import published_files
-from stir.artifacts import checked, read_seal
+from stir_workflow.planning.published import published_files
+from stir_workflow.store.artifacts import checked, read_seal
 from stir.provenance import device_kind, processor
-from stir.publication import stamped
-from stir.survey import sealed_files
+from stir_workflow.store.publication import stamped
+from stir_workflow.store.survey import sealed_files
 from tests.experiment_files import edited, write_yaml
 from tests.workflow import jobs
 from tests.workflow.snakemake import PROFILE, contents, dry_run, planned, snakemake

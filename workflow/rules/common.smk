@@ -25,19 +25,19 @@ sys.path[:] = [
 ]
 os.environ["PYTHONSAFEPATH"] = "1"  # of the processes that Snakemake starts, too
 
-from planning.progress import RunProgress
-from planning.start import say_set_aside, start
-from planning.waiting import Waiting
-from running.client import ADDRESS
-from running.clones import note_sharing
-from running.failures import FailedLogs, KilledJobs
-from running.folder import check_entered, enter_folder
-from running.gpus import gpus_per_job, limit_to_this_node
-from running.owner import OWNER
-from running.shared import SharedFolders
-from running.slurm import remember_settings
+from stir_workflow.planning.progress import RunProgress
+from stir_workflow.planning.start import say_set_aside, start
+from stir_workflow.planning.waiting import Waiting
+from stir_workflow.running.client import ADDRESS
+from stir_workflow.running.clones import note_sharing
+from stir_workflow.running.failures import FailedLogs, KilledJobs
+from stir_workflow.running.folder import check_entered, enter_folder
+from stir_workflow.running.gpus import gpus_per_job, limit_to_this_node
+from stir_workflow.running.owner import OWNER
+from stir_workflow.running.shared import SharedFolders
+from stir_workflow.running.slurm import remember_settings
 from stir.errors import StirError
-from stir.storage import check_writable
+from stir_workflow.store.storage import check_writable
 
 MAIN_PROCESS = workflow.exec_mode == ExecMode.DEFAULT
 

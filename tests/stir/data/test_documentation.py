@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 from ruamel.yaml import YAML
 
-from stir.cli import main
+from stir_workflow.cli import main
 from stir.data import DATASETS, dataset_facts, dataset_source
 from stir.data.catalogue import COUNTS, FORMATS, OWN_KEYS
 from stir.data.dataset import load_split

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from stir.cli import main
+from stir_workflow.cli import main
 from stir.data import dataset_source, files
 from stir.data.dataset import load_split
 from stir.data.files import check_room, files_in

@@ -6,7 +6,7 @@ import subprocess
 import pytest
 from click.testing import CliRunner
 
-from stir.cli import main
+from stir_workflow.cli import main
 from stir.data.fingerprints import fingerprint
 from stir.errors import DatasetError
 

@@ -13,7 +13,7 @@ from stir.plotting.layer_curves import draw_layer_curves
 from stir.plotting.marks import HATCH
 from stir.plotting.pictures import ImageRow, draw_pictures
 from stir.plotting.saving import save_figure
-from tests.stir.tables_of_scores import flagged, model, score_rows
+from tests.tables_of_scores import flagged, model, score_rows
 
 AT_CHANCE = "at chance: clean accuracy is 10%"
 SEEDS = [model(objective, seed) for objective in ("vanilla", "at") for seed in (0, 1)]

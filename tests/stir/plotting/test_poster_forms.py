@@ -8,7 +8,7 @@ from stir.errors import InvalidInputError
 from stir.plotting.bars import draw_bars
 from stir.plotting.growth import draw_growth
 from stir.plotting.layer_curves import draw_layer_curves
-from tests.stir.tables_of_scores import model, score_rows
+from tests.tables_of_scores import model, score_rows
 
 LAYERS = ("stage1", "stage2", "penultimate")
 SEEDS = [model(objective, seed) for objective in ("vanilla", "at") for seed in (0, 1)]

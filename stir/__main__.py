@@ -1,5 +1,0 @@
-"""``python -m stir``."""
-
-from stir.cli import main
-
-main()

@@ -1,0 +1,260 @@
+"""A plan names every artifact by what determines it; a change reaches what it affects and no more."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+import stir_workflow.stages.iri
+from stir_workflow.planning.plan import Plan
+from stir_workflow.stages import STAGES
+from stir_workflow.stages.job import Job
+from tests.experiment_files import QUICKSTART, ROOT, edited
+
+DOWNSTREAM_OF_IRI = {"iri": 32, "representation": 64, "score": 8, "table": 1, "figure": 1, "publication": 1}
+
+
+def changed(before, after):
+    """Return stage -> number of artifacts of ``after`` that ``before`` does not have."""
+    new = [artifact.recipe.stage for path, artifact in after.by_path.items() if path not in before.by_path]
+    return {stage: new.count(stage) for stage in STAGES if stage in new}
+
+
+def test_the_quickstart_has_an_artifact_for_each_thing_to_make(plan):
+    counts = {stage: len(plan().stage_paths(stage)) for stage in STAGES}
+    expected = {
+        "dataset": 1,
+        "checkpoint": 8,
+        "evaluation": 8,
+        "iri": 32,
+        "representation": 64,
+        "score": 8,
+        "table": 1,
+        "figure": 1,
+        "publication": 1,
+    }
+    assert counts == expected
+    assert len(plan().paths()) == sum(expected.values()) == len(set(plan().paths()))
+
+
+def test_every_path_carries_its_key(plan):
+    for path, artifact in plan().by_path.items():
+        assert artifact.key in path
+        assert path.rpartition("/")[2].rpartition(".")[0].endswith(f"-{artifact.key}")
+
+
+def test_every_input_is_planned_and_named_in_the_recipe(plan):
+    planned = plan()
+    for artifact in planned.by_path.values():
+        keys = {role: value if isinstance(value, list) else [value] for role, value in artifact.recipe.inputs.items()}
+        assert keys == {role: [planned.by_path[path].key for path in paths] for role, paths in artifact.inputs.items()}
+
+
+def test_iris_are_made_from_the_reference_model_alone(plan):
+    """The reason for the cache: M models cost M inversions."""
+    for artifact in plan().by_path.values():
+        if artifact.recipe.stage == "iri":
+            assert artifact.recipe.inputs.keys() == {"checkpoint", "dataset"}
+
+
+def test_representations_are_of_the_target_and_of_the_reference_models_iris(plan):
+    planned = plan()
+    for reference in planned.references:
+        for target, pair in zip(planned.models, reference.representations, strict=True):
+            assert pair.inputs["checkpoint"] == [target.checkpoint.path]
+            assert pair.inputs["iris"] == [iri.path for iri in reference.iris]
+
+
+def test_a_score_compares_one_reference_with_every_target(plan):
+    planned = plan()
+    for number, (model, reference) in enumerate(zip(planned.models, planned.references, strict=True)):
+        assert reference.model == model
+        pairs = [pair.path for pair in reference.representations]
+        assert reference.score.inputs["representations"] == pairs
+        assert reference.score.inputs["reference"] == [pairs[number]]
+
+
+def test_an_order_tells_a_job_all_of_its_recipe(plan):
+    taken = {"name": "x", "architecture": "vgg6", "width": 1, "checkpoint": 'it\'s $(one) "file".pt', "sha256": "a" * 64}
+    planned = plan({"models.0": taken})
+    assert Job.from_order(planned.models[0].checkpoint.order("cpu")).source == taken["checkpoint"]
+    for path, artifact in planned.by_path.items():
+        order = artifact.order("cuda")
+        assert "\n" not in order, "a shell reads it as one line"
+        job = Job.from_order(order)
+        assert (job.recipe.key, str(job.output), job.device_name) == (artifact.key, path, "cuda")
+        assert {role: [str(name) for name in names] for role, names in job.inputs.items()} == dict(artifact.inputs)
+
+
+def test_every_job_notes_its_cost_in_a_place_of_its_own(plan):
+    benchmarks = [artifact.benchmark for artifact in plan().by_path.values()]
+    assert len(set(benchmarks)) == len(benchmarks)
+    assert all(name.startswith("results/benchmarks/") and name.endswith(".tsv") for name in benchmarks)
+
+
+class TestClosure:
+    def test_holds_everything_that_a_stage_is_made_from(self, plan):
+        planned = plan()
+        for stage in STAGES:
+            closure = planned.closure(stage)
+            assert set(planned.stage_paths(stage)) <= set(closure)
+            assert {path for member in closure for path in planned.by_path[member].input_paths()} <= set(closure)
+            assert len(closure) == len(set(closure))
+
+    def test_holds_nothing_else(self, plan):
+        planned = plan()
+        stages = {stage: {planned.by_path[path].recipe.stage for path in planned.closure(stage)} for stage in STAGES}
+        assert stages["checkpoint"] == {"dataset", "checkpoint"}
+        assert stages["iri"] == {"dataset", "checkpoint", "iri"}
+        assert stages["score"] == {"dataset", "checkpoint", "iri", "representation", "score"}
+        assert stages["publication"] == set(STAGES)
+        assert len(planned.closure("publication")) == len(planned.paths())
+
+
+AT = {"checkpoint": 4, "evaluation": 4, "iri": 16, "representation": 48, "score": 8, "table": 1, "figure": 1, "publication": 1}
+ALL_BUT_THE_DATASET = {"checkpoint": 8, "evaluation": 8} | DOWNSTREAM_OF_IRI
+CHANGES = [
+    ({"dataset.random_seed": 1}, {"dataset": 1} | ALL_BUT_THE_DATASET),
+    ({"dataset.n_test": 401}, {"dataset": 1} | ALL_BUT_THE_DATASET),
+    ({"images.n_images": 200}, DOWNSTREAM_OF_IRI),
+    ({"training.1.epochs": 21}, AT),
+    ({"training.1.attack.eps": 0.5}, AT),
+    (
+        {"models.0.width": 16},
+        {"checkpoint": 2, "evaluation": 2, "iri": 8, "representation": 28, "score": 8, "table": 1, "figure": 1, "publication": 1},
+    ),
+    (
+        {"models.0.training_seeds": [0, 2]},
+        {"checkpoint": 1, "evaluation": 1, "iri": 4, "representation": 15, "score": 8, "table": 1, "figure": 1, "publication": 1},
+    ),
+    ({"evaluation.steps": 40}, {"evaluation": 8, "table": 1, "figure": 1, "publication": 1}),
+    ({"layers": ["stage3"]}, {"representation": 64, "score": 8, "table": 1, "figure": 1, "publication": 1}),
+    ({"inversion.tolerance": 0.2}, DOWNSTREAM_OF_IRI),
+    ({"inversion.max_iterations": 200}, DOWNSTREAM_OF_IRI),
+    ({"inversion.batch_size": 100}, DOWNSTREAM_OF_IRI),
+    ({"inversion.method": "normalised_gradient"}, DOWNSTREAM_OF_IRI),
+    ({"inversion.seed_images": "uniform_noise"}, DOWNSTREAM_OF_IRI),
+    ({"inversion.random_seeds": [0, 1, 2]}, DOWNSTREAM_OF_IRI | {"iri": 16}),
+    ({"inversion.minimum_converged_fraction": 0.5}, {"score": 8, "table": 1, "figure": 1, "publication": 1}),
+    ({"representations.basis": "joint"}, {"representation": 64, "score": 8, "table": 1, "figure": 1, "publication": 1}),
+    ({"similarity_measures": ["linear_cka"]}, {"score": 8, "table": 1, "figure": 1, "publication": 1}),
+    ({"compute.threads": 2}, ALL_BUT_THE_DATASET),
+    ({"compute.batch_size": 30}, {"evaluation": 8, "representation": 64, "score": 8, "table": 1, "figure": 1, "publication": 1}),
+    ({"models.0.name": "renamed"}, {"table": 1, "figure": 1, "publication": 1}),
+    ({"training.1.name": "renamed", "models.2.training": "renamed", "models.3.training": "renamed"}, {}),
+    ({"description": "Anything else?"}, {}),
+    ({}, {}),
+]
+
+
+@pytest.mark.parametrize(("changes", "affected"), CHANGES, ids=[str(changes) for changes, _ in CHANGES])
+def test_a_change_reaches_what_it_affects_and_no_more(plan, changes, affected):
+    assert changed(plan(), plan(changes)) == affected
+
+
+def test_every_number_of_the_experiment_reaches_a_key(plan, quickstart):
+    """No setting can be changed without an effect, whatever is added to the file."""
+    for section in ("dataset", "images", "evaluation", "inversion", "compute"):
+        for key, value in quickstart[section].items():
+            if isinstance(value, int | float):
+                other = value / 2 if isinstance(value, float) else value + 1
+                assert changed(plan(), plan({f"{section}.{key}": other})), f"{section}.{key}"
+    for key, value in quickstart["training"][1].items():
+        if isinstance(value, int | float):
+            other = value / 2 if isinstance(value, float) else value + 1
+            assert changed(plan(), plan({f"training.1.{key}": other})), f"training.{key}"
+
+
+def test_order_within_the_file_does_not_matter(plan, quickstart):
+    def turned(value):
+        return {key: turned(value[key]) for key in reversed(value)} if isinstance(value, dict) else value
+
+    content = turned(quickstart)
+    content["training"] = [turned(recipe) for recipe in reversed(content["training"])]
+    content["models"] = [turned(model) for model in content["models"]]
+    assert plan(content=content).paths() == plan().paths()
+
+
+def test_one_number_written_two_ways_is_one_key(plan):
+    assert plan({"evaluation.eps": 1, "training.1.attack.eps": 1}).paths() == plan({"evaluation.eps": 1.0}).paths()
+    assert plan({"inversion.tolerance": 1}).paths() == plan({"inversion.tolerance": 1.0}).paths()
+
+
+def test_experiments_share_what_they_have_in_common(plan, quickstart):
+    fewer = plan(content=edited(quickstart, {"models": quickstart["models"][1:3]}), name="fewer")
+    assert changed(plan(), fewer) == {"score": 4, "table": 1, "figure": 1, "publication": 1}
+
+
+def test_a_name_for_the_experiment_changes_tables_and_figures_only(plan):
+    assert changed(plan(), plan(name="another")) == {"table": 1, "figure": 1, "publication": 1}
+
+
+def test_a_model_added_adds_its_own_and_leaves_the_others_alone(plan, quickstart):
+    more = [*quickstart["models"], quickstart["models"][0] | {"name": "wide", "width": 9, "training_seeds": [0]}]
+    expected = {
+        "checkpoint": 1,
+        "evaluation": 1,
+        "iri": 4,
+        "representation": 17,
+        "score": 9,
+        "table": 1,
+        "figure": 1,
+        "publication": 1,
+    }
+    assert changed(plan(), plan({"models": more})) == expected
+
+
+def test_a_raised_version_renames_its_stage_and_what_follows(plan, monkeypatch):
+    before = plan()
+    monkeypatch.setattr(stir_workflow.stages.iri, "VERSION", stir_workflow.stages.iri.VERSION + 1)
+    assert changed(before, plan()) == DOWNSTREAM_OF_IRI
+
+
+def test_a_taken_checkpoint_is_named_by_its_content_not_by_its_path(plan, quickstart):
+    taken = {"name": "taken", "architecture": "resnet8", "width": 8, "checkpoint": "here.pt", "sha256": "a" * 64}
+    here, there, other = (
+        plan({"models": [*quickstart["models"], taken | change]})
+        for change in ({}, {"checkpoint": "https://example.org/there.pt"}, {"sha256": "b" * 64})
+    )
+    assert here.paths() == there.paths()
+    assert changed(here, other)["checkpoint"] == 1
+    (model,) = [model for model in here.models if model.name == "taken"]
+    assert model.checkpoint.source == "here.pt"
+    assert Job.from_order(model.checkpoint.order("cpu")).source == "here.pt"
+
+
+def test_a_normalisation_renames_a_model_unless_it_is_the_usual_one(plan, quickstart):
+    taken = {"name": "taken", "architecture": "torchvision.resnet18", "checkpoint": "here.pt", "sha256": "a" * 64}
+    usual, said, none, numbers = (
+        plan({"models": [*quickstart["models"], taken | change]})
+        for change in (
+            {},
+            {"normalisation": "published"},
+            {"normalisation": "none"},
+            {"normalisation": {"mean": [0, 0, 0], "std": [1, 1, 1]}},
+        )
+    )
+    assert usual.paths() == said.paths()
+    assert changed(usual, none)["checkpoint"] == changed(none, numbers)["checkpoint"] == 1
+    (model,) = [model for model in numbers.models if model.name == "taken"]
+    architecture = Job.from_order(model.checkpoint.order("cpu")).settings["architecture"]
+    assert architecture["normalisation"] == {"mean": [0.0, 0.0, 0.0], "std": [1.0, 1.0, 1.0]}
+
+
+def test_planning_imports_nothing_heavy():
+    code = (
+        "import json, sys; from pathlib import Path; "
+        "from stir_workflow.planning.loading import load_experiment; from stir_workflow.planning.plan import Plan; "
+        f"plan = Plan('q', load_experiment(Path({str(QUICKSTART)!r}))); "
+        "heavy = [name for name in ('torch', 'pandas', 'h5py', 'matplotlib', 'sklearn') if name in sys.modules]; "
+        "print(json.dumps([len(plan.paths()), heavy]))"
+    )
+    path = f"{ROOT}:{ROOT / 'workflow'}"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONPATH": path})
+    assert json.loads(ran.stdout) == [124, []]
+
+
+def test_two_plans_of_one_experiment_are_equal(plan):
+    assert plan().by_path == plan().by_path
+    assert isinstance(plan(), Plan)

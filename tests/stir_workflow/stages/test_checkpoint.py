@@ -1,0 +1,69 @@
+"""A job that is interrupted while it trains goes on from the last epoch, and leaves nothing behind when it is done."""
+
+import importlib
+
+import pytest
+
+from stir_workflow.store.identity import Recipe
+from stir.models import read_metadata
+from stir.snapshots import Snapshot
+from stir_workflow.stages import checkpoint, dataset
+from stir_workflow.stages.job import Job
+
+TRAINING = {
+    "objective": "vanilla",
+    "epochs": 3,
+    "batch_size": 32,
+    "learning_rate": 0.1,
+    "momentum": 0.9,
+    "weight_decay": 5e-4,
+    "attack": None,
+}
+BATCHES = 4
+TRAIN = importlib.import_module("stir.training.train")
+
+
+@pytest.fixture(scope="module")
+def digits_path(tmp_path_factory):
+    recipe = Recipe("dataset", dataset.VERSION, {"name": "digits", "n_test": 1697, "random_seed": 0})
+    path = tmp_path_factory.mktemp("datasets") / f"digits-{recipe.key}.h5"
+    dataset.make(Job(recipe, path))
+    return path
+
+
+def _job(folder, digits_path):
+    architecture = {"name": "resnet8", "width": 2, "channels": 1, "classes": 10}
+    settings = {"architecture": architecture, "training": TRAINING, "random_seed": 0, "threads": 1}
+    recipe = Recipe("checkpoint", checkpoint.VERSION, settings)
+    return Job(recipe, folder / f"small-{recipe.key}.safetensors", {"dataset": [digits_path]}, "cpu")
+
+
+def _count_steps(monkeypatch, *, fail_at=None):
+    step, made = TRAIN._step, []
+
+    def counted(*arguments):
+        made.append(1)
+        if len(made) == fail_at:
+            raise KeyboardInterrupt
+        return step(*arguments)
+
+    monkeypatch.setattr(TRAIN, "_step", counted)
+    return made
+
+
+def test_interrupted_and_run_again(monkeypatch, tmp_path, digits_path):
+    whole, job = _job(tmp_path / "whole", digits_path), _job(tmp_path / "interrupted", digits_path)
+    checkpoint.make(whole)
+    monkeypatch.setitem(Snapshot.__init__.__kwdefaults__, "seconds", 0)
+    with monkeypatch.context() as patch:
+        _count_steps(patch, fail_at=2 * BATCHES + 2)
+        with pytest.raises(KeyboardInterrupt):
+            checkpoint.make(job)
+    assert [path.name for path in job.output.parent.iterdir()] == [f".{job.output.name}.snapshot.tmp"]
+    with monkeypatch.context() as patch:
+        made = _count_steps(patch)
+        checkpoint.make(job)
+    assert len(made) == BATCHES
+    assert job.output.read_bytes() == whole.output.read_bytes()
+    assert len(read_metadata(job.output)["learning_curve"]["training_loss"]) == 3
+    assert {path.name for path in job.output.parent.iterdir()} == {job.output.name, f"{job.output.name}.json"}

@@ -1,0 +1,18 @@
+"""What a job cost is noted, and no job fails for the note."""
+
+import pytest
+
+from stir_workflow.stages.cost import measured
+
+
+def test_the_note_is_a_table_of_one_row(tmp_path):
+    with measured(tmp_path / "benchmarks" / "x.tsv") as cost:
+        cost.import_s = 1.5
+    names, values = (tmp_path / "benchmarks" / "x.tsv").read_text(encoding="utf-8").splitlines()
+    assert dict(zip(names.split("\t"), values.split("\t"), strict=True))["import_s"] == "1.5000"
+
+
+def test_a_note_that_cannot_be_written_is_a_warning(tmp_path):
+    (tmp_path / "benchmarks").write_text("a file where the folder should be", encoding="utf-8")
+    with pytest.warns(UserWarning, match=r"x\.tsv cannot be written"), measured(tmp_path / "benchmarks" / "x.tsv"):
+        pass

@@ -1,0 +1,5 @@
+"""``python -m stir``."""
+
+from stir_workflow.cli import main
+
+main()

@@ -1,0 +1,76 @@
+"""What may be removed, and why the rest may not: names prove nothing, and others may need what lies behind a link."""
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from stir_workflow.cache.inventory import ARTIFACT, Entry
+from stir_workflow.running.clones import NOTE, sharers
+from stir_workflow.store.artifacts import QUARANTINE, is_ours
+from stir.files import is_temporary
+from stir.names import WRITABLE, is_inside, shortened
+from stir_workflow.store.survey import artifact_of
+
+UNPROVED = "nothing proves that it is this project's: it has no whole seal of its own in the folder of its stage"
+_SET_ASIDE = re.compile(r"\A(?P<name>.+)\.(?P<number>\d+)(\.json)?\Z", re.DOTALL)
+
+
+def why_left(entry: Entry) -> str | None:
+    """Return why an entry must stay, in a few words; none if it may go."""
+    for file in entry.files:
+        if problem := why_not_here(file):
+            return problem
+    return None if _is_proved(entry) else UNPROVED
+
+
+def why_not_here(file: Path) -> str | None:
+    """Return why nothing may be removed where a file lies; none if it may."""
+    if not is_inside(file):
+        return "it lies outside data/ and results/"
+    if link := next((folder for folder in _folders(file) if folder.is_symlink()), None):
+        return f"it lies behind the link {link}, where others may need it"
+    top = next(top for top in WRITABLE if _lexical(file).is_relative_to(top.absolute()))
+    if others := sharers(top):
+        return f"{top}/ is shared with {', '.join(map(shortened, others))}, which may need it ({top / NOTE} names them)"
+    return None
+
+
+def _lexical(path: Path) -> Path:
+    """Return a path without ``..``, links not followed."""
+    return Path(os.path.abspath(path))  # noqa: PTH100
+
+
+def _folders(file: Path) -> Iterator[Path]:
+    """Yield the folders between the current one and a file."""
+    here = Path.cwd()
+    return (here.joinpath(folder) for folder in _lexical(file).relative_to(here).parents if folder != Path())
+
+
+def _is_proved(entry: Entry) -> bool:
+    """Return whether there is evidence, other than a name, that this project made a file."""
+    path = entry.path
+    if entry.kind == ARTIFACT:
+        return is_ours(path)
+    if entry.kind == "lone seal":
+        return is_ours(path.with_name(path.name.removesuffix(".json")))
+    if entry.kind == "snapshot":
+        return is_ours(artifact_of(path))
+    if entry.kind == "set aside":
+        return _was_ours(path)
+    return entry.kind == "temporary" and is_temporary(path.name)
+
+
+def _was_ours(path: Path) -> bool:
+    """Return whether what lies in quarantine lay beside it with a whole seal of its name."""
+    match = _SET_ASIDE.match(path.name)
+    if match is None or path.parent.name != QUARANTINE:
+        return False
+    seal = path.with_name(f"{match['name']}.{match['number']}.json")
+    return is_ours(path.parent.parent / match["name"], seal)
+
+
+def apart(entries: Iterable[Entry]) -> tuple[list[Entry], list[tuple[Entry, str]]]:
+    """Split entries into those that may go, and those that stay, each with the reason."""
+    reasons = [(entry, why_left(entry)) for entry in entries]
+    return [entry for entry, reason in reasons if reason is None], [(entry, reason) for entry, reason in reasons if reason]

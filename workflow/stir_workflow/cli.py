@@ -1,0 +1,120 @@
+"""What the workflow's rules call: ``stir make``."""
+
+import contextlib
+import os
+import sys
+import time
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TextIO
+
+import click
+
+from stir_workflow.store.artifacts import seal_path
+from stir.errors import StirError
+from stir.further_commands import OpenGroup
+from stir.names import WRITABLE, printable
+from stir.progress import progress_of
+from stir_workflow.stages import import_for, stage_module
+from stir_workflow.stages.cost import measured
+from stir_workflow.stages.job import Job
+from stir_workflow.store.storage import storing
+
+
+@click.group(cls=OpenGroup, context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Make and check the artifacts of shared-invariance experiments."""
+
+
+@main.command()
+@click.argument("order", type=click.File(encoding="utf-8"), default="-")
+def make(order: TextIO) -> None:
+    r"""Make the one artifact that ORDER asks for: a JSON file, or standard input.
+
+    \b
+    recipe     stage, version, settings and keys of the inputs
+    output     the artifact's path; its name carries the recipe's key
+    inputs     role -> paths
+    device     cpu, cuda, or auto
+    source     path or URL of a checkpoint that is not trained here; path of a dataset
+    benchmark  a TSV file for time and memory
+    """
+    with _plain_errors():
+        job = Job.from_order(order.read())
+        with progress_of(f"{job.output.parent.name}/{job.output.stem}"):
+            _make(job)
+
+
+def _make(job: Job) -> None:
+    stage, began = job.recipe.stage, time.perf_counter()
+    import_for(stage)
+    imported = time.perf_counter() - began
+    with job.holding_its_gpu() as equipped, storing(job.output), measured(job.benchmark) as cost:
+        cost.import_s = imported
+        stage_module(stage).make(equipped)
+
+
+@main.command()
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--deep", is_flag=True, help="Read every byte, also of what has not changed since it was found good.")
+@click.option("--look", is_flag=True, help="Say what is bad, and move nothing.")
+def verify(paths: tuple[Path, ...], deep: bool, look: bool) -> None:
+    """Check artifacts against their seals.
+
+    PATHS are artifacts or folders of them: data and results if none is named. Bad ones are named. Those that
+    are this project's by a whole seal are moved to .quarantine beside them, and the next run remakes what it
+    needs; any other file is left. The exit status is 1 if any was bad.
+    """
+    from stir_workflow.store.survey import survey
+    from stir_workflow.store.verification import MEMORY, left_alone, oddities, set_bad_aside
+    from stir_workflow.store.verification import verify as verify_artifacts
+
+    for path in paths:
+        if not path.is_dir() and not seal_path(path).is_file():
+            what = "has no seal, so that nothing vouches for it" if os.path.lexists(path) else "does not exist"
+            raise click.BadParameter(f"Expected an artifact or a folder; {path} {what}.")
+    found = survey(paths or filter(Path.is_dir, WRITABLE))
+    artifacts = [*found.artifacts, *found.bad_seals]
+    with _plain_errors():
+        bad = verify_artifacts(artifacts, memory=MEMORY if MEMORY.parent.is_dir() else None, deep=deep)
+        left = left_alone(bad)
+        for line in (*oddities(found), *(bad if look else left).values()):
+            _say(line)
+        if not look:
+            set_bad_aside({path: problem for path, problem in bad.items() if path not in left}, say=_say)
+    good = sum(path not in bad for path in artifacts)
+    click.echo(f"{good} artifacts are as their seals say, {len(artifacts) - good} are not")
+    if bad and not look:
+        click.echo("Run the workflow: what an experiment needs is remade.")
+    sys.exit(1 if bad else 0)
+
+
+@main.command()
+@click.argument("path", type=click.Path(path_type=Path))
+def fingerprint(path: Path) -> None:
+    """Print the fingerprint of a dataset: a file, or a folder of files.
+
+    An experiment file names it beside the path of data of one's own; other data are refused then.
+    """
+    from stir.data.fingerprints import fingerprint as fingerprint_at
+    from stir.data.sources import expanded
+
+    with _plain_errors():
+        click.echo(fingerprint_at(Path(expanded(str(path)))))
+
+
+def _say(line: str) -> None:
+    click.echo(printable(line), err=True)
+
+
+@contextlib.contextmanager
+def _plain_errors() -> Iterator[None]:
+    """Print this package's warnings and errors as one message, without a traceback."""
+    warnings.formatwarning = lambda message, *_args, **_kwargs: f"warning: {message}\n"
+    try:
+        yield
+    except StirError as error:
+        for line in f"error: {error}".splitlines():
+            _say(line)
+        sys.exit(1)

@@ -1,0 +1,167 @@
+"""Sizes, shapes and layers of an experiment that must fit each other, whatever they are called."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stir_workflow.planning.loading import Experiment
+from stir_workflow.planning.models import architecture_settings, dataset_of
+from stir_workflow.planning.settings import (
+    Settings,
+    dataset_label,
+    dataset_settings,
+    datasets_of,
+    image_labels,
+)
+from stir.data import DatasetFacts, dataset_facts
+from stir.errors import StirError
+
+if TYPE_CHECKING:
+    from stir.models import Architecture
+
+
+def places_of_datasets(experiment: Experiment) -> Iterator[tuple[str, Settings]]:
+    """Yield where the file tells of each dataset, and what it says."""
+    for number, dataset in enumerate(datasets_of(experiment)):
+        yield ("dataset" if number == 0 else f"further_datasets[{number - 1}]"), dataset
+
+
+def n_test_of(dataset: Settings) -> int | None:
+    """Return how many test images a dataset has; None if only its files know."""
+    n_test = dataset.get("n_test", facts_of(dataset).n_test_default)
+    return None if n_test is None else int(n_test)
+
+
+def n_train_of(dataset: Settings) -> int | None:
+    """Return how many training images a dataset has; None if only its files know."""
+    facts = facts_of(dataset)
+    apart = dataset.get("n_test") if facts.n_test_default is None else facts.n_test_default
+    if facts.test_only:
+        return 0
+    return None if facts.images is None or apart is None else facts.images - int(apart)
+
+
+def facts_of(dataset: Settings) -> DatasetFacts:
+    """Return what is known of a dataset that an experiment describes."""
+    return dataset_facts(dataset_settings(dataset))
+
+
+def kept_images(dataset: Settings) -> dict[str, Any]:
+    """Return what determines the images, without what says the same as nothing: all classes, all test images."""
+    settings, facts = dataset_settings(dataset), facts_of(dataset)
+    every_class = list(range(facts_of({**dataset, "classes": None}).classes))
+    left_out = {
+        key for key, same in {"classes": every_class, "n_test": facts.n_test_default}.items() if settings.get(key) == same
+    }
+    return {key: value for key, value in settings.items() if key not in left_out}
+
+
+def split_sizes(place: str, dataset: Settings) -> Iterator[str]:
+    """Find a dataset with fewer images than are to be held out."""
+    name, facts, n_test = dataset["name"], facts_of(dataset), dataset.get("n_test")
+    own = facts.n_test_default
+    if n_test is None and own is None and facts.images is not None:
+        yield f"{place}: the key 'n_test' is missing: {name!r} has no test images of its own"
+    elif n_test is not None and own is not None and n_test > own:
+        yield f"{place}.n_test: expected at most the {own} test images of {name!r}; got {n_test}"
+    elif n_test is not None and own is None and facts.images is not None and n_test >= facts.images:
+        yield f"{place}.n_test: expected fewer than the {facts.images} images of {name!r}; got {n_test}"
+
+
+def image_counts(experiment: Experiment) -> Iterator[str]:
+    """Find more images asked for than there are to invert, to watch or to train on."""
+    n_images, by_label = experiment["images"]["n_images"], {dataset_label(d): d for d in datasets_of(experiment)}
+    for label in image_labels(experiment):
+        n_test = n_test_of(by_label[label])
+        if n_test is not None and n_images > n_test:
+            yield f"images.n_images: expected at most the {n_test} test images of {label!r}; got {n_images}"
+
+
+def training_counts(experiment: Experiment) -> Iterator[str]:
+    """Find more images asked for than there are to train on, or to watch a training with."""
+    recipes = {recipe["name"]: recipe for recipe in experiment["training"]}
+    for number, model in enumerate(experiment["models"]):
+        if "training" not in model:
+            continue
+        dataset, place = dataset_of(experiment, model), f"models[{number}]"
+        label, n_train, n_test = dataset_label(dataset), n_train_of(dataset), n_test_of(dataset)
+        if n_train == 0:
+            yield f"{place}: {label!r} has no training images; name another dataset, or take a checkpoint"
+        elif n_train is not None and model.get("n_train", 0) > n_train:
+            yield f"{place}.n_train: expected at most the {n_train} training images of {label!r}; got {model['n_train']}"
+        watched = recipes[model["training"]].get("monitor", {}).get("n_images", 0)
+        if n_test is not None and watched > n_test:
+            recipe = f"recipe {model['training']!r} monitors {watched} images"
+            yield f"{place}.training: {recipe}; expected at most the {n_test} test images of {label!r}"
+
+
+def full_sets(experiment: Experiment) -> Experiment:
+    """Return the experiment without ``n_train`` where that is all training images: such a model is trained on the same."""
+    models = [
+        {key: value for key, value in model.items() if key != "n_train" or value != n_train_of(dataset_of(experiment, model))}
+        for model in experiment["models"]
+    ]
+    return {**experiment, "models": models}
+
+
+def shapes(experiment: Experiment) -> Iterator[str]:
+    """Find images that a model does not take: of another size, or with other channels, than those it was trained on."""
+    from stir.models import Architecture, check_takes
+
+    by_label = {dataset_label(dataset): facts_of(dataset) for dataset in datasets_of(experiment)}
+    asked = set()
+    for number, model in enumerate(experiment["models"]):
+        trained_on = dataset_label(dataset_of(experiment, model))
+        takes = by_label[trained_on]
+        architecture = Architecture(**architecture_settings(experiment, model))
+        if (architecture, trained_on) not in asked:
+            yield from said(f"models[{number}].architecture", check_takes, architecture, takes.height, takes.width)
+        asked.add((architecture, trained_on))
+        for label in image_labels(experiment):
+            if (came := _shape(by_label[label])) != _shape(takes):
+                yield (
+                    f"models[{number}]: {model['name']!r} takes images of {_shape(takes)} (channels, height, width), as in "
+                    f"{trained_on!r}; images.datasets has {label!r} of {came}. Leave one of them out"
+                )
+
+
+def _shape(facts: DatasetFacts) -> tuple[int, int, int]:
+    return facts.channels, facts.height, facts.width
+
+
+def checkpoints(experiment: Experiment) -> Iterator[str]:
+    """Find local checkpoint files that are absent or do not fit; URLs are tried by their job."""
+    from stir.models import Architecture
+
+    for number, model in enumerate(experiment["models"]):
+        source = model.get("checkpoint", "")
+        if not source or "://" in source:
+            continue
+        if not _is_file(source):
+            yield f"models[{number}].checkpoint: there is no file {source}"
+            continue
+        architecture = Architecture(**architecture_settings(experiment, model))
+        dataset = dataset_label(dataset_of(experiment, model))
+        for problem in said(f"models[{number}].checkpoint", _load, architecture, source, model["sha256"]):
+            yield f"{problem} The experiment has it for {architecture}, trained on {dataset!r}"
+
+
+def _is_file(path: str) -> bool:
+    try:
+        return Path(path).expanduser().is_file()
+    except (OSError, RuntimeError, ValueError):  # a name of 300 characters, no such user, NUL
+        return False
+
+
+def _load(architecture: "Architecture", source: str, sha256: str) -> None:
+    from stir.models import build_model, load_checkpoint
+
+    load_checkpoint(build_model(architecture), source, sha256=sha256)
+
+
+def said(place: str, asked: Any, *arguments: Any, **settings: Any) -> Iterator[str]:
+    """Say what a part of the library says of settings."""
+    try:
+        asked(*arguments, **settings)
+    except StirError as error:
+        yield f"{place}: {error}"

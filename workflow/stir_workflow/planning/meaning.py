@@ -1,0 +1,108 @@
+"""What a schema cannot know of an experiment: names that must exist, numbers that must fit."""
+
+from collections.abc import Callable, Collection, Iterable, Iterator
+from pathlib import Path
+
+from stir_workflow.planning import fitting, layers, references, rehearsal
+from stir_workflow.planning.fitting import said
+from stir_workflow.planning.loading import Experiment
+from stir_workflow.planning.plan import Plan
+from stir_workflow.planning.reading import read_experiment, refuse
+from stir_workflow.planning.settings import TORCHVISION, attacks_of, training_settings
+from stir.errors import near_matches
+
+Check = Callable[[Experiment], Iterable[str]]
+
+
+def check_meaning(experiment: Experiment, path: Path, *, scale: str | None = None, sources: bool = True) -> None:
+    """Refuse an experiment that would fail in a job.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        What the file says, with defaults.
+    path : Path
+        The file, to be named; or one that it extends, where that is what says so.
+    scale : str, optional
+        The scale at which it says so.
+    sources : bool
+        Whether checkpoint files that it names must be there.
+
+    Raises
+    ------
+    ExperimentError
+        Listing everything that is wrong: file, value, what was expected, near matches.
+    """
+    last = [*LAST, fitting.checkpoints] if sources else LAST
+    for checks in (FIRST, THEN, last):
+        if problems := [problem for check in checks for problem in check(experiment)]:
+            refuse(read_experiment(path).parts(scale), problems)
+
+
+def _recipes(experiment: Experiment) -> Iterator[str]:
+    from stir_workflow.stages.checkpoint import training_recipe
+    from stir.training import Attack, check_draws_nothing
+
+    several = isinstance(experiment["evaluation"], list)
+    attacks = {f"evaluation[{n}]" if several else "evaluation": attack for n, attack in enumerate(attacks_of(experiment))}
+    for number, recipe in enumerate(experiment["training"]):
+        own = {f"training[{number}].attack": recipe["attack"]} if "attack" in recipe else {}
+        wrong = [problem for place, attack in own.items() for problem in said(place, Attack, **attack)]
+        yield from wrong or said(f"training[{number}]", training_recipe, training_settings(recipe))
+    for place, attack in attacks.items():
+        wrong = list(said(place, Attack, **attack))
+        yield from wrong or said(place, check_draws_nothing, Attack(**attack))
+
+
+def _registries(experiment: Experiment) -> Iterator[str]:
+    """Check names against the registries of the library."""
+    from stir.inversion import METHODS
+    from stir.models import ARCHITECTURES
+    from stir.seed_images import SEED_IMAGES
+    from stir.similarity import SIMILARITY_MEASURES
+
+    inversion = experiment["inversion"]
+    named: list[tuple[str, str, Collection[str]]] = [
+        ("inversion.method", inversion["method"], METHODS),
+        ("inversion.seed_images", inversion["seed_images"], SEED_IMAGES),
+    ]
+    named += [("similarity_measures", measure, SIMILARITY_MEASURES) for measure in experiment["similarity_measures"]]
+    for number, model in enumerate(experiment["models"]):
+        named.append((f"models[{number}].architecture", model["architecture"], ARCHITECTURES))
+        if "normalisation" in model and not model["architecture"].startswith(TORCHVISION):
+            yield f"models[{number}].normalisation: weights of {model['architecture']!r} carry their own; leave it out"
+    for place, name, registry in named:
+        if name not in registry:
+            yield f"{place}: unknown {name!r}. {near_matches(name, registry)}"
+
+
+def _rotations(experiment: Experiment) -> Iterator[str]:
+    """Find measures that cannot read representations in another basis."""
+    from stir.similarity import SIMILARITY_MEASURES
+
+    if experiment["representations"]["basis"] != "joint":
+        return
+    for name in experiment["similarity_measures"]:
+        if name in SIMILARITY_MEASURES and not SIMILARITY_MEASURES[name].rotation_invariant:
+            yield f"similarity_measures: {name!r} changes under rotations; set representations.basis to features, or leave it out"
+
+
+def _same_models(experiment: Experiment) -> Iterator[str]:
+    """Find models that are one model under two names: its scores would count twice."""
+    names: dict[str, str] = {}
+    for model in Plan("", fitting.full_sets(experiment)).models:
+        if (first := names.setdefault(model.checkpoint.key, model.name)) != model.name:
+            yield f"models: {first!r} and {model.name!r} have the same settings, so they are one model; leave one out"
+
+
+FIRST: list[Check] = [
+    references.problems_of_references,
+    references.effects,
+    _recipes,
+    _registries,
+    _rotations,
+    layers.image_numbers,
+]
+THEN: list[Check] = [fitting.shapes, layers.existence]
+"""Of names that are known."""
+LAST: list[Check] = [layers.use, _same_models, rehearsal.statements]

@@ -1,0 +1,196 @@
+"""Experiment -> artifacts: which files, under which keys, made from which.
+
+Pure: no file is read or written here, and nothing heavy is imported. The Snakefile
+asks this plan for everything; it decides nothing itself.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from stir_workflow.planning.artifact import Artifact, Artifacts, artifact
+from stir_workflow.planning.loading import Experiment
+from stir_workflow.planning.models import PlannedModel, planned_models
+from stir_workflow.planning.settings import (
+    Settings,
+    attack_settings,
+    attacks_of,
+    dataset_label,
+    dataset_settings,
+    dataset_slug,
+    datasets_of,
+    image_labels,
+    layer_label,
+)
+from stir.data import dataset_source
+
+PICTURES = 10
+OF_IRIS = ("method", "seed_images", "precision", "last_relu", "tolerance", "max_iterations", "batch_size")
+
+
+@dataclass(frozen=True)
+class Reference:
+    """One model as the reference model, on the images of one dataset."""
+
+    model: PlannedModel
+    images: str
+    """Label of the dataset of X."""
+    iris: list[Artifact]
+    """Layer by layer, random seed by random seed."""
+    representations: list[Artifact]
+    """One for each model as target model."""
+    score: Artifact
+
+
+class Plan(Artifacts):
+    """All artifacts of an experiment, stage by stage.
+
+    Parameters
+    ----------
+    name : str
+        What tables and figures are called.
+    experiment : Experiment
+        What the file says, with defaults.
+    environment : mapping
+        Environment variables that say where datasets lie; no key depends on them.
+    origin : str, optional
+        The experiment's file, so that no other's tables are published in place of its own; no key depends on it.
+    """
+
+    def __init__(
+        self, name: str, experiment: Experiment, environment: Mapping[str, str] = os.environ, *, origin: str | None = None
+    ) -> None:
+        self.name = name
+        self._experiment = experiment
+        self._threads = {"threads": experiment["compute"]["threads"]}
+        self._batch = {"batch_size": experiment["compute"]["batch_size"]}
+        self._n_images = {"n_images": experiment["images"]["n_images"]}
+        self.datasets = {dataset_label(dataset): _dataset(dataset, environment) for dataset in datasets_of(experiment)}
+        self.models = list(planned_models(experiment, self.datasets))
+        self.evaluations = [self._evaluation(model, attack) for model in self.models for attack in attacks_of(experiment)]
+        self.references = [
+            self._reference(number, images) for images in image_labels(experiment) for number in range(len(self.models))
+        ]
+        self.table = self._table()
+        self.figure = self._figure()
+        self.publication = artifact("publication", name, {"experiment": name}, origin, table=self.table, figure=self.figure)
+        super().__init__(self._all())
+
+    @property
+    def experiment(self) -> Experiment:
+        """What the file says, with defaults."""
+        return self._experiment
+
+    def _all(self) -> Iterator[Artifact]:
+        yield from self.datasets.values()
+        yield from (model.checkpoint for model in self.models)
+        yield from self.evaluations
+        for reference in self.references:
+            yield from reference.iris
+            yield from reference.representations
+            yield reference.score
+        yield self.table
+        yield self.figure
+        yield self.publication
+
+    def _evaluation(self, model: PlannedModel, attack: Settings) -> Artifact:
+        """Plan accuracies on the test images of the model's own dataset: those of another may have other classes."""
+        settings = {"attack": attack_settings(attack), **self._threads, **self._batch}
+        return artifact("evaluation", model.slug, settings, checkpoint=model.checkpoint, dataset=self.datasets[model.dataset])
+
+    def _reference(self, number: int, images: str) -> Reference:
+        model = self.models[number]
+        iris = self._iris(model, images)
+        representations = [self._representation(model, target, images, iris) for target in self.models]
+        return Reference(model, images, iris, representations, self._score(model, images, iris, representations, number))
+
+    def _images_slug(self, model: PlannedModel, images: str) -> str:
+        """Return what file names say of images that are not those of the model's training dataset."""
+        dataset = self.datasets[images]
+        own = model.checkpoint.recipe.inputs.get("dataset") == dataset.key
+        return "" if own else f".{dataset_slug(dataset.recipe.settings)}"
+
+    def _iris(self, model: PlannedModel, images: str) -> list[Artifact]:
+        inversion = self._experiment["inversion"]
+        common = {key: inversion[key] for key in OF_IRIS} | self._n_images | self._threads
+        how = f"{inversion['method']}.{inversion['seed_images']}{self._images_slug(model, images)}"
+        return [
+            artifact(
+                "iri",
+                f"{model.slug}/{layer}.{how}.{random_seed}",
+                {**common, "layer": layer, "random_seed": random_seed},
+                checkpoint=model.checkpoint,
+                dataset=self.datasets[images],
+            )
+            for layer in model.layers
+            for random_seed in inversion["random_seeds"]
+        ]
+
+    def _representation(self, reference: PlannedModel, target: PlannedModel, images: str, iris: list[Artifact]) -> Artifact:
+        method = f"{self._experiment['inversion']['method']}{self._images_slug(reference, images)}"
+        other = {"target_layers": list(target.layers)} if target.layers != reference.layers else {}
+        basis = {"basis": self._experiment["representations"]["basis"]}
+        return artifact(
+            "representation",
+            f"{reference.slug}/{target.slug}.{method}",
+            {"layers": list(reference.layers), **other, **basis, **self._n_images, **self._threads, **self._batch},
+            checkpoint=target.checkpoint,
+            dataset=self.datasets[images],
+            iris=iris,
+        )
+
+    def _score(
+        self, model: PlannedModel, images: str, iris: list[Artifact], representations: list[Artifact], number: int
+    ) -> Artifact:
+        inversion = self._experiment["inversion"]
+        settings = {
+            "similarity_measures": self._experiment["similarity_measures"],
+            "minimum_converged_fraction": inversion["minimum_converged_fraction"],
+            **self._threads,
+        }
+        name = f"{model.slug}.{inversion['method']}{self._images_slug(model, images)}"
+        of_itself = representations[number]
+        return artifact("score", name, settings, reference=of_itself, representations=representations, iris=iris)
+
+    def _table(self) -> Artifact:
+        settings = {
+            "experiment": self.name,
+            "statements": self._experiment["statements"],
+            "models": [model.row() for model in self.models],
+            "images_datasets": [reference.images for reference in self.references],
+            "similarity_measures": self._experiment["similarity_measures"],
+            "random_seeds": self._experiment["inversion"]["random_seeds"],
+        }
+        scores = [reference.score for reference in self.references]
+        checkpoints = [model.checkpoint for model in self.models]
+        return artifact("table", self.name, settings, scores=scores, evaluations=self.evaluations, checkpoints=checkpoints)
+
+    def _figure(self) -> Artifact:
+        """Plan figures of the table, and pictures of every model's IRIs from the first random seed.
+
+        IRIs are listed under the label of their layer, which architectures may call differently.
+        """
+        labels = [layer_label(layer) for layer in self._experiment["layers"]]
+        n_seeds = len(self._experiment["inversion"]["random_seeds"])
+        shown = [
+            (reference, label, iri)
+            for reference in self.references
+            for label, iri in zip(labels, reference.iris[::n_seeds], strict=True)
+        ]
+        settings = {
+            "experiment": self.name,
+            "figures": self._experiment["figures"],
+            "layers": labels,
+            "n_pictures": min(PICTURES, self._n_images["n_images"]),
+            "iris": [
+                {"model": reference.model.name, "layer": label, "images_dataset": reference.images, "key": iri.key}
+                for reference, label, iri in shown
+            ],
+        }
+        images = [self.datasets[label] for label in image_labels(self._experiment)]
+        iris = [iri for *_, iri in shown]
+        return artifact("figure", self.name, settings, table=self.table, iris=iris, dataset=images)
+
+
+def _dataset(dataset: Settings, environment: Mapping[str, str]) -> Artifact:
+    return artifact("dataset", dataset_slug(dataset), dataset_settings(dataset), dataset_source(dataset, environment))

@@ -1,0 +1,132 @@
+"""Names by which one part of an experiment means another: checked before anything is planned. Pure; nothing heavy is imported."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from stir_workflow.planning import attacks, fitting
+from stir_workflow.planning.loading import Experiment
+from stir_workflow.planning.models import model_names
+from stir_workflow.planning.settings import (
+    WITH_BETA,
+    attacks_of,
+    dataset_label,
+    dataset_settings,
+    datasets_of,
+    image_labels,
+    layer_label,
+    layer_name,
+)
+from stir.data import dataset_source
+from stir.errors import near_matches
+
+MOST_FILES = 100_000
+"""That one plan may have: some seconds of planning, and some gigabytes of Snakemake's graph."""
+DEFAULT_BETA = 6.0
+
+
+def problems_of_references(experiment: Experiment) -> Iterator[str]:
+    """Find names that nothing has or several have, and numbers that do not fit; what is left can be planned."""
+    found = False
+    for check in (names, datasets, recipes, layers):
+        for problem in check(experiment):
+            found = True
+            yield problem
+    if not found:
+        for check in SIZES:
+            yield from check(experiment)
+
+
+def names(experiment: Experiment) -> Iterator[str]:
+    """Find names that two models, recipes, datasets or layers have."""
+    of_kinds = {
+        "models": ("models are named", "name", [name for model in experiment["models"] for name in model_names(model)]),
+        "training": ("recipes are named", "name", [recipe["name"] for recipe in experiment["training"]]),
+        "further_datasets": ("datasets are named", "label", list(map(dataset_label, datasets_of(experiment)))),
+        "layers": ("layers are labelled", "label", list(map(layer_label, experiment["layers"]))),
+    }
+    for place, (are, own, given) in of_kinds.items():
+        for name, count in Counter(given).items():
+            if count > 1:
+                yield f"{place}: {count} {are} {name!r}; give each a {own} of its own"
+
+
+def datasets(experiment: Experiment) -> Iterator[str]:
+    """Find datasets that are unknown, contradict themselves, are too small or one and the same, and labels that none has."""
+    sound = []
+    for place, dataset in fitting.places_of_datasets(experiment):
+        problems = list(fitting.said(place, fitting.facts_of, dataset)) or [
+            *fitting.said(place, dataset_source, dataset, {}),
+            *fitting.split_sizes(place, dataset),
+        ]
+        yield from problems
+        sound += [] if problems else [(place, dataset)]
+    kept = [fitting.kept_images(dataset) for _, dataset in sound]
+    for number, (place, dataset) in enumerate(sound):
+        if (first := kept.index(kept[number])) != number:
+            other = dataset_label(sound[first][1])
+            yield f"{place}: {other!r} and {dataset_label(dataset)!r} are one dataset under two labels; leave one out"
+    labels = [dataset_label(dataset) for dataset in datasets_of(experiment)]
+    named = [("images.datasets", label) for label in experiment["images"].get("datasets", [])]
+    named += [(f"models[{n}].dataset", model["dataset"]) for n, model in enumerate(experiment["models"]) if "dataset" in model]
+    for place, label in named:
+        if label not in labels:
+            yield f"{place}: no dataset is called {label!r}. {near_matches(label, labels)}"
+
+
+def recipes(experiment: Experiment) -> Iterator[str]:
+    """Find recipes that models name and nobody wrote."""
+    known = [recipe["name"] for recipe in experiment["training"]]
+    for number, model in enumerate(experiment["models"]):
+        if "training" in model and model["training"] not in known:
+            training = model["training"]
+            yield f"models[{number}].training: unknown recipe {training!r}. {near_matches(training, known)}"
+
+
+def layers(experiment: Experiment) -> Iterator[str]:
+    """Find layers that an architecture is told nothing of, or that are one layer of it under two labels."""
+    architectures = list(dict.fromkeys(model["architecture"] for model in experiment["models"]))
+    for layer in experiment["layers"]:
+        for named in [] if isinstance(layer, str) else layer["by_architecture"]:
+            if named not in architectures:
+                near = near_matches(named, architectures)
+                yield f"layers: {layer_label(layer)!r} names a layer of {named!r}, of which there is no model. {near}"
+    for architecture in architectures:
+        labels: dict[str, str] = {}
+        for layer in experiment["layers"]:
+            name, label = layer_name(layer, architecture), layer_label(layer)
+            if name is None:
+                yield f"layers: {label!r} names no layer of architecture {architecture!r}; add it to by_architecture"
+            elif (other := labels.setdefault(name, label)) != label:
+                yield f"layers: {other!r} and {label!r} are both layer {name!r} of architecture {architecture!r}; leave one out"
+
+
+def effects(experiment: Experiment) -> Iterator[str]:
+    """Find settings that would have no effect where they stand."""
+    for number, recipe in enumerate(experiment["training"]):
+        if recipe["objective"] not in WITH_BETA and recipe["beta"] != DEFAULT_BETA:
+            yield f"training[{number}].beta: has no effect on objective {recipe['objective']!r}; leave it out"
+    for place, dataset in fitting.places_of_datasets(experiment):
+        if {"path", "format"} & set(dataset) == {"path"} and dataset_source(dataset_settings(dataset), {}) is None:
+            yield f"{place}.path: {dataset['name']!r} comes with a package; leave path out"
+    inversion = experiment["inversion"]
+    if inversion["last_relu"] == "fake" and inversion["method"] == "lbfgs":
+        yield "inversion.last_relu: 'fake' is for method normalised_gradient: a fake gradient has no curvature; leave it out"
+    evaluated = attacks_of(experiment)
+    for number, attack in enumerate(evaluated):
+        if attack in evaluated[:number]:
+            yield f"evaluation[{number}]: is the attack of evaluation[{evaluated.index(attack)}] again; leave one out"
+
+
+def count_of_files(experiment: Experiment) -> Iterator[str]:
+    """Find an experiment of more jobs than can be planned."""
+    models = sum(len(model_names(model)) for model in experiment["models"])
+    iris = len(experiment["layers"]) * len(experiment["inversion"]["random_seeds"])
+    files = models * (1 + len(attacks_of(experiment)) + len(image_labels(experiment)) * (iris + models + 1))
+    if files > MOST_FILES:
+        yield (
+            f"models: expected an experiment of at most {MOST_FILES:,} files; got {files:,} from {models} models with {iris} "
+            "sets of IRIs each. Take fewer models, layers or random seeds, or several experiments"
+        )
+
+
+SIZES: Sequence = (fitting.image_counts, fitting.training_counts, attacks.sizes, count_of_files)

@@ -1,0 +1,97 @@
+"""What of an experiment's settings determines which artifact. Pure."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from stir_workflow.planning.loading import Experiment
+
+Settings = Mapping[str, Any]
+Layer = str | Mapping[str, Any]
+
+TORCHVISION = "torchvision."
+"""What names of torchvision's architectures begin with."""
+PUBLISHED = "published"
+"""The normalisation of images that torchvision's own weights expect."""
+MEANT_BEFORE = {"schedule": "one_cycle", "precision": "float32", "augmentation": "none", "random_start": False}
+"""Values that recipes of models and attacks leave out: they say what was meant before there were these settings, so
+that whatever was made then keeps its key."""
+WITH_BETA = ("trades", "mart")
+"""Objectives on which beta has an effect; the recipes of others leave it out."""
+
+
+def dataset_settings(dataset: Settings) -> dict[str, Any]:
+    """Return what determines the images: neither where they lie nor what the experiment calls them."""
+    return {key: value for key, value in dataset.items() if key not in ("label", "path")}
+
+
+def dataset_label(dataset: Settings) -> str:
+    """Return what the experiment calls a dataset."""
+    return str(dataset.get("label", dataset["name"]))
+
+
+def datasets_of(experiment: Experiment) -> list[Settings]:
+    """Return all datasets, the main one first."""
+    return [experiment["dataset"], *experiment["further_datasets"]]
+
+
+def image_labels(experiment: Experiment) -> list[str]:
+    """Return the labels of the datasets that X is taken from."""
+    return list(experiment["images"].get("datasets", [dataset_label(experiment["dataset"])]))
+
+
+def dataset_slug(dataset: Settings) -> str:
+    """Return what file names call a dataset; it follows from the settings, so experiments share files."""
+    classes = dataset.get("classes")
+    if classes is None:
+        return str(dataset["name"])
+    in_a_row = list(classes) == list(range(classes[0], classes[-1] + 1))
+    return f"{dataset['name']}-classes-{classes[0]}-{classes[-1]}" if in_a_row else f"{dataset['name']}-{len(classes)}-classes"
+
+
+def training_settings(recipe: Settings) -> dict[str, Any]:
+    """Return what determines a training: not what the experiment calls it."""
+    left_out = {"name"} if recipe["objective"] in WITH_BETA else {"name", "beta"}
+    settings = {key: value for key, value in _without_what_was_meant(recipe).items() if key not in left_out}
+    if "attack" in recipe:
+        settings["attack"] = attack_settings(recipe["attack"])
+    if "monitor" in recipe:
+        settings["monitor"] = recipe["monitor"] | {"attack": attack_settings(recipe["monitor"]["attack"])}
+    return settings
+
+
+def attack_settings(attack: Settings) -> dict[str, Any]:
+    """Return what determines an attack."""
+    return _without_what_was_meant(attack)
+
+
+def _without_what_was_meant(settings: Settings) -> dict[str, Any]:
+    return {key: value for key, value in settings.items() if key not in MEANT_BEFORE or MEANT_BEFORE[key] != value}
+
+
+def attacks_of(experiment: Experiment) -> list[Settings]:
+    """Return the attacks that models are evaluated with."""
+    evaluation = experiment["evaluation"]
+    return evaluation if isinstance(evaluation, list) else [evaluation]
+
+
+def model_width(experiment: Experiment, model: Settings) -> int | None:
+    """Return a model's width: its own, or the experiment's; None for torchvision's, whose width is part of the name."""
+    if "width" in model:
+        return int(model["width"])
+    return None if str(model["architecture"]).startswith(TORCHVISION) else int(experiment["width"])
+
+
+def normalisation_settings(model: Settings) -> dict[str, Any]:
+    """Return the normalisation that a model asks for; none where it is as published, which was meant before one could ask."""
+    normalisation = model.get("normalisation", PUBLISHED)
+    return {} if normalisation == PUBLISHED else {"normalisation": normalisation}
+
+
+def layer_label(layer: Layer) -> str:
+    """Return what figures call a layer."""
+    return layer if isinstance(layer, str) else str(layer["label"])
+
+
+def layer_name(layer: Layer, architecture: str) -> str | None:
+    """Return the dotted name of a layer in an architecture; None if the experiment names none."""
+    return layer if isinstance(layer, str) else layer["by_architecture"].get(architecture)

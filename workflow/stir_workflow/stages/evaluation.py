@@ -1,0 +1,56 @@
+"""Stage evaluation: clean and robust accuracy of a checkpoint on the test images."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stir_workflow.store.identity import Recipe
+from stir_workflow.stages.job import Job, computed_on
+
+if TYPE_CHECKING:
+    from stir.training import Attack
+
+VERSION = 2
+IMPORTS = ("stir.models", "stir_workflow.stages.images", "stir.training")
+
+
+def make(job: Job) -> None:
+    """Attack a model, and write its accuracies as JSON."""
+    import json
+
+    from stir_workflow.store.artifacts import checked, sealing
+    from stir.models import read_model
+    from stir_workflow.stages.images import read_images
+    from stir.training import Attack, accuracy
+
+    device = job.torch_device()
+    attack = Attack(**job.settings["attack"])
+    images, labels = read_images(job.one("dataset"), "test")
+    model = read_model(checked(job.one("checkpoint"))).to(device)
+    found = accuracy(model, images.to(device), labels.to(device), attack, batch_size=job.settings["batch_size"])
+    content = {
+        "checkpoint": job.recipe.inputs["checkpoint"],
+        "clean_accuracy": found.clean,
+        "robust_accuracy": found.robust,
+        "attack_norm": attack.norm,
+        "attack_eps": attack.eps,
+        "attack_steps": attack.steps,
+        "n_images": len(images),
+        "flag": _flag(checked(job.one("checkpoint")), attack, found.robust),
+    }
+    with sealing(job.output, job.recipe, **computed_on(device)) as path:
+        path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def _flag(checkpoint: Path, attack: "Attack", robust_accuracy: float) -> str:
+    """Say what is wrong with the robustness of a model that was trained for this ball; nothing of other models."""
+    from stir.models import read_metadata
+    from stir_workflow.stages.checkpoint import training_recipe
+    from stir.training import LearningCurve, implausible
+
+    metadata = read_metadata(checkpoint)
+    if "learning_curve" not in metadata:
+        return ""
+    trained_for = training_recipe(Recipe.from_json(metadata["recipe"]).settings["training"]).attack
+    if trained_for is None or attack.norm != trained_for.norm or attack.eps > trained_for.eps:
+        return ""
+    return implausible(LearningCurve(**metadata["learning_curve"]), robust_accuracy, metadata["architecture"]["classes"])

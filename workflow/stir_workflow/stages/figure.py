@@ -1,0 +1,133 @@
+"""Stage figure: heatmaps of STIR beside plain similarity, pictures of the IRIs, and the poster's other forms."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stir.names import figure_name
+from stir_workflow.stages.job import Job
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from stir.plotting.pictures import ImageRow
+
+VERSION = 4
+IMPORTS = (
+    "matplotlib.backends.backend_agg",
+    "matplotlib.backends.backend_svg",
+    "stir.plotting.bars",
+    "stir.plotting.growth",
+    "stir.plotting.heatmaps",
+    "stir.plotting.layer_curves",
+    "stir.plotting.pictures",
+    "stir.tables",
+    "stir_workflow.stages.images",
+    "stir_workflow.stages.matches",
+)
+FIGURES = ("heatmaps", "images", "bars", "layer_curves", "growth")
+"""What an experiment may ask for under ``figures``."""
+DEFAULT_FIGURES = ("heatmaps", "images")
+
+
+def make(job: Job) -> None:
+    """Draw an experiment's figures, from its tables and its IRIs, into a folder of its key; stamp them."""
+    from stir.errors import check_known
+    from stir.plotting.saving import save_figure
+    from stir_workflow.store.publication import make_keyed_folder, stamp, stamped
+    from stir.tables import read_table
+
+    experiment = job.settings["experiment"]
+    tables = stamped(job.one("table"))
+    scores, models = (read_table(tables[f"{experiment}{part}.csv"]) for part in ("", "-models"))
+    folder = make_keyed_folder(job.output)
+    files: list[Path] = []
+    for kind in job.settings.get("figures", DEFAULT_FIGURES):
+        check_known("figure", kind, FIGURES)
+        drawn = _images(job, models) if kind == "images" else drawn_from_tables(kind, scores, models)
+        for name, figure in drawn:
+            files += save_figure(figure, folder / f"{experiment}-{name}")
+    stamp(job.output, job.recipe, files)
+
+
+def drawn_from_tables(kind: str, scores: "pd.DataFrame", models: "pd.DataFrame") -> "Iterator[tuple[str, Figure]]":
+    """Draw one kind of figure, and give each with its name: by layer, measure, and images where there are several.
+
+    Parameters
+    ----------
+    kind : str
+        Of `FIGURES`, without ``images``.
+    scores, models : DataFrame
+        The experiment's tables.
+    """
+    from stir.plotting.bars import draw_bars
+    from stir.plotting.growth import draw_growth
+    from stir.plotting.layer_curves import draw_layer_curves
+
+    if kind == "heatmaps":
+        yield from _heatmaps(scores)
+        return
+    draw = {"bars": draw_bars, "layer_curves": draw_layer_curves, "growth": draw_growth}[kind]
+    for measure, rows in scores.groupby("similarity_measure", sort=False):
+        yield f"{kind}-{measure}", draw(rows, models)
+
+
+def _heatmaps(scores: "pd.DataFrame") -> "Iterator[tuple[str, Figure]]":
+    from stir.plotting.heatmaps import draw_heatmaps
+    from stir.tables import layer_name, layer_positions
+
+    several = scores["images_dataset"].nunique() > 1
+    by_matrix = scores.assign(layer=layer_positions(scores)).groupby(
+        ["images_dataset", "layer", "similarity_measure"], sort=False
+    )
+    for (images, _, measure), rows in by_matrix:
+        yield figure_name(layer_name(rows), str(measure), str(images) if several else None), draw_heatmaps(rows)
+
+
+def _images(job: Job, models: "pd.DataFrame") -> "Iterator[tuple[str, Figure]]":
+    """Draw the IRIs of every layer, for each dataset of images."""
+    from stir.flags import of_models
+    from stir.plotting.pictures import draw_pictures
+
+    said = of_models(models)
+    # The datasets are in the order in which the IRIs name them first.
+    labels = dict.fromkeys(iri["images_dataset"] for iri in job.settings["iris"])
+    for label, dataset in zip(labels, job.inputs["dataset"], strict=True):
+        for layer in job.settings["layers"]:
+            name = figure_name(layer, "images", label if len(labels) > 1 else None)
+            yield name, draw_pictures(_image_rows(job, layer, label, dataset, said))
+
+
+def _image_rows(job: Job, layer: str, images_dataset: str, dataset: Path, said: "Mapping[str, str]") -> "list[ImageRow]":
+    """Read X, seed images and the IRIs of every model for a layer and a dataset of images."""
+    from stir_workflow.store.hdf5 import read_arrays
+    from stir.plotting.pictures import ImageRow
+    from stir_workflow.stages.images import read_pixels
+
+    count = job.settings["n_pictures"]
+    rows = [ImageRow("reference images", read_pixels(dataset, "test", first=count)[0])]
+    shown: list[dict[str, Any]] = [
+        iri for iri in job.settings["iris"] if (iri["layer"], iri["images_dataset"]) == (layer, images_dataset)
+    ]
+    by_key = {path.stem.rsplit("-", 1)[1]: path for path in job.inputs["iris"]}
+    for iri in shown:
+        path, model = by_key[iri["key"]], iri["model"]
+        images, seeds, errors, converged = read_arrays(path, "iri_images", "seed_images", "inversion_error", "converged")
+        if len(rows) == 1:
+            rows.append(ImageRow("seed images", seeds[:count]))
+        flags = _flags_of(path, said.get(model, ""))
+        rows.append(ImageRow(f"IRIs of {model}", images[:count], errors[:count], converged[:count], model, flags))
+    return rows
+
+
+def _flags_of(iris: Path, said_of_model: str) -> list[str]:
+    """Return what speaks against the IRIs of a file: their match, and their model."""
+    import pandas as pd
+
+    from stir.flags import OF_MODELS, SEPARATOR, flag_words, of_inversions
+    from stir_workflow.stages.matches import read_matches
+
+    (flags,) = of_inversions(pd.DataFrame(read_matches([iris])))
+    of_model = flag_words(said_of_model)
+    return [*filter(None, flags.split(SEPARATOR)), *(f"reference_{word}" for word in OF_MODELS if word in of_model)]

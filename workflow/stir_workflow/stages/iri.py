@@ -1,0 +1,75 @@
+"""Stage iri: identically represented inputs of one reference model, layer and random seed."""
+
+from typing import TYPE_CHECKING
+
+from stir_workflow.stages.job import Job, computed_on
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from stir_workflow.store.hdf5 import Labelled
+    from stir.inversion import Inversion
+
+VERSION = 3
+IMPORTS = ("stir.inversion", "stir.models", "stir_workflow.stages.images", "torch.fx.experimental.symbolic_shapes")
+
+
+def make(job: Job) -> None:
+    """Invert the reference model for the first test images, and store every image with its errors."""
+    from stir_workflow.store.artifacts import checked, sealing
+    from stir_workflow.store.hdf5 import write_arrays
+    from stir.inversion import Snapshot, invert
+    from stir.models import read_model
+    from stir_workflow.stages.images import opened_images
+
+    settings, device = job.settings, job.torch_device()
+    model = read_model(checked(job.one("checkpoint"))).to(device)
+    snapshot = Snapshot(job.snapshot_path())
+    with opened_images(job.one("dataset"), "test", first=settings["n_images"]) as (images, labels):
+        inversion = invert(
+            model,
+            images,
+            layer=settings["layer"],
+            random_seed=settings["random_seed"],
+            tolerance=settings["tolerance"],
+            method=settings["method"],
+            pixel_bounds=(0.0, 1.0),
+            seed_images=settings["seed_images"],
+            max_iterations=settings["max_iterations"],
+            batch_size=settings["batch_size"],
+            precision=settings["precision"],
+            last_relu=settings["last_relu"],
+            labels=labels,
+            progress=True,
+            snapshot=snapshot,
+        )
+        with sealing(job.output, job.recipe, **computed_on(device)) as path:
+            write_arrays(path, _arrays(inversion), job.recipe, **computed_on(device))
+    snapshot.discard()
+
+
+def _arrays(inversion: "Inversion") -> "dict[str, Labelled]":
+    from stir_workflow.store.hdf5 import IMAGE_DIMS, Labelled
+
+    relative = "‖m1(X')−m1(X)‖₂ / ‖m1(X)‖₂"
+    pairwise = "‖m1(X')−m1(X)‖₂ / median distance of image pairs"
+    return {
+        "iri_images": Labelled(inversion.iri_images, IMAGE_DIMS, "pixel value in [0, 1]"),
+        "seed_images": Labelled(inversion.seed_images, IMAGE_DIMS, "pixel value in [0, 1]"),
+        "seed_error": Labelled(inversion.seed_error.numpy(), ("image",), relative),
+        "inversion_error": Labelled(inversion.inversion_error.numpy(), ("image",), relative),
+        "pairwise_inversion_error": Labelled(inversion.pairwise_inversion_error.numpy(), ("image",), pairwise),
+        "correlation": Labelled(inversion.correlation.numpy(), ("image",), "Pearson correlation of m1(X') with m1(X)"),
+        "null_correlation": Labelled(inversion.null_correlation.numpy(), ("image",), "the same with m1 of a random other image"),
+        "same_class": Labelled(_same_class(inversion), ("image",), "1 if m1 predicts the same class, 0 if not, -1 if none"),
+        "converged": Labelled(inversion.converged.numpy(), ("image",), "whether inversion_error <= tolerance"),
+        "iterations": Labelled(inversion.iterations.numpy(), ("image",), "forward and backward passes"),
+    }
+
+
+def _same_class(inversion: "Inversion") -> "np.ndarray":
+    import numpy as np
+
+    if inversion.same_class is None:
+        return np.full(len(inversion.converged), -1, dtype=np.int8)
+    return inversion.same_class.numpy().astype(np.int8)

@@ -1,0 +1,65 @@
+"""How well cached IRIs match: what the tables report and what a run is refused for."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stir_workflow.store.artifacts import sealed_recipe
+from stir.errors import ConvergenceError
+from stir_workflow.store.hdf5 import read_arrays
+
+
+def read_matches(paths: Sequence[Path]) -> list[dict[str, Any]]:
+    """Summarise the inversion errors of IRI files, one dictionary a file."""
+    return [_match(path) for path in paths]
+
+
+def _match(path: Path) -> dict[str, Any]:
+    seed_error, error, pairwise, converged, iterations = read_arrays(
+        path, "seed_error", "inversion_error", "pairwise_inversion_error", "converged", "iterations"
+    )
+    correlation, null_correlation, same_class = read_arrays(path, "correlation", "null_correlation", "same_class")
+    settings = sealed_recipe(path).settings
+    fake = "" if settings["last_relu"] == "true" else ".fake_relu"
+    return {
+        "layer": settings["layer"],
+        "inversion_method": settings["method"] + fake,
+        "seed_images": settings["seed_images"],
+        "random_seed": settings["random_seed"],
+        "n_images": len(error),
+        "tolerance": settings["tolerance"],
+        "converged_fraction": float(converged.mean()),
+        "inversion_error_median": float(np.median(error)),
+        "inversion_error_p90": float(np.quantile(error, 0.9)),
+        "pairwise_inversion_error_median": float(np.median(pairwise)),
+        "seed_error_median": float(np.median(seed_error)),
+        "correlation_median": float(np.nanmedian(correlation)),
+        "null_correlation_p99": float(np.nanquantile(null_correlation, 0.99)),
+        "same_class_fraction": float(np.mean(same_class == 1)) if (same_class >= 0).all() else float("nan"),
+        "iterations_median": float(np.median(iterations)),
+    }
+
+
+def require_convergence(matches: Sequence[dict[str, Any]], minimum_converged_fraction: float) -> None:
+    """Refuse to score inversions of which too few images converged.
+
+    Raises
+    ------
+    ConvergenceError
+        Naming each such inversion with its errors.
+    """
+    short = [match for match in matches if match["converged_fraction"] < minimum_converged_fraction]
+    if short:
+        lines = [
+            f"  layer {match['layer']}, random seed {match['random_seed']}: {match['converged_fraction']:.1%} converged, "
+            f"error median {match['inversion_error_median']:.3g}, 90th percentile {match['inversion_error_p90']:.3g}"
+            for match in short
+        ]
+        raise ConvergenceError(
+            f"Expected at least {minimum_converged_fraction:.0%} of the images to reach the tolerance "
+            f"{short[0]['tolerance']:g}; got fewer in {len(short)} of {len(matches)} inversions:\n"
+            + "\n".join(lines)
+            + "\nRaise inversion.max_iterations, loosen inversion.tolerance, or choose another layer."
+        )

@@ -1,0 +1,16 @@
+"""Stage publication: copies of the tables and figures under names that stay when a setting changes."""
+
+from stir_workflow.stages.job import Job
+
+VERSION = 1
+IMPORTS = ("stir_workflow.store.publication",)
+
+
+def make(job: Job) -> None:
+    """Copy an experiment's tables and figures out of their keyed folders, and stamp the copies."""
+    import sys
+
+    from stir_workflow.store.publication import publish
+
+    for line in publish(job.output, job.recipe, [job.one("table"), job.one("figure")], job.source):
+        print(line, file=sys.stderr)

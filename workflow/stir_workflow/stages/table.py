@@ -1,0 +1,71 @@
+"""Stage table: scores, their summary, the models' accuracies and verdicts on statements as tidy CSV files."""
+
+from typing import TYPE_CHECKING, Any
+
+from stir_workflow.stages.job import Job
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+VERSION = 5
+IMPORTS = ("stir.models", "stir_workflow.statements.registry", "stir.summaries", "stir.tables")
+
+
+def make(job: Job) -> None:
+    """Write the tables of an experiment, and their metrics, into a folder of its key; stamp them, and say what is flagged."""
+    import json
+    import sys
+
+    from stir_workflow.store.artifacts import write_atomically
+    from stir_workflow.store.publication import make_keyed_folder, stamp
+    from stir_workflow.statements import judge
+    from stir.summaries import metrics, summary_table
+    from stir.tables import write_table
+
+    experiment = job.settings["experiment"]
+    scores, accuracies = _scores_and_models(job)
+    summary = summary_table(scores, {model["name"]: model["group"] for model in job.settings["models"]})
+    folder = make_keyed_folder(job.output)
+    tables = {"": scores, "-summary": summary, "-models": accuracies}
+    if statements := job.settings.get("statements"):
+        tables["-verdicts"] = judge(statements, scores, accuracies)
+    files = [folder / f"{experiment}{part}.csv" for part in tables]
+    for path, table in zip(files, tables.values(), strict=True):
+        write_table(path, table)
+    for_dvc = folder / f"{experiment}-metrics.json"
+    write_atomically(for_dvc, json.dumps(metrics(summary, accuracies), indent=1, allow_nan=False) + "\n")
+    stamp(job.output, job.recipe, [*files, for_dvc])
+    for line in _flagged(scores, accuracies):
+        print(f"{experiment}: {line}", file=sys.stderr)
+
+
+def _scores_and_models(job: Job) -> "tuple[pd.DataFrame, pd.DataFrame]":
+    """Put together the tables of scores and of models, each with its flags."""
+    import json
+
+    from stir_workflow.store.artifacts import checked
+    from stir.flags import of_scores
+    from stir.models import checkpoint_facts
+    from stir.tables import check_rows, model_table, read_table, score_table
+
+    settings = job.settings
+    models: list[dict[str, Any]] = [
+        model | checkpoint_facts(checked(path)) for model, path in zip(settings["models"], job.inputs["checkpoints"], strict=True)
+    ]
+    files = [read_table(checked(path)) for path in job.inputs["scores"]]
+    scores = score_table(files, models, settings["images_datasets"])
+    asked = {key: settings[key] for key in ("similarity_measures", "random_seeds", "images_datasets")}
+    check_rows(scores, {model["name"]: model["layers"] for model in models}, **asked)
+    evaluations = [json.loads(checked(path).read_text(encoding="utf-8")) for path in job.inputs["evaluations"]]
+    accuracies = model_table(evaluations, models)
+    return scores.assign(flags=of_scores(scores, accuracies)), accuracies
+
+
+def _flagged(scores: "pd.DataFrame", models: "pd.DataFrame") -> list[str]:
+    """Say what is flagged, with the models named: a line for each flag."""
+    from stir.flags import MEANINGS, flagged_models
+
+    of_scores = [f"{word} ({MEANINGS[word]}): {', '.join(names)}" for word, names in flagged_models(scores).items()]
+    flagged = models[models["flag"] != ""][["model", "flag"]].drop_duplicates()
+    found = of_scores + [f"{model}: {flag}" for model, flag in flagged.itertuples(index=False)]
+    return found and [*found, "docs/warnings.md says what each flag means, and what to do."]

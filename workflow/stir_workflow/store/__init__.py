@@ -1,0 +1,1 @@
+"""Artifacts on disk: keys, seals, HDF5 layout, verification, publication."""

@@ -1,0 +1,128 @@
+"""Arrays in HDF5 files that explain themselves and are the same bit for bit each time."""
+
+import io
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from stir_workflow.store.artifacts import checked
+from stir.errors import ArtifactError
+from stir_workflow.store.identity import Recipe
+from stir.locks import has_no_locks
+from stir.provenance import package_versions
+
+ROWS_AT_ONCE = 64
+BYTES_BESIDE_ARRAYS = 2**16
+IMAGE_DIMS = ("image", "channel", "height", "width")
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """An array, with a name for every dimension and the unit of its values."""
+
+    values: Any
+    """An array; or what has a shape and gives tensors for slices, written some rows at a time."""
+    dims: tuple[str, ...]
+    unit: str
+
+
+def write_arrays(
+    path: Path,
+    arrays: Mapping[str, Labelled],
+    recipe: Recipe,
+    *,
+    device: str,
+    device_kind: str | None = None,
+    attributes: Mapping[str, Any] | None = None,
+) -> None:
+    """Write labelled arrays, with recipe, versions and device (and its kind, where given) as attributes of the file.
+
+    Raises
+    ------
+    OSError
+        If the disk has no room for all of it.
+    """
+    versions = {f"{package}_version": version for package, version in package_versions().items()}
+    kind = {} if device_kind is None else {"device_kind": device_kind}
+    room = sum(map(_n_bytes, arrays.values())) + BYTES_BESIDE_ARRAYS
+    with _Reserved(path, room) as space, h5py.File(space, "w", track_order=False) as file:
+        file.attrs.update({"recipe": recipe.to_json(), "device": device, **kind, **versions, **(attributes or {})})
+        for name, array in arrays.items():
+            dataset = _write(file, name, array.values)
+            dataset.attrs["unit"] = array.unit
+            for axis, label in enumerate(array.dims):
+                dataset.dims[axis].label = label
+
+
+class _Reserved(io.BufferedRandom):
+    """A new file whose place on the disk is taken before HDF5 sees it, as an empty file.
+
+    HDF5 on a full disk fails once more for each object that it closes, with tracebacks that nothing can catch.
+    """
+
+    def __init__(self, path: Path, n_bytes: int) -> None:
+        super().__init__(io.FileIO(path, "w+"))
+        self._written = 0
+        try:
+            os.posix_fallocate(self.fileno(), 0, n_bytes)
+        except OSError:
+            self.close()
+            raise
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        if whence == io.SEEK_END:
+            offset += self._written
+        return super().seek(offset)
+
+    def write(self, data: Any) -> int:
+        n_bytes = super().write(data)
+        self._written = max(self._written, self.tell())
+        return n_bytes
+
+
+def _n_bytes(array: Labelled) -> int:
+    return int(prod(array.values.shape)) * _dtype(array.values).itemsize
+
+
+def _dtype(values: Any) -> np.dtype:
+    return values.dtype if isinstance(values, np.ndarray) else values[:1].numpy().dtype
+
+
+def _write(file: h5py.File, name: str, values: Any) -> h5py.Dataset:
+    if isinstance(values, np.ndarray):
+        return file.create_dataset(name, data=values, track_times=False)
+    dataset = file.create_dataset(name, tuple(values.shape), dtype=_dtype(values), track_times=False)
+    for start in range(0, len(values), ROWS_AT_ONCE):
+        dataset[start : start + ROWS_AT_ONCE] = values[start : start + ROWS_AT_ONCE].numpy()
+    return dataset
+
+
+def opened(path: Path, mode: str = "r") -> h5py.File:
+    """Open an HDF5 file; without HDF5's own lock where the file system has none."""
+    try:
+        return h5py.File(path, mode)
+    except OSError as error:
+        if not has_no_locks(error):
+            raise
+        return h5py.File(path, mode, locking=False)
+
+
+def read_arrays(path: Path, *names: str) -> list[np.ndarray]:
+    """Read arrays of a sealed file.
+
+    Raises
+    ------
+    ArtifactError
+        If the file is not what its seal says, or has no array of a name.
+    """
+    with opened(checked(path)) as file:
+        for name in names:
+            if name not in file:
+                raise ArtifactError(f"{path} has no array {name!r}; it has {', '.join(map(repr, file))}.")
+        return [file[name][()] for name in names]

@@ -1,0 +1,47 @@
+"""Where the artifacts of each stage lie, and how their names end."""
+
+import os
+from pathlib import Path
+
+from stir_workflow.store.identity import KEY_DIGITS, Recipe
+from stir.names import is_inside
+
+FOLDERS = {
+    "dataset": "data/datasets",
+    "checkpoint": "results/checkpoints",
+    "evaluation": "results/evaluations",
+    "iri": "results/iris",
+    "representation": "results/representations",
+    "score": "results/scores",
+    "table": "results/tables",
+    "figure": "results/figures",
+    "publication": "results/publications",
+}
+SUFFIXES = {
+    "dataset": ".h5",
+    "checkpoint": ".safetensors",
+    "evaluation": ".json",
+    "iri": ".h5",
+    "representation": ".h5",
+    "score": ".csv",
+    "table": ".stamp",
+    "figure": ".stamp",
+    "publication": ".stamp",
+}
+KEYED = rf"-[0-9a-f]{{{KEY_DIGITS}}}"
+"""How names of artifacts, and of the folders that stamps stand for, end before the suffix: a pattern."""
+
+
+def stage_of_place(path: Path) -> str | None:
+    """Return the stage whose artifacts lie in the folder of a path and end like it; none if there is no such stage.
+
+    Links are not followed.
+    """
+    folder = Path(os.path.abspath(path.parent))  # noqa: PTH100
+    stages = (stage for stage, suffix in SUFFIXES.items() if path.suffix == suffix)
+    return next((stage for stage in stages if folder.is_relative_to(Path.cwd() / FOLDERS[stage])), None)
+
+
+def fits_place(path: Path, recipe: Recipe) -> bool:
+    """Return whether an artifact of a recipe lies at such a path of the current project: by folder, key and suffix."""
+    return stage_of_place(path) == recipe.stage and path.stem.endswith(f"-{recipe.key}") and is_inside(path)
