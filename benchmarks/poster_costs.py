@@ -23,17 +23,17 @@ sys.path[:0] = [str(ROOT / "workflow"), str(ROOT / "benchmarks")]
 from scale_counts import count  # noqa: E402
 from scale_tables import measured_evaluations  # noqa: E402
 
-from stir_workflow.planning.artifact import Artifact  # noqa: E402
-from stir_workflow.planning.loading import load_experiment  # noqa: E402
-from stir_workflow.planning.plan import Plan  # noqa: E402
-from stir_workflow.planning.reading import find_experiment, read_experiment  # noqa: E402
 from stir.data import dataset_facts  # noqa: E402
 from stir.inversion.working import working_forwards  # noqa: E402
 from stir.models import Architecture, build_model  # noqa: E402
 from stir.provenance import package_versions  # noqa: E402
+from stir.training import Attack, accuracy, train  # noqa: E402
+from stir_workflow.planning.artifact import Artifact  # noqa: E402
+from stir_workflow.planning.loading import load_experiment  # noqa: E402
+from stir_workflow.planning.plan import Plan  # noqa: E402
+from stir_workflow.planning.reading import find_experiment, read_experiment  # noqa: E402
 from stir_workflow.stages.checkpoint import training_recipe  # noqa: E402
 from stir_workflow.statements.names import NAMES  # noqa: E402
-from stir.training import Attack, accuracy, train  # noqa: E402
 
 COUNTED = 4
 FLOAT32 = 4

@@ -24,10 +24,10 @@ from scale_experiment import write_experiment
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "workflow"))
 
+from stir.provenance import code_version, package_versions  # noqa: E402
 from stir_workflow.planning.loading import load_experiment  # noqa: E402
 from stir_workflow.planning.plan import Plan  # noqa: E402
 from stir_workflow.store.artifacts import sealing  # noqa: E402
-from stir.provenance import code_version, package_versions  # noqa: E402
 from stir_workflow.store.publication import stamp  # noqa: E402
 
 SECONDS_BETWEEN_LOOKS = 0.1

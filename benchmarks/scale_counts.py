@@ -12,15 +12,15 @@ from scale_experiment import ATTACK, LAYERS, RECIPES
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from stir_workflow.store.artifacts import sealing
-from stir_workflow.store.hdf5 import Labelled, read_arrays, write_arrays
-from stir_workflow.store.identity import Recipe
 from stir.inversion.working import working_forwards
 from stir.models import Architecture, build_model
 from stir.representations import represent
 from stir.score import score
 from stir.similarity import joint_basis
 from stir.training import Attack, TrainingRecipe, accuracy, train
+from stir_workflow.store.artifacts import sealing
+from stir_workflow.store.hdf5 import Labelled, read_arrays, write_arrays
+from stir_workflow.store.identity import Recipe
 
 NETWORK = Architecture("resnet18", 64, 3, 10)
 SIDE, COUNTED = 32, 4

@@ -20,10 +20,10 @@ from poster_numbers import NONE, beside  # noqa: E402
 from poster_results import FIGURES, keep  # noqa: E402
 
 from stir.flags import combined  # noqa: E402
+from stir.training import TrainingRecipe  # noqa: E402
 from stir_workflow.statements import judge_published, overall  # noqa: E402
 from stir_workflow.statements.estimate import SEEDS  # noqa: E402
 from stir_workflow.statements.names import SENTENCES  # noqa: E402
-from stir.training import TrainingRecipe  # noqa: E402
 
 KEPT = ROOT / "docs" / "poster"
 PAGE = ROOT / "docs" / "poster.md"

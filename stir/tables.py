@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stir_workflow.store.artifacts import write_atomically
 from stir.errors import InvalidInputError
 from stir.flags import model_flag
+from stir_workflow.store.artifacts import write_atomically
 
 SCORE_COLUMNS = [
     "reference_model",

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from stir_workflow.store.identity import Recipe
 from stir_workflow.statements import judge
+from stir_workflow.store.identity import Recipe
 from tests.tables_of_scores import model, score_rows, wobble
 
 ROOT = Path(__file__).resolve().parent.parent

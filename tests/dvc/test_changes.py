@@ -58,7 +58,9 @@ def test_a_raised_version_makes_its_stage_and_what_depends_on_it(pulled):
         raise_version(pulled, stage)
         assert pulled.due() == jobs_of(*dependants), stage
         changed = pulled.json("dvc", "status", "--json")
-        assert any(f"workflow/stir_workflow/stages/{stage}.py" in str(reasons) for reasons in changed.values()), "DVC notices, too"
+        assert any(f"workflow/stir_workflow/stages/{stage}.py" in str(reasons) for reasons in changed.values()), (
+            "DVC notices, too"
+        )
         pulled.run("git", "checkout", "--", "stir")
     assert pulled.due() == {}
 

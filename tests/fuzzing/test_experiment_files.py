@@ -9,11 +9,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from stir.errors import StirError
+from stir.names import is_inside
 from stir_workflow.planning.loading import load_experiment
 from stir_workflow.planning.meaning import check_meaning
 from stir_workflow.planning.plan import Plan
-from stir.errors import StirError
-from stir.names import is_inside
 from tests.experiment_files import QUICKSTART, TINY, read_yaml, write_yaml
 
 SURFACE = "experiment files"

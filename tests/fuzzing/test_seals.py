@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stir_workflow.store.artifacts import checked, seal_path, seal_text
 from stir.errors import ArtifactError
 from stir.names import is_inside
+from stir_workflow.store.artifacts import checked, seal_path, seal_text
 from stir_workflow.store.publication import read_stamp
 from tests.stir_workflow.sealed import seal_one
 

@@ -11,10 +11,10 @@ import pytest
 
 from stir import locks
 from stir.data.downloads import locked
-from stir_workflow.stages.gpu_lease import leased_gpu
-from stir_workflow.store.hdf5 import opened
 from stir.inversion.snapshot import Snapshot
 from stir.locks import take_lock
+from stir_workflow.stages.gpu_lease import leased_gpu
+from stir_workflow.store.hdf5 import opened
 from tests.experiment_files import ROOT
 
 FORK = multiprocessing.get_context("fork")

@@ -20,7 +20,9 @@ def _modules_after(statement):
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
 
 
-@pytest.mark.parametrize("statement", ["import stir", "import stir_workflow.store.identity", "import stir.errors", "import stir.data"])
+@pytest.mark.parametrize(
+    "statement", ["import stir", "import stir_workflow.store.identity", "import stir.errors", "import stir.data"]
+)
 def test_light_imports_bring_no_torch(statement):
     modules = _modules_after(statement)
     assert "stir" in modules

@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
+from stir_workflow.cli import main
 from stir_workflow.store import artifacts
 from stir_workflow.store.artifacts import seal_path
-from stir_workflow.cli import main
 from stir_workflow.store.identity import Recipe
 from stir_workflow.store.publication import stamp
 from tests.stir_workflow.sealed import flip_a_bit, seal_one

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from stir.provenance import device_kind, processor
 from stir_workflow.planning.published import published_files
 from stir_workflow.store.artifacts import checked, read_seal
-from stir.provenance import device_kind, processor
 from stir_workflow.store.publication import stamped
 from stir_workflow.store.survey import sealed_files
 from tests.experiment_files import edited, write_yaml

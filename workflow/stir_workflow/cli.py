@@ -11,7 +11,6 @@ from typing import TextIO
 
 import click
 
-from stir_workflow.store.artifacts import seal_path
 from stir.errors import StirError
 from stir.further_commands import OpenGroup
 from stir.names import WRITABLE, printable
@@ -19,6 +18,7 @@ from stir.progress import progress_of
 from stir_workflow.stages import import_for, stage_module
 from stir_workflow.stages.cost import measured
 from stir_workflow.stages.job import Job
+from stir_workflow.store.artifacts import seal_path
 from stir_workflow.store.storage import storing
 
 

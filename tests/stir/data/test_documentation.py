@@ -8,10 +8,10 @@ import pytest
 from click.testing import CliRunner
 from ruamel.yaml import YAML
 
-from stir_workflow.cli import main
 from stir.data import DATASETS, dataset_facts, dataset_source
 from stir.data.catalogue import COUNTS, FORMATS, OWN_KEYS
 from stir.data.dataset import load_split
+from stir_workflow.cli import main
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "datasets.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```(\w*)\n(.*?)```", PAGE, re.DOTALL)

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from stir_workflow.cli import main
 from stir.data import dataset_source, files
 from stir.data.dataset import load_split
 from stir.data.files import check_room, files_in
 from stir.data.fingerprints import fingerprint
 from stir.errors import DatasetError
+from stir_workflow.cli import main
 
 COMPOSED, DECOMPOSED = (unicodedata.normalize(form, "Ångström") for form in ("NFC", "NFD"))
 

@@ -6,9 +6,9 @@ import subprocess
 import pytest
 from click.testing import CliRunner
 
-from stir_workflow.cli import main
 from stir.data.fingerprints import fingerprint
 from stir.errors import DatasetError
+from stir_workflow.cli import main
 
 
 @pytest.fixture

@@ -4,11 +4,11 @@ import re
 
 import pytest
 
+from stir.errors import InvalidInputError
+from stir.names import TABLE_ENDINGS, is_name
 from stir_workflow.planning.loading import ExperimentError, find_experiment, load_experiment
 from stir_workflow.planning.naming import published_name
 from stir_workflow.planning.plan import Plan
-from stir.errors import InvalidInputError
-from stir.names import TABLE_ENDINGS, is_name
 from tests.experiment_files import edited, write_yaml
 from tests.stir_workflow.planning.test_loading import EVERYTHING, schema_places
 

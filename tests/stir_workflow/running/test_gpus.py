@@ -2,8 +2,8 @@
 
 import pytest
 
-from stir_workflow.running.gpus import gpus_per_job, limit_to_this_node
 from stir.errors import DeviceError, InvalidInputError
+from stir_workflow.running.gpus import gpus_per_job, limit_to_this_node
 
 
 class Workflow:

@@ -10,9 +10,7 @@ import pytest
 
 from tests.experiment_files import ROOT
 
-FOLLOWER = (
-    "import sys, time; from stir_workflow.running.owner import die_with; die_with(int(sys.argv[1])); print('ready', flush=True); time.sleep(60)"
-)
+FOLLOWER = "import sys, time; from stir_workflow.running.owner import die_with; die_with(int(sys.argv[1])); print('ready', flush=True); time.sleep(60)"
 TIDY = """
 import time
 from stir_workflow.running.owner import end_on_sigterm

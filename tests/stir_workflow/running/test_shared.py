@@ -9,10 +9,10 @@ import time
 
 import pytest
 
-from stir_workflow.running.folder import alone_in_folder, enter_folder
-from stir_workflow.running.shared import NAME, SharedFolders
 from stir import locks
 from stir.errors import StorageError
+from stir_workflow.running.folder import alone_in_folder, enter_folder
+from stir_workflow.running.shared import NAME, SharedFolders
 
 FORK = multiprocessing.get_context("fork")
 NOBODY = 65534

@@ -4,11 +4,11 @@ import importlib
 
 import pytest
 
-from stir_workflow.store.identity import Recipe
 from stir.models import read_metadata
 from stir.snapshots import Snapshot
 from stir_workflow.stages import checkpoint, dataset
 from stir_workflow.stages.job import Job
+from stir_workflow.store.identity import Recipe
 
 TRAINING = {
     "objective": "vanilla",

@@ -9,10 +9,10 @@ from sklearn.datasets import load_digits
 
 from stir.data.fingerprints import fingerprint
 from stir.errors import DatasetError
-from stir_workflow.store.identity import Recipe
 from stir_workflow.stages import dataset
 from stir_workflow.stages.images import opened_images, read_class_names, read_images
 from stir_workflow.stages.job import Job
+from stir_workflow.store.identity import Recipe
 
 DIGITS = load_digits()
 

@@ -5,11 +5,11 @@ import json
 import pytest
 import torch
 
-from stir_workflow.store.artifacts import sealing
-from stir_workflow.store.identity import Recipe
 from stir.models import Architecture, build_model, save_model
 from stir_workflow.stages import checkpoint, dataset, evaluation
 from stir_workflow.stages.job import Job
+from stir_workflow.store.artifacts import sealing
+from stir_workflow.store.identity import Recipe
 
 ATTACK = {"norm": "l2", "eps": 0.5, "steps": 2, "step_size": 0.3}
 TRAINING = {"objective": "at", "epochs": 1, "batch_size": 32, "learning_rate": 0.1, "momentum": 0.9, "weight_decay": 0.0}

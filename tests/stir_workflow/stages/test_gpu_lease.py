@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from stir_workflow.stages import gpu_lease
 from stir.errors import DeviceError
+from stir_workflow.stages import gpu_lease
 from stir_workflow.stages.gpu_lease import gpus, lease_folder, leased_gpu
 
 ROOT = Path(__file__).resolve().parents[2]

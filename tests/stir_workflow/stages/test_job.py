@@ -6,11 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from stir_workflow.stages import gpu_lease
 from stir.errors import DeviceError, InvalidInputError
-from stir_workflow.store.identity import Recipe
-from stir_workflow.stages import STAGES
+from stir_workflow.stages import STAGES, gpu_lease
 from stir_workflow.stages.job import Job, computed_on
+from stir_workflow.store.identity import Recipe
 
 ON_GPU = ["checkpoint", "evaluation", "iri", "representation"]
 

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from stir_workflow.store.artifacts import seal_path
 from stir.errors import ArtifactError
 from stir.score import score
 from stir_workflow.stages.matches import read_matches
 from stir_workflow.stages.score import Cached, _stir_of_converged
+from stir_workflow.store.artifacts import seal_path
 from tests.stir_workflow.sealed import flip_a_bit, seal_one
 
 ROLES = ("reference_of_reference", "target_of_reference", "target_of_iri")

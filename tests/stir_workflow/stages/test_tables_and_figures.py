@@ -7,16 +7,16 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from stir_workflow.store.artifacts import sealing
 from stir.errors import InvalidInputError
-from stir_workflow.store.hdf5 import Labelled, write_arrays
-from stir_workflow.store.identity import Recipe
 from stir.models import Architecture, build_model, save_model
 from stir.names import TABLE_ENDINGS
-from stir_workflow.store.publication import stamped
+from stir.tables import SCORE_COLUMNS, read_table
 from stir_workflow.stages import figure, table
 from stir_workflow.stages.job import Job
-from stir.tables import SCORE_COLUMNS, read_table
+from stir_workflow.store.artifacts import sealing
+from stir_workflow.store.hdf5 import Labelled, write_arrays
+from stir_workflow.store.identity import Recipe
+from stir_workflow.store.publication import stamped
 from tests.tables_of_scores import model, score_rows, wobble
 
 MODELS = [

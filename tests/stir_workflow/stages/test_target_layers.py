@@ -6,16 +6,16 @@ import pandas as pd
 import pytest
 import torch
 
-from stir_workflow.store.artifacts import sealing
 from stir.errors import InvalidInputError
-from stir_workflow.store.hdf5 import read_arrays
-from stir_workflow.store.identity import Recipe
 from stir.models import Architecture, build_model, read_model, save_model
 from stir.representations import represent
 from stir.score import score as score_of
 from stir_workflow.stages import dataset, iri, representation, score
 from stir_workflow.stages.images import read_images
 from stir_workflow.stages.job import Job
+from stir_workflow.store.artifacts import sealing
+from stir_workflow.store.hdf5 import read_arrays
+from stir_workflow.store.identity import Recipe
 
 LAYERS, TARGET_LAYERS = ["stage1", "penultimate"], ["stage2", "pooling"]
 COMMON = {"n_images": 12, "threads": 1, "batch_size": 12}

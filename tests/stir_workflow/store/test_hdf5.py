@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from stir_workflow.store.artifacts import sealing
 from stir.errors import ArtifactError
+from stir_workflow.store.artifacts import sealing
 from stir_workflow.store.hdf5 import IMAGE_DIMS, Labelled, read_arrays, write_arrays
 from stir_workflow.store.identity import Recipe
 from tests.small_disk import small_disk

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import click
 
+from stir.errors import StirError
+from stir.progress import progress_bar
 from stir_workflow.cache.copies import dvc_copies
 from stir_workflow.cache.inventory import Entry, inventory
 from stir_workflow.cache.listing import SORTS, records, size_text, table_text, totals_text
 from stir_workflow.cache.needs import Needs, experiment_files, needs_of
 from stir_workflow.cache.pruning import candidates, check_known, is_kept_by_dvc, no_run, remove
-from stir.errors import StirError
-from stir.progress import progress_bar
 
 others = click.option(
     "--experiment",

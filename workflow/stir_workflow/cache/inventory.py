@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from stir_workflow.store.artifacts import seal_path, sealed_recipe
 from stir.errors import ArtifactError
-from stir_workflow.store.identity import Recipe
 from stir.names import WRITABLE, is_name
+from stir_workflow.store.artifacts import seal_path, sealed_recipe
+from stir_workflow.store.identity import Recipe
 from stir_workflow.store.places import FOLDERS, KEYED
 from stir_workflow.store.publication import STAMP, altered, stands_for
 from stir_workflow.store.survey import Survey, artifact_of, survey

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 import pandas as pd
 from tqdm.std import tqdm
 
-from stir_workflow.cache.inventory import ARTIFACT, Entry
 from stir.names import printable
+from stir_workflow.cache.inventory import ARTIFACT, Entry
 
 SORTS: dict[str, Callable[[Entry], tuple[float, str]]] = {
     "size": lambda entry: (-entry.size, entry.path.as_posix()),

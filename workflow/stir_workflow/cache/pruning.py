@@ -4,13 +4,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from stir.errors import StirError
 from stir_workflow.cache.inventory import ARTIFACT, UNSEALED, Entry
 from stir_workflow.cache.needs import EXPERIMENTS, Needs
 from stir_workflow.cache.ownership import apart, why_not_here
 from stir_workflow.running.folder import LOCK, alone_in_folder
 from stir_workflow.running.shared import NAME
 from stir_workflow.store import verification
-from stir.errors import StirError
 from stir_workflow.store.places import FOLDERS
 
 

@@ -2,9 +2,9 @@
 
 import sys
 
+from stir.errors import StirError
 from stir_workflow.planning.reading import read_experiment
 from stir_workflow.planning.start import DEFAULT, experiment_files
-from stir.errors import StirError
 
 
 def announcement(experiment: str, scale: str = "") -> str:

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from stir_workflow.stages import STAGES, stage_module
 from stir_workflow.store.identity import Recipe
 from stir_workflow.store.places import FOLDERS, SUFFIXES
-from stir_workflow.stages import STAGES, stage_module
 
 assert set(FOLDERS) == set(SUFFIXES) == set(STAGES)
 

@@ -3,11 +3,11 @@
 import math
 from collections.abc import Iterator
 
+from stir.data import DatasetFacts
 from stir_workflow.planning.fitting import facts_of
 from stir_workflow.planning.loading import Experiment
 from stir_workflow.planning.models import dataset_of
 from stir_workflow.planning.settings import Settings, attacks_of
-from stir.data import DatasetFacts
 
 ROUNDING = 1 + 1e-6
 WHITE_LEVEL = 255

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from stir_workflow.store import verification
 from stir.names import check_inside
+from stir_workflow.store import verification
 from stir_workflow.store.places import FOLDERS
 
 

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stir.data import DatasetFacts, dataset_facts
+from stir.errors import StirError
 from stir_workflow.planning.loading import Experiment
 from stir_workflow.planning.models import architecture_settings, dataset_of
 from stir_workflow.planning.settings import (
@@ -13,8 +15,6 @@ from stir_workflow.planning.settings import (
     datasets_of,
     image_labels,
 )
-from stir.data import DatasetFacts, dataset_facts
-from stir.errors import StirError
 
 if TYPE_CHECKING:
     from stir.models import Architecture

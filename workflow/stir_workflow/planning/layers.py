@@ -4,11 +4,11 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from stir.errors import StirError, near_matches
 from stir_workflow.planning.fitting import facts_of
 from stir_workflow.planning.loading import Experiment
 from stir_workflow.planning.models import architecture_settings, dataset_of
 from stir_workflow.planning.settings import layer_label, layer_name
-from stir.errors import StirError, near_matches
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -12,10 +12,18 @@ from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.exceptions import ValidationError
 from jsonschema.validators import extend
 
-from stir_workflow.planning.reading import EXPERIMENTS, WORKFLOW, ExperimentError, find_experiment, read_experiment, read_yaml, refuse
-from stir_workflow.planning.scales import Part, united
 from stir.errors import near_matches
 from stir.names import NAME_GRAMMAR, is_name, shortened
+from stir_workflow.planning.reading import (
+    EXPERIMENTS,
+    WORKFLOW,
+    ExperimentError,
+    find_experiment,
+    read_experiment,
+    read_yaml,
+    refuse,
+)
+from stir_workflow.planning.scales import Part, united
 
 __all__ = ["EXPERIMENTS", "SCHEMA", "Experiment", "ExperimentError", "find_experiment", "load_by_schema", "load_experiment"]
 

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 
+from stir.errors import near_matches
 from stir_workflow.planning import fitting, layers, references, rehearsal
 from stir_workflow.planning.fitting import said
 from stir_workflow.planning.loading import Experiment
 from stir_workflow.planning.plan import Plan
 from stir_workflow.planning.reading import read_experiment, refuse
 from stir_workflow.planning.settings import TORCHVISION, attacks_of, training_settings
-from stir.errors import near_matches
 
 Check = Callable[[Experiment], Iterable[str]]
 
@@ -40,8 +40,8 @@ def check_meaning(experiment: Experiment, path: Path, *, scale: str | None = Non
 
 
 def _recipes(experiment: Experiment) -> Iterator[str]:
-    from stir_workflow.stages.checkpoint import training_recipe
     from stir.training import Attack, check_draws_nothing
+    from stir_workflow.stages.checkpoint import training_recipe
 
     several = isinstance(experiment["evaluation"], list)
     attacks = {f"evaluation[{n}]" if several else "evaluation": attack for n, attack in enumerate(attacks_of(experiment))}

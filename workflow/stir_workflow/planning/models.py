@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from stir.data import dataset_facts
 from stir_workflow.planning.artifact import Artifact, artifact
 from stir_workflow.planning.loading import Experiment
 from stir_workflow.planning.settings import (
@@ -17,7 +18,6 @@ from stir_workflow.planning.settings import (
     normalisation_settings,
     training_settings,
 )
-from stir.data import dataset_facts
 
 
 @dataclass(frozen=True)

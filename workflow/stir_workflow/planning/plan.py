@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from stir.data import dataset_source
 from stir_workflow.planning.artifact import Artifact, Artifacts, artifact
 from stir_workflow.planning.loading import Experiment
 from stir_workflow.planning.models import PlannedModel, planned_models
@@ -22,7 +23,6 @@ from stir_workflow.planning.settings import (
     image_labels,
     layer_label,
 )
-from stir.data import dataset_source
 
 PICTURES = 10
 OF_IRIS = ("method", "seed_images", "precision", "last_relu", "tolerance", "max_iterations", "batch_size")

@@ -4,14 +4,14 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from stir.errors import ArtifactError, InvalidInputError
+from stir.names import TABLE_ENDINGS, check_inside, figure_name, shortened
 from stir_workflow.planning.artifact import Artifact
 from stir_workflow.planning.fitting import places_of_datasets
 from stir_workflow.planning.loading import Experiment, ExperimentError
 from stir_workflow.planning.plan import Plan
 from stir_workflow.planning.reading import blamed, read_experiment
 from stir_workflow.planning.settings import image_labels, layer_label
-from stir.errors import ArtifactError, InvalidInputError
-from stir.names import TABLE_ENDINGS, check_inside, figure_name, shortened
 from stir_workflow.store.places import FOLDERS
 from stir_workflow.store.publication import check_unclaimed
 

@@ -7,11 +7,21 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from stir_workflow.planning.bounded_yaml import ExperimentError, read_yaml
-from stir_workflow.planning.naming import check_scale_names, published_name
-from stir_workflow.planning.scales import OWN_KEYS, Part, Place, Written, check_scale, default_scale, origin, parts_of, scale_names
 from stir.errors import InvalidInputError, near_matches
 from stir.names import shortened
+from stir_workflow.planning.bounded_yaml import ExperimentError, read_yaml
+from stir_workflow.planning.naming import check_scale_names, published_name
+from stir_workflow.planning.scales import (
+    OWN_KEYS,
+    Part,
+    Place,
+    Written,
+    check_scale,
+    default_scale,
+    origin,
+    parts_of,
+    scale_names,
+)
 
 __all__ = [
     "EXPERIMENTS",

@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from stir.data import dataset_source
+from stir.errors import near_matches
 from stir_workflow.planning import attacks, fitting
 from stir_workflow.planning.loading import Experiment
 from stir_workflow.planning.models import model_names
@@ -16,8 +18,6 @@ from stir_workflow.planning.settings import (
     layer_label,
     layer_name,
 )
-from stir.data import dataset_source
-from stir.errors import near_matches
 
 MOST_FILES = 100_000
 """That one plan may have: some seconds of planning, and some gigabytes of Snakemake's graph."""

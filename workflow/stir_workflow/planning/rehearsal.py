@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from itertools import product
 from typing import TYPE_CHECKING
 
+from stir.errors import near_matches
 from stir_workflow.planning.fitting import said
 from stir_workflow.planning.loading import Experiment
 from stir_workflow.planning.plan import Plan, Reference
 from stir_workflow.planning.settings import attacks_of
-from stir.errors import near_matches
 
 if TYPE_CHECKING:
     import pandas as pd

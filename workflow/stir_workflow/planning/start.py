@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from stir.errors import near_matches
+from stir.names import shortened
 from stir_workflow.planning.apart import check_apart
 from stir_workflow.planning.artifact import Artifacts
 from stir_workflow.planning.cache import set_bad_aside
@@ -12,8 +14,6 @@ from stir_workflow.planning.loading import ExperimentError, load_experiment
 from stir_workflow.planning.plan import Plan
 from stir_workflow.planning.published import check_published, origin
 from stir_workflow.planning.reading import find_experiment, is_file, read_experiment
-from stir.errors import near_matches
-from stir.names import shortened
 
 DEFAULT = "quickstart"
 """The experiment that is run where none is named."""

@@ -18,8 +18,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from stir_workflow.running.shared import SharedFolders
 from stir.locks import has_no_locks, no_locks_message
+from stir_workflow.running.shared import SharedFolders
 from stir_workflow.store.storage import is_refusal, storing
 
 STATE = Path(".snakemake")

@@ -6,8 +6,8 @@ import traceback
 
 def run_job() -> int:
     """Make what the order on standard input asks for; return the exit status."""
-    from stir_workflow.running.owner import end_on_sigterm
     from stir_workflow.cli import main
+    from stir_workflow.running.owner import end_on_sigterm
 
     end_on_sigterm()
     try:

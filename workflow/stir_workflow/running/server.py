@@ -205,8 +205,8 @@ def _import_for(stage: str) -> None:
 def main() -> None:
     """Serve on the address and for the owner that the environment names."""
     gc.set_threshold(100_000, 20, 20)
-    from stir_workflow.stages.gpu_lease import gpus
     from stir.provenance import code_version, package_versions
+    from stir_workflow.stages.gpu_lease import gpus
 
     try:
         server = Server(f"\0{os.environ[ADDRESS]}", int(os.environ[OWNER]))

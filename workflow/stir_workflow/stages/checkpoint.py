@@ -18,9 +18,9 @@ IMPORTS = ("stir.models", "stir_workflow.stages.images", "stir.training", "torch
 
 def make(job: Job) -> None:
     """Make a safetensors file that carries its architecture, recipe and learning curve."""
-    from stir_workflow.store.artifacts import sealing
     from stir.models import Architecture, save_model
     from stir.snapshots import Snapshot
+    from stir_workflow.store.artifacts import sealing
 
     device = job.torch_device()
     architecture = Architecture(**job.settings["architecture"])
@@ -39,8 +39,8 @@ def _trained(job: Job, architecture: "Architecture", device: str, snapshot: "Sna
     import torch
 
     from stir.models import build_model
-    from stir_workflow.stages.images import read_images
     from stir.training import train
+    from stir_workflow.stages.images import read_images
 
     images, labels = read_images(job.one("dataset"), "train", first=job.settings.get("n_train"))
     recipe, random_seed = training_recipe(job.settings["training"]), job.settings["random_seed"]

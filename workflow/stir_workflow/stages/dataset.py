@@ -18,8 +18,8 @@ def make(job: Job) -> None:
     """Load a dataset, split it, and store it with black as 0 and white as ``white_level``."""
     import numpy as np
 
-    from stir_workflow.store.artifacts import sealing
     from stir.data.dataset import load_split
+    from stir_workflow.store.artifacts import sealing
     from stir_workflow.store.hdf5 import IMAGE_DIMS, Labelled, write_arrays
 
     settings = job.settings

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stir_workflow.store.identity import Recipe
 from stir_workflow.stages.job import Job, computed_on
+from stir_workflow.store.identity import Recipe
 
 if TYPE_CHECKING:
     from stir.training import Attack
@@ -17,10 +17,10 @@ def make(job: Job) -> None:
     """Attack a model, and write its accuracies as JSON."""
     import json
 
-    from stir_workflow.store.artifacts import checked, sealing
     from stir.models import read_model
-    from stir_workflow.stages.images import read_images
     from stir.training import Attack, accuracy
+    from stir_workflow.stages.images import read_images
+    from stir_workflow.store.artifacts import checked, sealing
 
     device = job.torch_device()
     attack = Attack(**job.settings["attack"])
@@ -44,8 +44,8 @@ def make(job: Job) -> None:
 def _flag(checkpoint: Path, attack: "Attack", robust_accuracy: float) -> str:
     """Say what is wrong with the robustness of a model that was trained for this ball; nothing of other models."""
     from stir.models import read_metadata
-    from stir_workflow.stages.checkpoint import training_recipe
     from stir.training import LearningCurve, implausible
+    from stir_workflow.stages.checkpoint import training_recipe
 
     metadata = read_metadata(checkpoint)
     if "learning_curve" not in metadata:

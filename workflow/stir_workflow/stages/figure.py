@@ -35,8 +35,8 @@ def make(job: Job) -> None:
     """Draw an experiment's figures, from its tables and its IRIs, into a folder of its key; stamp them."""
     from stir.errors import check_known
     from stir.plotting.saving import save_figure
-    from stir_workflow.store.publication import make_keyed_folder, stamp, stamped
     from stir.tables import read_table
+    from stir_workflow.store.publication import make_keyed_folder, stamp, stamped
 
     experiment = job.settings["experiment"]
     tables = stamped(job.one("table"))
@@ -101,9 +101,9 @@ def _images(job: Job, models: "pd.DataFrame") -> "Iterator[tuple[str, Figure]]":
 
 def _image_rows(job: Job, layer: str, images_dataset: str, dataset: Path, said: "Mapping[str, str]") -> "list[ImageRow]":
     """Read X, seed images and the IRIs of every model for a layer and a dataset of images."""
-    from stir_workflow.store.hdf5 import read_arrays
     from stir.plotting.pictures import ImageRow
     from stir_workflow.stages.images import read_pixels
+    from stir_workflow.store.hdf5 import read_arrays
 
     count = job.settings["n_pictures"]
     rows = [ImageRow("reference images", read_pixels(dataset, "test", first=count)[0])]

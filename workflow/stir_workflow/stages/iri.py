@@ -7,8 +7,8 @@ from stir_workflow.stages.job import Job, computed_on
 if TYPE_CHECKING:
     import numpy as np
 
-    from stir_workflow.store.hdf5 import Labelled
     from stir.inversion import Inversion
+    from stir_workflow.store.hdf5 import Labelled
 
 VERSION = 3
 IMPORTS = ("stir.inversion", "stir.models", "stir_workflow.stages.images", "torch.fx.experimental.symbolic_shapes")
@@ -16,11 +16,11 @@ IMPORTS = ("stir.inversion", "stir.models", "stir_workflow.stages.images", "torc
 
 def make(job: Job) -> None:
     """Invert the reference model for the first test images, and store every image with its errors."""
-    from stir_workflow.store.artifacts import checked, sealing
-    from stir_workflow.store.hdf5 import write_arrays
     from stir.inversion import Snapshot, invert
     from stir.models import read_model
     from stir_workflow.stages.images import opened_images
+    from stir_workflow.store.artifacts import checked, sealing
+    from stir_workflow.store.hdf5 import write_arrays
 
     settings, device = job.settings, job.torch_device()
     model = read_model(checked(job.one("checkpoint"))).to(device)

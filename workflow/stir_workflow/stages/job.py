@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from stir.errors import ArtifactError, DeviceError, StirError, check_known
-from stir_workflow.stages.gpu_lease import gpus, leased_gpu
-from stir_workflow.store.identity import Recipe
 from stir.names import check_inside
 from stir.provenance import device_kind
 from stir_workflow.stages import STAGES
+from stir_workflow.stages.gpu_lease import gpus, leased_gpu
+from stir_workflow.store.identity import Recipe
 
 if TYPE_CHECKING:
     import torch

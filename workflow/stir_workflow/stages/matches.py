@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from stir_workflow.store.artifacts import sealed_recipe
 from stir.errors import ConvergenceError
+from stir_workflow.store.artifacts import sealed_recipe
 from stir_workflow.store.hdf5 import read_arrays
 
 

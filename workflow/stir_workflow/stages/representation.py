@@ -20,11 +20,11 @@ def make(job: Job) -> None:
     """
     import torch
 
-    from stir_workflow.store.artifacts import checked, sealed_recipe, sealing
-    from stir_workflow.store.hdf5 import Labelled, read_arrays, write_arrays
     from stir.models import read_model
     from stir.representations import represent
     from stir_workflow.stages.images import read_images
+    from stir_workflow.store.artifacts import checked, sealed_recipe, sealing
+    from stir_workflow.store.hdf5 import Labelled, read_arrays, write_arrays
 
     settings, device = job.settings, job.torch_device()
     model = read_model(checked(job.one("checkpoint"))).to(device)

@@ -18,10 +18,10 @@ def make(job: Job) -> None:
     """Score from cached representations, each read once; refuse inversions of which too few images converged."""
     import pandas as pd
 
-    from stir_workflow.store.artifacts import sealing
-    from stir_workflow.store.hdf5 import read_arrays
     from stir.provenance import device_kind
     from stir_workflow.stages.matches import read_matches, require_convergence
+    from stir_workflow.store.artifacts import sealing
+    from stir_workflow.store.hdf5 import read_arrays
 
     job.torch_device()
     matches = read_matches(job.inputs["iris"])

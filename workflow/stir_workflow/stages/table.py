@@ -16,11 +16,11 @@ def make(job: Job) -> None:
     import json
     import sys
 
-    from stir_workflow.store.artifacts import write_atomically
-    from stir_workflow.store.publication import make_keyed_folder, stamp
-    from stir_workflow.statements import judge
     from stir.summaries import metrics, summary_table
     from stir.tables import write_table
+    from stir_workflow.statements import judge
+    from stir_workflow.store.artifacts import write_atomically
+    from stir_workflow.store.publication import make_keyed_folder, stamp
 
     experiment = job.settings["experiment"]
     scores, accuracies = _scores_and_models(job)
@@ -43,10 +43,10 @@ def _scores_and_models(job: Job) -> "tuple[pd.DataFrame, pd.DataFrame]":
     """Put together the tables of scores and of models, each with its flags."""
     import json
 
-    from stir_workflow.store.artifacts import checked
     from stir.flags import of_scores
     from stir.models import checkpoint_facts
     from stir.tables import check_rows, model_table, read_table, score_table
+    from stir_workflow.store.artifacts import checked
 
     settings = job.settings
     models: list[dict[str, Any]] = [

@@ -18,10 +18,10 @@ from typing import Any
 
 from stir.errors import ArtifactError
 from stir.files import open_file, read_bounded, temporary_beside
-from stir_workflow.store.identity import Recipe
 from stir.names import is_inside
-from stir_workflow.store.places import KEYED, fits_place
 from stir.provenance import code_version, package_versions, processor
+from stir_workflow.store.identity import Recipe
+from stir_workflow.store.places import KEYED, fits_place
 
 QUARANTINE = ".quarantine"
 OWN_SHA256 = "seal_sha256"

@@ -11,11 +11,11 @@ from typing import Any
 import h5py
 import numpy as np
 
-from stir_workflow.store.artifacts import checked
 from stir.errors import ArtifactError
-from stir_workflow.store.identity import Recipe
 from stir.locks import has_no_locks
 from stir.provenance import package_versions
+from stir_workflow.store.artifacts import checked
+from stir_workflow.store.identity import Recipe
 
 ROWS_AT_ONCE = 64
 BYTES_BESIDE_ARRAYS = 2**16

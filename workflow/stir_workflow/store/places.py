@@ -3,8 +3,8 @@
 import os
 from pathlib import Path
 
-from stir_workflow.store.identity import KEY_DIGITS, Recipe
 from stir.names import is_inside
+from stir_workflow.store.identity import KEY_DIGITS, Recipe
 
 FOLDERS = {
     "dataset": "data/datasets",

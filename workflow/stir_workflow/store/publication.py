@@ -12,11 +12,20 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from stir_workflow.store.artifacts import checked, copy_atomically, read_seal, seal_path, sealed_recipe, sealing, set_aside, sha256_of
 from stir.errors import ArtifactError
 from stir.files import read_bounded
-from stir_workflow.store.identity import Recipe
 from stir.names import check_inside, check_name, is_inside, shortened
+from stir_workflow.store.artifacts import (
+    checked,
+    copy_atomically,
+    read_seal,
+    seal_path,
+    sealed_recipe,
+    sealing,
+    set_aside,
+    sha256_of,
+)
+from stir_workflow.store.identity import Recipe
 
 STAMP = ".stamp"
 STAMP_BYTES = 2**24

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from stir_workflow.store.artifacts import QUARANTINE, seal_path, sealed_recipe
 from stir.errors import ArtifactError
+from stir_workflow.store.artifacts import QUARANTINE, seal_path, sealed_recipe
 from stir_workflow.store.places import KEYED, SUFFIXES, stage_of_place
 from stir_workflow.store.publication import STAMP, stands_for
 

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from stir_workflow.store.artifacts import checked, is_ours, seal_path, set_aside, write_atomically
 from stir.errors import ArtifactError
 from stir.files import read_bounded
 from stir.progress import progress_bar
+from stir_workflow.store.artifacts import checked, is_ours, seal_path, set_aside, write_atomically
 from stir_workflow.store.publication import STAMP, altered, in_own_folder, read_stamp
 from stir_workflow.store.survey import Survey
 
