@@ -35,7 +35,7 @@ run: $(VENV)/.installed
 # After an interruption the same command goes on.
 poster: $(VENV)/.installed
 	$(SNAKEMAKE) --config experiment=$(POSTER) scale="$${SCALE:-full}"
-	$(BIN)/python docs/poster.py "$${SCALE:-full}" results
+	$(BIN)/python -m scripts.poster "$${SCALE:-full}" results
 
 test: $(VENV)/.installed lint
 	$(BIN)/python -m pytest
@@ -61,7 +61,7 @@ lint: $(VENV)/.installed
 
 # Render the numbers and figures of README.md from the last `make run`.
 readme: $(VENV)/.installed
-	$(BIN)/python docs/quickstart.py
+	$(BIN)/python -m scripts.quickstart
 
 bench-overhead: $(VENV)/.installed
 	$(BIN)/python benchmarks/overhead.py

@@ -7,20 +7,24 @@ Reads x.npy and y.npy of every folder, writes value and seconds, or why there ar
 import argparse
 import json
 import resource
+import runpy
 import statistics
-import sys
 import time
 import warnings
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import torch
 
-# At the end: this folder has a similarity.py, and so has a peer.
-sys.path.append(str(Path(__file__).parent))
-import peer_libraries as libraries
-import peer_packages as packages
+
+def _beside(name: str) -> SimpleNamespace:
+    """Load a file of this folder, which is not on the path of imports: it has a similarity.py, and so has a peer."""
+    return SimpleNamespace(**runpy.run_path(str(Path(__file__).with_name(f"{name}.py"))))
+
+
+libraries, packages = _beside("peer_libraries"), _beside("peer_packages")
 
 WARM_IMAGES = 200
 LONG = 20

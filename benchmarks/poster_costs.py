@@ -8,7 +8,6 @@ assumed to be reached: none of this was run.
 import argparse
 import json
 import os
-import sys
 from collections import Counter
 from functools import cache
 from pathlib import Path
@@ -16,25 +15,22 @@ from typing import Any
 
 import pandas as pd
 import torch
+from scale_counts import count
+from scale_tables import measured_evaluations
+
+from stir.data import dataset_facts
+from stir.inversion.working import working_forwards
+from stir.models import Architecture, build_model
+from stir.provenance import package_versions
+from stir.training import Attack, accuracy, train
+from stir_workflow.planning.artifact import Artifact
+from stir_workflow.planning.loading import load_experiment
+from stir_workflow.planning.plan import Plan
+from stir_workflow.planning.reading import find_experiment, read_experiment
+from stir_workflow.stages.checkpoint import training_recipe
+from stir_workflow.statements.names import NAMES
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT / "workflow"), str(ROOT / "benchmarks")]
-
-from scale_counts import count  # noqa: E402
-from scale_tables import measured_evaluations  # noqa: E402
-
-from stir.data import dataset_facts  # noqa: E402
-from stir.inversion.working import working_forwards  # noqa: E402
-from stir.models import Architecture, build_model  # noqa: E402
-from stir.provenance import package_versions  # noqa: E402
-from stir.training import Attack, accuracy, train  # noqa: E402
-from stir_workflow.planning.artifact import Artifact  # noqa: E402
-from stir_workflow.planning.loading import load_experiment  # noqa: E402
-from stir_workflow.planning.plan import Plan  # noqa: E402
-from stir_workflow.planning.reading import find_experiment, read_experiment  # noqa: E402
-from stir_workflow.stages.checkpoint import training_recipe  # noqa: E402
-from stir_workflow.statements.names import NAMES  # noqa: E402
-
 COUNTED = 4
 FLOAT32 = 4
 

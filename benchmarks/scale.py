@@ -21,15 +21,13 @@ from pathlib import Path
 import psutil
 from scale_experiment import write_experiment
 
+from stir.provenance import code_version, package_versions
+from stir_workflow.planning.loading import load_experiment
+from stir_workflow.planning.plan import Plan
+from stir_workflow.store.artifacts import sealing
+from stir_workflow.store.publication import stamp
+
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "workflow"))
-
-from stir.provenance import code_version, package_versions  # noqa: E402
-from stir_workflow.planning.loading import load_experiment  # noqa: E402
-from stir_workflow.planning.plan import Plan  # noqa: E402
-from stir_workflow.store.artifacts import sealing  # noqa: E402
-from stir_workflow.store.publication import stamp  # noqa: E402
-
 SECONDS_BETWEEN_LOOKS = 0.1
 MEBIBYTE = 2**20
 LIMIT = 1000 * MEBIBYTE
@@ -72,7 +70,7 @@ def dry_run(folder: Path, experiment: Path) -> DryRun:
     """Plan an experiment in a folder; every process is held to 1,000 MiB of data."""
     command = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", folder, "-n"]
     command += ["--cores", "2", "--quiet", "host", "rules", "--config", f"experiment={experiment}", "device=cpu"]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    environment = dict(os.environ)
     before, began, peak = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic(), 0
     with tempfile.TemporaryFile("w+") as said:
         ran = subprocess.Popen(command, stdout=said, stderr=said, cwd=folder, env=environment, preexec_fn=_limit_memory)

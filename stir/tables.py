@@ -11,7 +11,6 @@ import pandas as pd
 
 from stir.errors import InvalidInputError
 from stir.flags import model_flag
-from stir_workflow.store.artifacts import write_atomically
 
 SCORE_COLUMNS = [
     "reference_model",
@@ -67,11 +66,6 @@ MODEL_COLUMNS = [
 def read_table(path: Path) -> pd.DataFrame:
     """Read a CSV table. Keys and names are text, also those that look like numbers, or like none: 61145855e0, NA."""
     return pd.read_csv(path, dtype=dict.fromkeys(TEXT_COLUMNS, "str"), keep_default_na=False, na_values=[""])
-
-
-def write_table(path: Path, table: pd.DataFrame) -> None:
-    """Write a CSV table, whole or not at all, with every digit of its numbers."""
-    write_atomically(path, table.to_csv(index=False))
 
 
 def score_table(

@@ -24,7 +24,7 @@ MODELS[-1] |= {"flag": "low for its recipe"}
 
 
 def script():
-    return runpy.run_path(str(ROOT / "docs" / "poster.py"))
+    return runpy.run_module("scripts.poster")
 
 
 def seal(path, recipe):

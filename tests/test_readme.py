@@ -22,7 +22,7 @@ def test_the_example_prints_what_the_readme_says():
 
 
 def test_the_numbers_are_those_of_the_kept_tables():
-    script = runpy.run_path(str(ROOT / "docs" / "quickstart.py"))
+    script = runpy.run_module("scripts.quickstart")
     assert script["readme_with"](script["render"]()) == README
 
 

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from stir.data.files import composed, files_in, kind_of, said
+from stir.digests import sha256_of
 from stir.errors import DatasetError
-from stir_workflow.store.artifacts import sha256_of
 
 
 def fingerprint(path: Path) -> str:

@@ -12,7 +12,7 @@ from stir.data.numpy_files import Wanted
 
 def read_hdf5(path: Path, wanted: Wanted) -> tuple[dict[str, np.ndarray], list[str]]:
     """Return the arrays that are wanted of an HDF5 file, and the names of what else it has."""
-    from stir_workflow.store.hdf5 import opened
+    from stir.hdf5 import opened
 
     with opened(path) as file:
         names = wanted(list(file))

@@ -78,7 +78,7 @@ def _open(path: Path, shape: tuple[int, ...], dtype: torch.dtype) -> "h5py.Datas
     """Open the pictures of a file, to be written to as well: only if all of them lie in the file itself, not behind a link."""
     import h5py
 
-    from stir_workflow.store.hdf5 import opened
+    from stir.hdf5 import opened
 
     try:
         open_file(path, follow_links=False).close()
@@ -96,7 +96,7 @@ def _open(path: Path, shape: tuple[int, ...], dtype: torch.dtype) -> "h5py.Datas
 def _create(path: Path, shape: tuple[int, ...], dtype: torch.dtype) -> "h5py.Dataset":
     import h5py
 
-    from stir_workflow.store.hdf5 import opened
+    from stir.hdf5 import opened
 
     path.unlink(missing_ok=True)
     places = h5py.h5p.create(h5py.h5p.DATASET_CREATE)

@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import save
 from torch import nn
 
+from stir.digests import sha256_of
 from stir.errors import CheckpointError, InvalidInputError
 from stir.models.downloads import download
 from stir.models.registry import Architecture, build_model
@@ -17,7 +18,6 @@ from stir.models.torchvision_classifiers import TorchvisionClassifier
 from stir.models.weight_checks import check_fit, own_values, with_what_follows, without_prefixes
 from stir.models.weight_files import one_line, read_header, read_weights, regular_file, shown
 from stir.names import shortened
-from stir_workflow.store.artifacts import sha256_of
 
 METADATA_KEY = "stir"
 NO_ARCHITECTURE = "does not say its architecture; make it with the workflow's checkpoint stage"

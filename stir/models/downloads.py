@@ -15,10 +15,10 @@ import pooch
 import requests
 from urllib3.exceptions import HTTPError
 
+from stir.digests import sha256_of
 from stir.errors import CheckpointError
 from stir.models.weight_files import one_line, shown
 from stir.progress import progress_bar
-from stir_workflow.store.artifacts import sha256_of
 
 MAX_BYTES = 50 * 10**9
 MAX_SECONDS = 4 * 3600.0

@@ -46,7 +46,7 @@ class Clone:
         """Return the environment: no settings of the user's, and the package of this tree."""
         own = self.path.parent / "dvc-of-nobody"
         return os.environ | {
-            "PYTHONPATH": str(self.path),
+            "PYTHONPATH": f"{self.path}{os.pathsep}{self.path / 'workflow'}",
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "DVC_SITE_CACHE_DIR": str(own),
             "DVC_GLOBAL_CONFIG_DIR": str(own),

@@ -11,16 +11,18 @@ from tests.workflow.jobs import TINY_AFTER_PLAIN
 
 pytestmark = pytest.mark.long
 
+RESULTS = ("table", "figure", "publication")
 DEPENDANTS = {
-    "dataset": STAGES,
-    "checkpoint": STAGES[1:],
-    "evaluation": ("evaluation", "table", "figure", "publication"),
-    "iri": STAGES[3:],
-    "representation": STAGES[4:],
-    "score": STAGES[5:],
-    "table": STAGES[6:],
-    "figure": STAGES[7:],
-    "publication": STAGES[8:],
+    "dataset": ("dataset", "checkpoint", "evaluation", "iri", "representation", "score", *RESULTS),
+    "checkpoint": ("checkpoint", "evaluation", "iri", "representation", "score", *RESULTS),
+    "evaluation": ("evaluation", *RESULTS),
+    "iri": ("iri", "representation", "score", *RESULTS),
+    "pair": ("representation", "score", *RESULTS),
+    "representation": ("representation", "score", *RESULTS),
+    "score": ("score", *RESULTS),
+    "table": RESULTS,
+    "figure": ("figure", "publication"),
+    "publication": ("publication",),
 }
 
 
@@ -41,12 +43,12 @@ def test_one_setting_of_one_model_changed_and_changed_back(pulled):
 def test_a_model_added_runs_only_its_own_jobs(pulled):
     models = pulled.experiment["models"]
     pulled.write_experiment(pulled.experiment | {"models": [*models, models[0] | {"name": "wide", "width": 3}]})
-    own = {"checkpoint": 1, "evaluation": 1, "iri": 2, "representation": 5, "score": 3}
+    own = {"checkpoint": 1, "evaluation": 1, "iri": 2, "representation": 3, "score": 3}
     assert pulled.due() == own | {"table": 1, "figure": 1, "publication": 1, "all": 1}
 
 
 def raise_version(clone, stage):
-    file = clone.path / "stir" / "stages" / f"{stage}.py"
+    file = clone.path / "workflow" / "stir_workflow" / "stages" / f"{stage}.py"
     text, count = re.subn(r"^VERSION = \d+$", "VERSION = 99", file.read_text(encoding="utf-8"), flags=re.MULTILINE)
     assert count == 1
     file.write_text(text, encoding="utf-8")
@@ -61,14 +63,14 @@ def test_a_raised_version_makes_its_stage_and_what_depends_on_it(pulled):
         assert any(f"workflow/stir_workflow/stages/{stage}.py" in str(reasons) for reasons in changed.values()), (
             "DVC notices, too"
         )
-        pulled.run("git", "checkout", "--", "stir")
+        pulled.run("git", "checkout", "--", "workflow")
     assert pulled.due() == {}
 
 
 def test_an_output_that_changed_under_its_version_fails_the_golden_test(clone):
     golden = ("python", "-m", "pytest", "tests/regression", "-q", "-p", "no:cacheprovider", "-k", "score")
     clone.run(*golden)
-    file = clone.path / "stir" / "stages" / "score.py"
+    file = clone.path / "workflow" / "stir_workflow" / "stages" / "score.py"
     text = file.read_text(encoding="utf-8")
     assert text.count("pd.DataFrame(rows).to_csv") == 1
     file.write_text(text.replace("pd.DataFrame(rows).to_csv", "pd.DataFrame(rows).assign(stir=0.5).to_csv"), encoding="utf-8")

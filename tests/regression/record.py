@@ -6,7 +6,6 @@ Do it after you raised the VERSION of a stage whose output changed on purpose.
 import hashlib
 import json
 import re
-import sys
 import tempfile
 from contextlib import chdir
 from pathlib import Path
@@ -16,7 +15,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = Path(__file__).with_name("golden.json")
 EXPERIMENT = Path(__file__).with_name("golden.yaml")
-STAGES = ("dataset", "checkpoint", "evaluation", "iri", "representation", "score", "table")
+STAGES = ("dataset", "checkpoint", "evaluation", "iri", "pair", "representation", "score", "table")
 
 
 def measure(folder):
@@ -70,6 +69,11 @@ def of_hdf5(path):
     return of_arrays(arrays, name_of(path))
 
 
+def of_index(path):
+    """Files by their names; their numbers are those of the stage pair."""
+    return {name_of(path): [name_of(Path(file)) for file in json.loads(path.read_text(encoding="utf-8")).values()]}
+
+
 def of_checkpoint(path):
     from safetensors.numpy import load_file
 
@@ -81,9 +85,10 @@ def of_checkpoint(path):
 
 
 def of_evaluation(path):
-    content = json.loads(path.read_text(encoding="utf-8"))
-    del content["checkpoint"]
-    return {f"{name_of(path)}/{name}": value for name, value in content.items()}
+    attacks = [{**content, "checkpoint": None} for content in json.loads(path.read_text(encoding="utf-8"))]
+    return {
+        f"{name_of(path)}/{number}/{name}": value for number, content in enumerate(attacks) for name, value in content.items()
+    }
 
 
 def of_rows(path, prefix):
@@ -128,14 +133,14 @@ NUMBERS = {
     "checkpoint": of_checkpoint,
     "evaluation": of_evaluation,
     "iri": of_hdf5,
-    "representation": of_hdf5,
+    "pair": of_hdf5,
+    "representation": of_index,
     "score": lambda path: of_rows(path, name_of(path)),
     "table": of_tables,
 }
 
 
 if __name__ == "__main__":
-    sys.path[:0] = [str(ROOT), str(ROOT / "workflow")]
     with tempfile.TemporaryDirectory() as folder:
         measured = measure(folder)
     GOLDEN.write_text(compact(json.dumps(measured, indent=1)) + "\n", encoding="utf-8")

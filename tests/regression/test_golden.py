@@ -52,8 +52,9 @@ def test_output_is_what_was_recorded_for_its_version(measured, stage):
     if differ:
         name, (now, then) = next(iter(differ.items()))
         pytest.fail(
-            f"The output of stage {stage} changed but its VERSION did not: raise workflow/stir_workflow/stages/{stage}.py VERSION and {RECORD}, "
-            f"if it is meant. {len(differ)} of {len(numbers)} entries differ; {name} is {now}, was {then}. "
+            f"The output of stage {stage} changed but its VERSION did not: raise it in "
+            f"workflow/stir_workflow/stages/{stage}.py and {RECORD}, if it is meant. "
+            f"{len(differ)} of {len(numbers)} entries differ; {name} is {now}, was {then}. "
             "If an earlier stage changed too, look there first."
         )
 

@@ -5,7 +5,7 @@ TINY = {
     "checkpoint": 2,
     "evaluation": 2,
     "iri": 4,
-    "representation": 4,
+    "representation": 2,
     "score": 2,
     "table": 1,
     "figure": 1,
@@ -18,20 +18,21 @@ TINY_AFTER_PLAIN = {
     "checkpoint": 1,
     "evaluation": 1,
     "iri": 2,
-    "representation": 3,
+    "representation": 2,
     "score": 2,
     "table": 1,
     "figure": 1,
     "publication": 1,
 }
-"""After a change of the tiny experiment's model plain: all pairs but residual with itself."""
+"""After a change of the tiny experiment's model plain."""
 
 LARGE = {
     "dataset": 1,
     "checkpoint": 100,
     "evaluation": 100,
     "iri": 3000,
-    "representation": 10_000,
+    "pair": 10_000,
+    "representation": 100,
     "score": 100,
     "table": 1,
     "figure": 1,

@@ -41,7 +41,7 @@ def snakemake(folder, experiment, *arguments, cores=("--cores", "2"), config=(),
     command = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", folder, *arguments]
     command += [] if {"--workflow-profile", "--cores"} & set(arguments) else [*cores]
     command += ["--config", f"experiment={experiment}", "device=cpu", *config]
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     ran = subprocess.run(
         command,
         stdout=subprocess.PIPE,

@@ -1,58 +1,47 @@
-"""What the workflow's rules call: ``stir make``."""
+"""The command ``stir``: make, verify, fingerprint, cache."""
 
 import contextlib
 import os
 import sys
-import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TextIO
 
 import click
 
 from stir.errors import StirError
-from stir.further_commands import OpenGroup
 from stir.names import WRITABLE, printable
 from stir.progress import progress_of
-from stir_workflow.stages import import_for, stage_module
+from stir_workflow.cache.commands import cache
+from stir_workflow.stages import stage_module
 from stir_workflow.stages.cost import measured
 from stir_workflow.stages.job import Job
+from stir_workflow.stages.owner import end_with_owner
 from stir_workflow.store.artifacts import seal_path
+from stir_workflow.store.facts import STAGES
 from stir_workflow.store.storage import storing
 
 
-@click.group(cls=OpenGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """Make and check the artifacts of shared-invariance experiments."""
 
 
-@main.command()
-@click.argument("order", type=click.File(encoding="utf-8"), default="-")
-def make(order: TextIO) -> None:
-    r"""Make the one artifact that ORDER asks for: a JSON file, or standard input.
-
-    \b
-    recipe     stage, version, settings and keys of the inputs
-    output     the artifact's path; its name carries the recipe's key
-    inputs     role -> paths
-    device     cpu, cuda, or auto
-    source     path or URL of a checkpoint that is not trained here; path of a dataset
-    benchmark  a TSV file for time and memory
-    """
+@main.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False}, add_help_option=False)
+@click.argument("stage", type=click.Choice(STAGES))
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def make(stage: str, arguments: tuple[str, ...]) -> None:
+    """Make one artifact of a STAGE, as the rules do; `stir make STAGE --help` names its inputs."""
+    end_with_owner()
     with _plain_errors():
-        job = Job.from_order(order.read())
+        job = Job.from_arguments(stage, arguments)
         with progress_of(f"{job.output.parent.name}/{job.output.stem}"):
             _make(job)
 
 
 def _make(job: Job) -> None:
-    stage, began = job.recipe.stage, time.perf_counter()
-    import_for(stage)
-    imported = time.perf_counter() - began
-    with job.holding_its_gpu() as equipped, storing(job.output), measured(job.benchmark) as cost:
-        cost.import_s = imported
-        stage_module(stage).make(equipped)
+    with job.holding_its_gpu() as equipped, storing(job.output), measured(job.benchmark):
+        stage_module(job.recipe.stage).make(equipped)
 
 
 @main.command()
@@ -118,3 +107,6 @@ def _plain_errors() -> Iterator[None]:
         for line in f"error: {error}".splitlines():
             _say(line)
         sys.exit(1)
+
+
+main.add_command(cache)

@@ -31,13 +31,13 @@ class TestSeveralDatasets:
     def test_every_model_is_the_reference_on_the_images_of_each(self, plan, several):
         planned = plan(content=several)
         assert [reference.images for reference in planned.references] == ["digits"] * 9 + ["half"] * 9
-        assert len(planned.by_path) == 2 + 9 + 9 + 2 * 9 * 4 + 2 * 81 + 18 + 3
+        assert len(planned.by_path) == 2 + 9 + 9 + 2 * 9 * 4 + 2 * 81 + 18 + 18 + 3
         for reference in planned.references:
             dataset = [planned.datasets[reference.images].path]
-            assert all(made.inputs["dataset"] == dataset for made in [*reference.iris, *reference.representations])
+            assert all(made.inputs["dataset"] == dataset for made in [*reference.iris, *reference.representation.parts])
         assert planned.table.recipe.settings["images_datasets"] == [reference.images for reference in planned.references]
         assert planned.table.inputs["scores"] == [reference.score.path for reference in planned.references]
-        assert planned.figure.inputs["dataset"] == [planned.datasets[label].path for label in ("digits", "half")]
+        assert planned.figure.inputs["datasets"] == [planned.datasets[label].path for label in ("digits", "half")]
 
     def test_tables_say_what_each_model_is_trained_on(self, plan, several):
         rows = {row["name"]: row for row in plan(content=several).table.recipe.settings["models"]}
@@ -47,7 +47,7 @@ class TestSeveralDatasets:
 
     def test_what_needs_one_of_them_is_as_if_there_were_no_other(self, plan, several):
         more = changed(plan(content=several), plan())
-        assert more == {"score": 8, "table": 1, "figure": 1, "publication": 1}
+        assert more == {"representation": 8, "score": 8, "table": 1, "figure": 1, "publication": 1}
 
     def test_neither_where_it_lies_nor_what_it_is_called_reaches_a_key(self, plan, several):
         other = edited(several, {"further_datasets.0.label": "other", "further_datasets.0.path": "elsewhere"})

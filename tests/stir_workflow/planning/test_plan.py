@@ -8,11 +8,14 @@ import pytest
 
 import stir_workflow.stages.iri
 from stir_workflow.planning.plan import Plan
-from stir_workflow.stages import STAGES
+from stir_workflow.stages import STAGES, representation
 from stir_workflow.stages.job import Job
 from tests.experiment_files import QUICKSTART, ROOT, edited
 
-DOWNSTREAM_OF_IRI = {"iri": 32, "representation": 64, "score": 8, "table": 1, "figure": 1, "publication": 1}
+REPRESENTATION = {"pair": 64, "representation": 8}
+RESULTS = {"score": 8, "table": 1, "figure": 1, "publication": 1}
+MADE_BY_RULES = set(STAGES) - {"pair"}
+DOWNSTREAM_OF_IRI = {"iri": 32} | REPRESENTATION | RESULTS
 
 
 def changed(before, after):
@@ -28,11 +31,8 @@ def test_the_quickstart_has_an_artifact_for_each_thing_to_make(plan):
         "checkpoint": 8,
         "evaluation": 8,
         "iri": 32,
-        "representation": 64,
-        "score": 8,
-        "table": 1,
-        "figure": 1,
-        "publication": 1,
+        **REPRESENTATION,
+        **RESULTS,
     }
     assert counts == expected
     assert len(plan().paths()) == sum(expected.values()) == len(set(plan().paths()))
@@ -61,34 +61,51 @@ def test_iris_are_made_from_the_reference_model_alone(plan):
 def test_representations_are_of_the_target_and_of_the_reference_models_iris(plan):
     planned = plan()
     for reference in planned.references:
-        for target, pair in zip(planned.models, reference.representations, strict=True):
+        for target, pair in zip(planned.models, reference.representation.parts, strict=True):
             assert pair.inputs["checkpoint"] == [target.checkpoint.path]
             assert pair.inputs["iris"] == [iri.path for iri in reference.iris]
 
 
+def test_one_job_makes_the_representations_that_the_plan_names(plan):
+    planned = plan()
+    for reference in planned.references:
+        parts = reference.representation.parts
+        jobs = representation.parts_of(job_of(reference.representation))
+        assert [part.path for part in parts] == [str(job.output) for job in jobs.values()]
+        assert [part.recipe for part in parts] == [job.recipe for job in jobs.values()]
+        assert [part.recipe.inputs["checkpoint"] for part in parts] == list(jobs)
+
+
 def test_a_score_compares_one_reference_with_every_target(plan):
     planned = plan()
-    for number, (model, reference) in enumerate(zip(planned.models, planned.references, strict=True)):
+    for model, reference in zip(planned.models, planned.references, strict=True):
         assert reference.model == model
-        pairs = [pair.path for pair in reference.representations]
-        assert reference.score.inputs["representations"] == pairs
-        assert reference.score.inputs["reference"] == [pairs[number]]
+        assert reference.score.inputs["representation"] == [reference.representation.path]
 
 
-def test_an_order_tells_a_job_all_of_its_recipe(plan):
+def arguments_of(artifact):
+    """Return what the rule of an artifact's stage passes to ``stir make``."""
+    inputs = [word for role, paths in artifact.inputs.items() for word in (f"--{role}", *paths)]
+    source = ["--source", *([artifact.source] if artifact.source else [])]
+    return ["--device", "cuda", *inputs, *source, "--settings", artifact.settings, "--output", artifact.path]
+
+
+def job_of(artifact):
+    return Job.from_arguments(artifact.recipe.stage, arguments_of(artifact))
+
+
+def test_a_command_tells_a_job_all_of_its_recipe(plan):
     taken = {"name": "x", "architecture": "vgg6", "width": 1, "checkpoint": 'it\'s $(one) "file".pt', "sha256": "a" * 64}
     planned = plan({"models.0": taken})
-    assert Job.from_order(planned.models[0].checkpoint.order("cpu")).source == taken["checkpoint"]
+    assert job_of(planned.models[0].checkpoint).source == taken["checkpoint"]
     for path, artifact in planned.by_path.items():
-        order = artifact.order("cuda")
-        assert "\n" not in order, "a shell reads it as one line"
-        job = Job.from_order(order)
-        assert (job.recipe.key, str(job.output), job.device_name) == (artifact.key, path, "cuda")
+        job = job_of(artifact)
+        assert (job.recipe, job.recipe.key, str(job.output), job.device_name) == (artifact.recipe, artifact.key, path, "cuda")
         assert {role: [str(name) for name in names] for role, names in job.inputs.items()} == dict(artifact.inputs)
 
 
 def test_every_job_notes_its_cost_in_a_place_of_its_own(plan):
-    benchmarks = [artifact.benchmark for artifact in plan().by_path.values()]
+    benchmarks = [job_of(artifact).benchmark.as_posix() for artifact in plan().by_path.values()]
     assert len(set(benchmarks)) == len(benchmarks)
     assert all(name.startswith("results/benchmarks/") and name.endswith(".tsv") for name in benchmarks)
 
@@ -96,7 +113,7 @@ def test_every_job_notes_its_cost_in_a_place_of_its_own(plan):
 class TestClosure:
     def test_holds_everything_that_a_stage_is_made_from(self, plan):
         planned = plan()
-        for stage in STAGES:
+        for stage in MADE_BY_RULES:
             closure = planned.closure(stage)
             assert set(planned.stage_paths(stage)) <= set(closure)
             assert {path for member in closure for path in planned.by_path[member].input_paths()} <= set(closure)
@@ -104,15 +121,15 @@ class TestClosure:
 
     def test_holds_nothing_else(self, plan):
         planned = plan()
-        stages = {stage: {planned.by_path[path].recipe.stage for path in planned.closure(stage)} for stage in STAGES}
+        stages = {stage: {planned.by_path[path].recipe.stage for path in planned.closure(stage)} for stage in MADE_BY_RULES}
         assert stages["checkpoint"] == {"dataset", "checkpoint"}
         assert stages["iri"] == {"dataset", "checkpoint", "iri"}
         assert stages["score"] == {"dataset", "checkpoint", "iri", "representation", "score"}
-        assert stages["publication"] == set(STAGES)
-        assert len(planned.closure("publication")) == len(planned.paths())
+        assert stages["publication"] == MADE_BY_RULES
+        assert len(planned.closure("publication")) == len(planned.paths()) - REPRESENTATION["pair"]
 
 
-AT = {"checkpoint": 4, "evaluation": 4, "iri": 16, "representation": 48, "score": 8, "table": 1, "figure": 1, "publication": 1}
+AT = {"checkpoint": 4, "evaluation": 4, "iri": 16, "pair": 48, "representation": 8} | RESULTS
 ALL_BUT_THE_DATASET = {"checkpoint": 8, "evaluation": 8} | DOWNSTREAM_OF_IRI
 CHANGES = [
     ({"dataset.random_seed": 1}, {"dataset": 1} | ALL_BUT_THE_DATASET),
@@ -122,25 +139,25 @@ CHANGES = [
     ({"training.1.attack.eps": 0.5}, AT),
     (
         {"models.0.width": 16},
-        {"checkpoint": 2, "evaluation": 2, "iri": 8, "representation": 28, "score": 8, "table": 1, "figure": 1, "publication": 1},
+        {"checkpoint": 2, "evaluation": 2, "iri": 8, "pair": 28, "representation": 8} | RESULTS,
     ),
     (
         {"models.0.training_seeds": [0, 2]},
-        {"checkpoint": 1, "evaluation": 1, "iri": 4, "representation": 15, "score": 8, "table": 1, "figure": 1, "publication": 1},
+        {"checkpoint": 1, "evaluation": 1, "iri": 4, "pair": 15, "representation": 8} | RESULTS,
     ),
     ({"evaluation.steps": 40}, {"evaluation": 8, "table": 1, "figure": 1, "publication": 1}),
-    ({"layers": ["stage3"]}, {"representation": 64, "score": 8, "table": 1, "figure": 1, "publication": 1}),
+    ({"layers": ["stage3"]}, REPRESENTATION | RESULTS),
     ({"inversion.tolerance": 0.2}, DOWNSTREAM_OF_IRI),
     ({"inversion.max_iterations": 200}, DOWNSTREAM_OF_IRI),
     ({"inversion.batch_size": 100}, DOWNSTREAM_OF_IRI),
     ({"inversion.method": "normalised_gradient"}, DOWNSTREAM_OF_IRI),
     ({"inversion.seed_images": "uniform_noise"}, DOWNSTREAM_OF_IRI),
     ({"inversion.random_seeds": [0, 1, 2]}, DOWNSTREAM_OF_IRI | {"iri": 16}),
-    ({"inversion.minimum_converged_fraction": 0.5}, {"score": 8, "table": 1, "figure": 1, "publication": 1}),
-    ({"representations.basis": "joint"}, {"representation": 64, "score": 8, "table": 1, "figure": 1, "publication": 1}),
-    ({"similarity_measures": ["linear_cka"]}, {"score": 8, "table": 1, "figure": 1, "publication": 1}),
+    ({"inversion.minimum_converged_fraction": 0.5}, RESULTS),
+    ({"representations.basis": "joint"}, REPRESENTATION | RESULTS),
+    ({"similarity_measures": ["linear_cka"]}, RESULTS),
     ({"compute.threads": 2}, ALL_BUT_THE_DATASET),
-    ({"compute.batch_size": 30}, {"evaluation": 8, "representation": 64, "score": 8, "table": 1, "figure": 1, "publication": 1}),
+    ({"compute.batch_size": 30}, {"evaluation": 8} | REPRESENTATION | RESULTS),
     ({"models.0.name": "renamed"}, {"table": 1, "figure": 1, "publication": 1}),
     ({"training.1.name": "renamed", "models.2.training": "renamed", "models.3.training": "renamed"}, {}),
     ({"description": "Anything else?"}, {}),
@@ -183,7 +200,7 @@ def test_one_number_written_two_ways_is_one_key(plan):
 
 def test_experiments_share_what_they_have_in_common(plan, quickstart):
     fewer = plan(content=edited(quickstart, {"models": quickstart["models"][1:3]}), name="fewer")
-    assert changed(plan(), fewer) == {"score": 4, "table": 1, "figure": 1, "publication": 1}
+    assert changed(plan(), fewer) == {"representation": 4} | RESULTS | {"score": 4}
 
 
 def test_a_name_for_the_experiment_changes_tables_and_figures_only(plan):
@@ -196,7 +213,8 @@ def test_a_model_added_adds_its_own_and_leaves_the_others_alone(plan, quickstart
         "checkpoint": 1,
         "evaluation": 1,
         "iri": 4,
-        "representation": 17,
+        "pair": 17,
+        "representation": 9,
         "score": 9,
         "table": 1,
         "figure": 1,
@@ -221,7 +239,7 @@ def test_a_taken_checkpoint_is_named_by_its_content_not_by_its_path(plan, quicks
     assert changed(here, other)["checkpoint"] == 1
     (model,) = [model for model in here.models if model.name == "taken"]
     assert model.checkpoint.source == "here.pt"
-    assert Job.from_order(model.checkpoint.order("cpu")).source == "here.pt"
+    assert job_of(model.checkpoint).source == "here.pt"
 
 
 def test_a_normalisation_renames_a_model_unless_it_is_the_usual_one(plan, quickstart):
@@ -252,7 +270,7 @@ def test_planning_imports_nothing_heavy():
     )
     path = f"{ROOT}:{ROOT / 'workflow'}"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONPATH": path})
-    assert json.loads(ran.stdout) == [124, []]
+    assert json.loads(ran.stdout) == [132, []]
 
 
 def test_two_plans_of_one_experiment_are_equal(plan):

@@ -7,11 +7,9 @@ import pytest
 
 from benchmarks.scale_costs import Flop, Setting, bytes_of_iri, bytes_of_representation, flop_of_jobs, gigabytes, gpu_hours, jobs
 from benchmarks.scale_experiment import LAYERS, scale_experiment, write_experiment
-from stir_workflow.planning.artifact import Artifacts
 from stir_workflow.planning.loading import load_experiment
 from stir_workflow.planning.meaning import check_meaning
 from stir_workflow.planning.plan import Plan
-from stir_workflow.planning.waiting import Waiting
 from stir_workflow.store.hdf5 import Labelled, write_arrays
 from stir_workflow.store.identity import Recipe
 from tests.workflow.jobs import LARGE
@@ -45,64 +43,6 @@ def test_the_large_experiment_can_be_run(load, tmp_path):
 def test_the_key_of_a_recipe_is_computed_once(planned_once):
     plan, written = planned_once
     assert Counter(written) == Counter(artifact.recipe.stage for artifact in plan.by_path.values())
-
-
-class TestWaiting:
-    def test_from_nothing_a_job_waits_for_few(self, large):
-        """The graph has few edges a job, however many IRIs a representation is made from."""
-        waiting = Waiting(large, is_there=lambda path: False)
-        edges = sum(len(waiting.waits_for(path)) for path in large.by_path)
-        inputs = sum(len(artifact.input_paths()) for artifact in large.by_path.values())
-        assert inputs > 300_000
-        assert edges < 5 * len(large.by_path)
-
-    def test_for_what_is_there_nothing_waits(self, plan):
-        planned = plan()
-        assert all(Waiting(planned, is_there=lambda path: True).waits_for(path) == [] for path in planned.by_path)
-
-    @pytest.mark.parametrize("every", [2, 3, 5, 7])
-    def test_once_what_a_job_waits_for_is_made_all_of_its_inputs_are_there(self, plan, every):
-        """Whatever was there before: what is missing is waited for, itself or by way of another job."""
-        planned = plan()
-        there = {path for number, path in enumerate(planned.by_path) if number % every == 0}
-        waiting = Waiting(planned, is_there=there.__contains__)
-        for path, artifact in planned.by_path.items():
-            assert set(artifact.input_paths()) <= there | made_before(path, waiting)
-
-    def test_several_experiments_wait_for_what_each_of_them_waits_for(self, plan, quickstart):
-        layers = plan({"layers": ["penultimate"]}, name="fewer")
-        fewer = plan({"models": quickstart["models"][1:]}, name="others")
-        planned = Artifacts(made for one in (plan(), layers, fewer) for made in one.by_path.values())
-        there = {path for number, path in enumerate(planned.by_path) if number % 3 == 0}
-        waiting = Waiting(planned, is_there=there.__contains__)
-        for path, artifact in planned.by_path.items():
-            made = made_before(path, waiting)
-            assert set(artifact.input_paths()) <= there | made
-            assert path not in made
-
-    def test_nothing_waits_for_itself(self, plan):
-        planned = plan()
-        waiting = Waiting(planned, is_there=lambda path: False)
-        for path in planned.by_path:
-            assert path not in made_before(path, waiting)
-
-    def test_every_path_is_looked_for_once(self, plan):
-        planned, asked = plan(), []
-        waiting = Waiting(planned, is_there=lambda path: bool(asked.append(path)))
-        for path in planned.by_path:
-            waiting.is_there(path)
-            waiting.waits_for(path)
-        assert len(asked) == len(set(asked)) == len(planned.by_path)
-
-
-def made_before(path, waiting):
-    """Return what jobs make before a job's turn comes."""
-    found, todo = set(), waiting.waits_for(path)
-    while todo:
-        if (next_path := todo.pop()) not in found:
-            found.add(next_path)
-            todo += waiting.waits_for(next_path)
-    return found
 
 
 SETTING = Setting(
@@ -142,7 +82,7 @@ class TestCosts:
         """The arrays that the stage writes for layers of 64 and 5 features, 8 images and 2 random seeds."""
         import torch
 
-        from stir_workflow.stages.representation import _in_joint_basis
+        from stir_workflow.stages.pair import _in_joint_basis
 
         arrays = {}
         for layer, d in SETTING.features.items():

@@ -61,13 +61,13 @@ def test_what_torchvisions_architectures_are_called_is_known_to_the_plan():
 
 
 class TestSeveralAttacks:
-    def test_every_model_is_evaluated_with_each_the_first_as_if_alone(self, plan, quickstart):
+    def test_every_model_is_evaluated_with_each_in_one_job(self, plan, quickstart):
         first, other = quickstart["evaluation"], quickstart["evaluation"] | {"eps": 2.0}
         planned = plan({"evaluation": [first, other]})
         assert changed(plan(), planned) == {"evaluation": 8, "table": 1, "figure": 1, "publication": 1}
         assert planned.table.inputs["evaluations"] == [made.path for made in planned.evaluations]
-        eps = [made.recipe.settings["attack"]["eps"] for made in planned.evaluations]
-        assert eps == [1.0, 2.0] * 8
+        eps = [attack["eps"] for attack in planned.evaluations[0].recipe.settings["attacks"]]
+        assert eps == [1.0, 2.0]
         assert changed(plan(), plan({"evaluation": [first]})) == {}
 
 
@@ -80,7 +80,7 @@ class TestLayersByArchitecture:
         residual, vgg = planned.references[0], planned.references[2]
         assert [iri.recipe.settings["layer"] for iri in residual.iris] == ["stage1", "stage1", "penultimate", "penultimate"]
         assert [iri.recipe.settings["layer"] for iri in vgg.iris][:2] == ["stage2", "stage2"]
-        same, other = residual.representations[0].recipe.settings, residual.representations[2].recipe.settings
+        same, other = residual.representation.parts[0].recipe.settings, residual.representation.parts[2].recipe.settings
         assert (same["layers"], same.get("target_layers")) == (["stage1", "penultimate"], None)
         assert (other["layers"], other["target_layers"]) == (["stage1", "penultimate"], ["stage2", "penultimate"])
 

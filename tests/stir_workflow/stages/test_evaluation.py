@@ -29,12 +29,15 @@ def evaluated(tmp_path, digits_path):
     """Evaluate untrained weights whose file tells of a training and its curve."""
 
     def evaluate(training, attack=ATTACK, **metadata):
+        return evaluate_all(training, [attack], **metadata)[0]
+
+    def evaluate_all(training, attacks, **metadata):
         architecture = Architecture("resnet8", 2, 1, 10)
         recipe = Recipe("checkpoint", checkpoint.VERSION, {"training": training} if training else {"sha256": "0" * 64})
         weights = tmp_path / f"small-{recipe.key}.safetensors"
         with sealing(weights, recipe) as path:
             save_model(path, build_model(architecture).eval(), architecture, {"recipe": recipe.to_json(), **metadata})
-        settings = {"attack": attack, "batch_size": 50, "threads": 1}
+        settings = {"attacks": attacks, "batch_size": 50, "threads": 1}
         recipe = Recipe("evaluation", evaluation.VERSION, settings, {"checkpoint": recipe.key})
         job = Job(recipe, tmp_path / f"small-{recipe.key}.json", {"checkpoint": [weights], "dataset": [digits_path]}, "cpu")
         evaluation.make(job)

@@ -11,7 +11,7 @@ from stir_workflow.stages import STAGES, gpu_lease
 from stir_workflow.stages.job import Job, computed_on
 from stir_workflow.store.identity import Recipe
 
-ON_GPU = ["checkpoint", "evaluation", "iri", "representation"]
+ON_GPU = ["checkpoint", "evaluation", "iri", "pair", "representation"]
 
 
 @pytest.fixture(autouse=True)

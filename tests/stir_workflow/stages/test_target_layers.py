@@ -1,5 +1,6 @@
 """The target model may name its layers otherwise: arrays are named after the reference's, rows say both."""
 
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -10,11 +11,11 @@ from stir.errors import InvalidInputError
 from stir.models import Architecture, build_model, read_model, save_model
 from stir.representations import represent
 from stir.score import score as score_of
-from stir_workflow.stages import dataset, iri, representation, score
+from stir_workflow.stages import dataset, iri, pair, representation, score
 from stir_workflow.stages.images import read_images
 from stir_workflow.stages.job import Job
 from stir_workflow.store.artifacts import sealing
-from stir_workflow.store.hdf5 import read_arrays
+from stir_workflow.store.hdf5 import read_arrays, read_recipe
 from stir_workflow.store.identity import Recipe
 
 LAYERS, TARGET_LAYERS = ["stage1", "penultimate"], ["stage2", "pooling"]
@@ -59,11 +60,20 @@ class Made:
 
     def representation(self, checkpoint, **layers):
         settings = {**COMMON, "layers": LAYERS, "basis": "features", **layers}
-        return self._made(representation, settings, checkpoint=checkpoint, dataset=self.dataset, iris=self.iris)
+        return self._made(pair, settings, checkpoint=checkpoint, dataset=self.dataset, iris=self.iris)
 
     def score(self, reference, target):
         settings = {"similarity_measures": ["linear_cka"], "minimum_converged_fraction": 0.0, "threads": 1}
-        return self._made(score, settings, reference=reference, representations=[reference, target], iris=self.iris)
+        made_from = {key: path.as_posix() for key, path in self._by_checkpoint(reference, target).items()}
+        recipe = Recipe("representation", representation.VERSION, {}, made_from)
+        index = self.folder / f"x-{recipe.key}.json"
+        with sealing(index, recipe) as path:
+            path.write_text(json.dumps(made_from), encoding="utf-8")
+        return self._made(score, settings, representation=index, iris=self.iris)
+
+    @staticmethod
+    def _by_checkpoint(*paths):
+        return {read_recipe(path).inputs["checkpoint"]: path for path in paths}
 
 
 @pytest.fixture(scope="module")

@@ -6,10 +6,11 @@ import shutil
 
 import pytest
 
+from stir.digests import sha256_of
 from stir.errors import ArtifactError
 from stir.provenance import processor
 from stir_workflow.store import artifacts
-from stir_workflow.store.artifacts import checked, is_ours, read_seal, seal_path, sealing, set_aside, sha256_of, write_atomically
+from stir_workflow.store.artifacts import checked, is_ours, read_seal, seal_path, sealing, set_aside, write_atomically
 from stir_workflow.store.identity import Recipe
 from stir_workflow.store.verification import verify
 from tests.stir_workflow.sealed import CONTENT, edit_seal, flip_a_bit, seal_one

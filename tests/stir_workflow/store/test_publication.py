@@ -5,8 +5,9 @@ import os
 
 import pytest
 
+from stir.digests import sha256_of
 from stir.errors import ArtifactError
-from stir_workflow.store.artifacts import seal_path, sealing, sha256_of
+from stir_workflow.store.artifacts import seal_path, sealing
 from stir_workflow.store.identity import Recipe
 from stir_workflow.store.publication import check_unclaimed, keyed_folder, make_keyed_folder, publish, read_stamp, stamp, stamped
 from stir_workflow.store.verification import set_bad_aside, verify

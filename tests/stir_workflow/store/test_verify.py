@@ -5,9 +5,10 @@ import os
 
 import pytest
 
+from stir.digests import sha256_of
 from stir.errors import ArtifactError
 from stir_workflow.store import artifacts, verification
-from stir_workflow.store.artifacts import seal_path, set_aside, sha256_of
+from stir_workflow.store.artifacts import seal_path, set_aside
 from stir_workflow.store.identity import Recipe
 from stir_workflow.store.publication import keyed_folder, stamp
 from stir_workflow.store.survey import sealed_files

@@ -1,4 +1,4 @@
-"""``stir cache``: ask, show, and call one function. `stir` takes these commands up in the folder of a project."""
+"""``stir cache``: ask, show, and call one function."""
 
 import contextlib
 import sys
@@ -125,6 +125,3 @@ def _plain_errors() -> Iterator[None]:
     except StirError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(1)
-
-
-COMMANDS: dict[str, click.Command] = {"cache": cache}

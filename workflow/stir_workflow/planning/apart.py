@@ -4,7 +4,6 @@ That takes PyTorch, half a gigabyte of memory that the process that plans and st
 hold to the end, and never need.
 """
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -32,9 +31,8 @@ def check_apart(paths: Iterable[Path], scale: str | None = None) -> None:
     RuntimeError
         If the check itself fails.
     """
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     command = [sys.executable, "-P", "-m", "stir_workflow.planning.apart", scale or "", *map(str, paths)]
-    ran = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
     if ran.returncode == REFUSED:
         raise ExperimentError(ran.stdout.rstrip("\n"))
     if ran.returncode < 0:

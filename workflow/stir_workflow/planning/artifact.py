@@ -2,14 +2,13 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
-from stir_workflow.stages import STAGES, stage_module
+from stir_workflow.stages.job import recipe_inputs
+from stir_workflow.store.facts import STAGES
 from stir_workflow.store.identity import Recipe
-from stir_workflow.store.places import FOLDERS, SUFFIXES
-
-assert set(FOLDERS) == set(SUFFIXES) == set(STAGES)
+from stir_workflow.store.places import name_of_artifact
 
 
 @dataclass(frozen=True)
@@ -21,6 +20,8 @@ class Artifact:
     inputs: Mapping[str, list[str]] = field(default_factory=dict)
     """Role -> paths."""
     source: str | None = None
+    parts: tuple["Artifact", ...] = ()
+    """Artifacts that its job makes, too, and that it lists."""
 
     @property
     def key(self) -> str:
@@ -32,9 +33,9 @@ class Artifact:
         return [path for paths in self.inputs.values() for path in paths]
 
     @property
-    def benchmark(self) -> str:
-        """Where its job notes time and memory."""
-        return f"results/benchmarks/{self._name}.tsv"
+    def settings(self) -> str:
+        """The recipe's settings as one line of JSON, as ``stir make`` reads them."""
+        return json.dumps(self.recipe.settings)
 
     @property
     def log(self) -> str:
@@ -42,24 +43,30 @@ class Artifact:
         return f"results/logs/{self._name}.log"
 
     @property
-    def _name(self) -> str:
-        stage = self.recipe.stage
-        return f"{stage}/{self.path.removeprefix(f'{FOLDERS[stage]}/').removesuffix(SUFFIXES[stage])}"
+    def benchmark(self) -> str:
+        """Where its job notes time and memory."""
+        return f"results/benchmarks/{self._name}.tsv"
 
-    def order(self, device: str) -> str:
-        """Return what ``stir make`` reads, in one line of JSON."""
-        order = {"recipe": asdict(self.recipe), "output": self.path, "inputs": self.inputs, "benchmark": self.benchmark}
-        return json.dumps(order | {"device": device} | ({"source": self.source} if self.source else {}))
+    @property
+    def _name(self) -> str:
+        return name_of_artifact(self.recipe.stage, self.path)
 
 
 def artifact(
-    stage: str, name: str, settings: Mapping[str, Any], source: str | None = None, **inputs: Artifact | list[Artifact]
+    stage: str,
+    name: str,
+    settings: Mapping[str, Any],
+    source: str | None = None,
+    parts: tuple[Artifact, ...] = (),
+    **inputs: Artifact | list[Artifact],
 ) -> Artifact:
     """Plan a file; its inputs are given by role."""
-    keys = {role: [i.key for i in made] if isinstance(made, list) else made.key for role, made in inputs.items()}
-    paths = {role: [i.path for i in made] if isinstance(made, list) else [made.path] for role, made in inputs.items()}
-    recipe = Recipe(stage, stage_module(stage).VERSION, settings, keys)
-    return Artifact(recipe, f"{FOLDERS[stage]}/{name}-{recipe.key}{SUFFIXES[stage]}", paths, source)
+    facts = STAGES[stage]
+    listed = {role: made if isinstance(made, list) else [made] for role, made in inputs.items()}
+    keys = recipe_inputs(stage, {role: [i.key for i in made] for role, made in listed.items()})
+    recipe = Recipe(stage, facts.version, settings, keys)
+    paths = {role: [i.path for i in made] for role, made in listed.items()}
+    return Artifact(recipe, f"{facts.folder}/{name}-{recipe.key}{facts.suffix}", paths, source, parts)
 
 
 class Artifacts:
@@ -74,7 +81,19 @@ class Artifacts:
     def __init__(self, artifacts: Iterable[Artifact]) -> None:
         self.by_path: dict[str, Artifact] = {}
         for made in artifacts:
-            self.by_path.setdefault(made.path, made)
+            for one in (made, *made.parts):
+                self.by_path.setdefault(one.path, one)
+        self._by_key = {(made.recipe.stage, made.key): made for made in self.by_path.values()}
+
+    def at(self, stage: str, key: str) -> Artifact:
+        """Return the artifact of a stage with a key.
+
+        Raises
+        ------
+        KeyError
+            If none is planned.
+        """
+        return self._by_key[stage, key]
 
     def stage_paths(self, stage: str) -> list[str]:
         """Return the paths of a stage's artifacts."""

@@ -4,8 +4,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from stir.names import check_inside
+from stir_workflow.planning.artifact import Artifact
 from stir_workflow.store import verification
 from stir_workflow.store.places import FOLDERS
+from stir_workflow.store.publication import drop_stamp
 
 
 def set_bad_aside(paths: Iterable[str]) -> list[str]:
@@ -36,3 +38,10 @@ def _check_folders(folders: Iterable[Path]) -> None:
             if folder.is_relative_to(top):
                 check_inside(Path("results/logs") / stage / folder.relative_to(top) / "log")
                 check_inside(Path("results/benchmarks") / stage / folder.relative_to(top) / "benchmark")
+
+
+def drop_incomplete(artifacts: Iterable[Artifact]) -> None:
+    """Remove artifacts that list parts of which one is missing, so that their job is due and makes it."""
+    for made in artifacts:
+        if Path(made.path).exists() and not all(Path(part.path).exists() for part in made.parts):
+            drop_stamp(Path(made.path))

@@ -23,7 +23,10 @@ from stir_workflow.planning.settings import (
     image_labels,
     layer_label,
 )
+from stir_workflow.stages.representation import settings_of_target
 
+VERSION = 1
+"""Raised when the same experiment file gives other recipes; tests/regression/keys.json tells."""
 PICTURES = 10
 OF_IRIS = ("method", "seed_images", "precision", "last_relu", "tolerance", "max_iterations", "batch_size")
 
@@ -37,8 +40,8 @@ class Reference:
     """Label of the dataset of X."""
     iris: list[Artifact]
     """Layer by layer, random seed by random seed."""
-    representations: list[Artifact]
-    """One for each model as target model."""
+    representation: Artifact
+    """Its parts are one file per target model."""
     score: Artifact
 
 
@@ -67,10 +70,8 @@ class Plan(Artifacts):
         self._n_images = {"n_images": experiment["images"]["n_images"]}
         self.datasets = {dataset_label(dataset): _dataset(dataset, environment) for dataset in datasets_of(experiment)}
         self.models = list(planned_models(experiment, self.datasets))
-        self.evaluations = [self._evaluation(model, attack) for model in self.models for attack in attacks_of(experiment)]
-        self.references = [
-            self._reference(number, images) for images in image_labels(experiment) for number in range(len(self.models))
-        ]
+        self.evaluations = [self._evaluation(model) for model in self.models]
+        self.references = [self._reference(model, images) for images in image_labels(experiment) for model in self.models]
         self.table = self._table()
         self.figure = self._figure()
         self.publication = artifact("publication", name, {"experiment": name}, origin, table=self.table, figure=self.figure)
@@ -87,22 +88,22 @@ class Plan(Artifacts):
         yield from self.evaluations
         for reference in self.references:
             yield from reference.iris
-            yield from reference.representations
+            yield reference.representation
             yield reference.score
         yield self.table
         yield self.figure
         yield self.publication
 
-    def _evaluation(self, model: PlannedModel, attack: Settings) -> Artifact:
+    def _evaluation(self, model: PlannedModel) -> Artifact:
         """Plan accuracies on the test images of the model's own dataset: those of another may have other classes."""
-        settings = {"attack": attack_settings(attack), **self._threads, **self._batch}
+        attacks = [attack_settings(attack) for attack in attacks_of(self._experiment)]
+        settings = {"attacks": attacks, **self._threads, **self._batch}
         return artifact("evaluation", model.slug, settings, checkpoint=model.checkpoint, dataset=self.datasets[model.dataset])
 
-    def _reference(self, number: int, images: str) -> Reference:
-        model = self.models[number]
+    def _reference(self, model: PlannedModel, images: str) -> Reference:
         iris = self._iris(model, images)
-        representations = [self._representation(model, target, images, iris) for target in self.models]
-        return Reference(model, images, iris, representations, self._score(model, images, iris, representations, number))
+        representation = self._representation(model, images, iris)
+        return Reference(model, images, iris, representation, self._score(model, images, iris, representation))
 
     def _images_slug(self, model: PlannedModel, images: str) -> str:
         """Return what file names say of images that are not those of the model's training dataset."""
@@ -126,22 +127,38 @@ class Plan(Artifacts):
             for random_seed in inversion["random_seeds"]
         ]
 
-    def _representation(self, reference: PlannedModel, target: PlannedModel, images: str, iris: list[Artifact]) -> Artifact:
-        method = f"{self._experiment['inversion']['method']}{self._images_slug(reference, images)}"
-        other = {"target_layers": list(target.layers)} if target.layers != reference.layers else {}
+    def _representation(self, reference: PlannedModel, images: str, iris: list[Artifact]) -> Artifact:
+        how = f"{self._experiment['inversion']['method']}{self._images_slug(reference, images)}"
         basis = {"basis": self._experiment["representations"]["basis"]}
+        shared = {"layers": list(reference.layers), **basis, **self._n_images, **self._threads, **self._batch}
+        targets = [
+            {"name": f"{reference.slug}/{target.slug}.{how}"}
+            | ({"layers": list(target.layers)} if target.layers != reference.layers else {})
+            for target in self.models
+        ]
+        dataset, checkpoints = self.datasets[images], [target.checkpoint for target in self.models]
+        parts = tuple(
+            artifact(
+                "pair",
+                str(target["name"]),
+                settings_of_target(shared, target),
+                checkpoint=checkpoint,
+                dataset=dataset,
+                iris=iris,
+            )
+            for checkpoint, target in zip(checkpoints, targets, strict=True)
+        )
         return artifact(
             "representation",
-            f"{reference.slug}/{target.slug}.{method}",
-            {"layers": list(reference.layers), **other, **basis, **self._n_images, **self._threads, **self._batch},
-            checkpoint=target.checkpoint,
-            dataset=self.datasets[images],
+            f"{reference.slug}.{how}",
+            {**shared, "targets": targets},
+            parts=parts,
+            checkpoints=checkpoints,
+            dataset=dataset,
             iris=iris,
         )
 
-    def _score(
-        self, model: PlannedModel, images: str, iris: list[Artifact], representations: list[Artifact], number: int
-    ) -> Artifact:
+    def _score(self, model: PlannedModel, images: str, iris: list[Artifact], representation: Artifact) -> Artifact:
         inversion = self._experiment["inversion"]
         settings = {
             "similarity_measures": self._experiment["similarity_measures"],
@@ -149,8 +166,7 @@ class Plan(Artifacts):
             **self._threads,
         }
         name = f"{model.slug}.{inversion['method']}{self._images_slug(model, images)}"
-        of_itself = representations[number]
-        return artifact("score", name, settings, reference=of_itself, representations=representations, iris=iris)
+        return artifact("score", name, settings, representation=representation, iris=iris)
 
     def _table(self) -> Artifact:
         settings = {
@@ -189,7 +205,7 @@ class Plan(Artifacts):
         }
         images = [self.datasets[label] for label in image_labels(self._experiment)]
         iris = [iri for *_, iri in shown]
-        return artifact("figure", self.name, settings, table=self.table, iris=iris, dataset=images)
+        return artifact("figure", self.name, settings, table=self.table, iris=iris, datasets=images)
 
 
 def _dataset(dataset: Settings, environment: Mapping[str, str]) -> Artifact:

@@ -36,7 +36,7 @@ __all__ = [
     "refuse",
 ]
 
-WORKFLOW = Path(__file__).resolve().parent.parent
+WORKFLOW = Path(__file__).resolve().parents[2]
 EXPERIMENTS = WORKFLOW / "experiments"
 SUFFIXES = (".yaml", ".yml")
 LONGEST_NAME = 255

@@ -9,7 +9,7 @@ from stir.errors import near_matches
 from stir.names import shortened
 from stir_workflow.planning.apart import check_apart
 from stir_workflow.planning.artifact import Artifacts
-from stir_workflow.planning.cache import set_bad_aside
+from stir_workflow.planning.cache import drop_incomplete, set_bad_aside
 from stir_workflow.planning.loading import ExperimentError, load_experiment
 from stir_workflow.planning.plan import Plan
 from stir_workflow.planning.published import check_published, origin
@@ -53,6 +53,7 @@ def start(config: Mapping[str, str], *, main_process: bool, undisturbed: bool = 
     plan = plans[0] if len(plans) == 1 else Artifacts(made for plan in plans for made in plan.by_path.values())
     if main_process and undisturbed:
         say_set_aside(plan)
+        drop_incomplete(plan.by_path.values())
     return plan
 
 

@@ -12,9 +12,6 @@ if TYPE_CHECKING:
     from stir.snapshots import Snapshot
     from stir.training import LearningCurve, TrainingRecipe
 
-VERSION = 2
-IMPORTS = ("stir.models", "stir_workflow.stages.images", "stir.training", "torch._dynamo")
-
 
 def make(job: Job) -> None:
     """Make a safetensors file that carries its architecture, recipe and learning curve."""

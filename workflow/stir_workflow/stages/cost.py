@@ -1,4 +1,4 @@
-"""What one job costs: seconds, imports apart, and memory."""
+"""What one job costs: seconds and memory."""
 
 import resource
 import sys
@@ -19,9 +19,7 @@ class Cost:
     """One row of a benchmark file."""
 
     s: float = float("nan")
-    """Wall time of the stage's own work, in seconds."""
-    import_s: float = 0.0
-    """Wall time of imports before it, in seconds; none where a process that had them was forked."""
+    """Wall time of the stage, in seconds, imports included."""
     cpu_s: float = float("nan")
     """CPU time of the stage's own work, all threads, in seconds."""
     max_rss_mb: float = float("nan")
@@ -31,13 +29,13 @@ class Cost:
 
 
 @contextmanager
-def measured(benchmark: Path | None) -> Iterator[Cost]:
+def measured(benchmark: Path) -> Iterator[Cost]:
     """Measure the block, and write a table of one row if it ends well.
 
     Parameters
     ----------
-    benchmark : Path, optional
-        A TSV file; without it nothing is written.
+    benchmark : Path
+        A TSV file.
 
     Warns
     -----
@@ -49,12 +47,11 @@ def measured(benchmark: Path | None) -> Iterator[Cost]:
     cost.s, cost.cpu_s = time.perf_counter() - began, time.process_time() - cpu_began
     cost.max_rss_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / KIBIBYTES_PER_MEBIBYTE
     cost.max_gpu_mb = _gpu_megabytes()
-    if benchmark is not None:
-        row = {name: f"{value:.4f}" for name, value in asdict(cost).items()}
-        try:
-            write_atomically(benchmark, "\t".join(row) + "\n" + "\t".join(row.values()) + "\n")
-        except OSError as error:
-            warnings.warn(f"{benchmark} cannot be written ({error.strerror}); what the job made is kept.", stacklevel=3)
+    row = {name: f"{value:.4f}" for name, value in asdict(cost).items()}
+    try:
+        write_atomically(benchmark, "\t".join(row) + "\n" + "\t".join(row.values()) + "\n")
+    except OSError as error:
+        warnings.warn(f"{benchmark} cannot be written ({error.strerror}); what the job made is kept.", stacklevel=3)
 
 
 def _gpu_megabytes() -> float:

@@ -10,9 +10,6 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-VERSION = 1
-IMPORTS = ("sklearn.datasets", "stir.data.dataset", "stir_workflow.store.hdf5")
-
 
 def make(job: Job) -> None:
     """Load a dataset, split it, and store it with black as 0 and white as ``white_level``."""

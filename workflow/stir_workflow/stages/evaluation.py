@@ -9,12 +9,9 @@ from stir_workflow.store.identity import Recipe
 if TYPE_CHECKING:
     from stir.training import Attack
 
-VERSION = 2
-IMPORTS = ("stir.models", "stir_workflow.stages.images", "stir.training")
-
 
 def make(job: Job) -> None:
-    """Attack a model, and write its accuracies as JSON."""
+    """Attack a model with each attack, and write its accuracies as JSON: a list, one entry per attack."""
     import json
 
     from stir.models import read_model
@@ -23,22 +20,26 @@ def make(job: Job) -> None:
     from stir_workflow.store.artifacts import checked, sealing
 
     device = job.torch_device()
-    attack = Attack(**job.settings["attack"])
     images, labels = read_images(job.one("dataset"), "test")
-    model = read_model(checked(job.one("checkpoint"))).to(device)
-    found = accuracy(model, images.to(device), labels.to(device), attack, batch_size=job.settings["batch_size"])
-    content = {
-        "checkpoint": job.recipe.inputs["checkpoint"],
-        "clean_accuracy": found.clean,
-        "robust_accuracy": found.robust,
-        "attack_norm": attack.norm,
-        "attack_eps": attack.eps,
-        "attack_steps": attack.steps,
-        "n_images": len(images),
-        "flag": _flag(checked(job.one("checkpoint")), attack, found.robust),
-    }
+    checkpoint = checked(job.one("checkpoint"))
+    model = read_model(checkpoint).to(device)
+    found = []
+    for attack in (Attack(**settings) for settings in job.settings["attacks"]):
+        accuracies = accuracy(model, images.to(device), labels.to(device), attack, batch_size=job.settings["batch_size"])
+        found.append(
+            {
+                "checkpoint": job.recipe.inputs["checkpoint"],
+                "clean_accuracy": accuracies.clean,
+                "robust_accuracy": accuracies.robust,
+                "attack_norm": attack.norm,
+                "attack_eps": attack.eps,
+                "attack_steps": attack.steps,
+                "n_images": len(images),
+                "flag": _flag(checkpoint, attack, accuracies.robust),
+            }
+        )
     with sealing(job.output, job.recipe, **computed_on(device)) as path:
-        path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
 def _flag(checkpoint: Path, attack: "Attack", robust_accuracy: float) -> str:

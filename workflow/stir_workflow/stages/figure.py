@@ -13,19 +13,6 @@ if TYPE_CHECKING:
 
     from stir.plotting.pictures import ImageRow
 
-VERSION = 4
-IMPORTS = (
-    "matplotlib.backends.backend_agg",
-    "matplotlib.backends.backend_svg",
-    "stir.plotting.bars",
-    "stir.plotting.growth",
-    "stir.plotting.heatmaps",
-    "stir.plotting.layer_curves",
-    "stir.plotting.pictures",
-    "stir.tables",
-    "stir_workflow.stages.images",
-    "stir_workflow.stages.matches",
-)
 FIGURES = ("heatmaps", "images", "bars", "layer_curves", "growth")
 """What an experiment may ask for under ``figures``."""
 DEFAULT_FIGURES = ("heatmaps", "images")
@@ -93,7 +80,7 @@ def _images(job: Job, models: "pd.DataFrame") -> "Iterator[tuple[str, Figure]]":
     said = of_models(models)
     # The datasets are in the order in which the IRIs name them first.
     labels = dict.fromkeys(iri["images_dataset"] for iri in job.settings["iris"])
-    for label, dataset in zip(labels, job.inputs["dataset"], strict=True):
+    for label, dataset in zip(labels, job.inputs["datasets"], strict=True):
         for layer in job.settings["layers"]:
             name = figure_name(layer, "images", label if len(labels) > 1 else None)
             yield name, draw_pictures(_image_rows(job, layer, label, dataset, said))

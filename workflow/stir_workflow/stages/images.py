@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from stir.hdf5 import opened
 from stir_workflow.store.artifacts import checked
-from stir_workflow.store.hdf5 import opened, read_arrays
+from stir_workflow.store.hdf5 import read_arrays
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -10,9 +10,6 @@ if TYPE_CHECKING:
     from stir.inversion import Inversion
     from stir_workflow.store.hdf5 import Labelled
 
-VERSION = 3
-IMPORTS = ("stir.inversion", "stir.models", "stir_workflow.stages.images", "torch.fx.experimental.symbolic_shapes")
-
 
 def make(job: Job) -> None:
     """Invert the reference model for the first test images, and store every image with its errors."""

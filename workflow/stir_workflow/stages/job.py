@@ -1,26 +1,27 @@
 """What every stage is given: a recipe, inputs by role, a place for the output."""
 
+import argparse
 import json
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, NoReturn, TypedDict
 
 from stir.errors import ArtifactError, DeviceError, StirError, check_known
 from stir.names import check_inside
 from stir.provenance import device_kind
-from stir_workflow.stages import STAGES
+from stir_workflow.stages import stage_module
 from stir_workflow.stages.gpu_lease import gpus, leased_gpu
-from stir_workflow.store.identity import Recipe
+from stir_workflow.store.facts import MANY, STAGES, Count
+from stir_workflow.store.identity import Recipe, key_in
+from stir_workflow.store.places import name_of_artifact
 
 if TYPE_CHECKING:
     import torch
 
-ORDER_KEYS = {"recipe", "output", "inputs", "device", "source", "benchmark"}
 DEVICES = ("auto", "cpu", "cuda")
-GPU_STAGES = ("checkpoint", "evaluation", "iri", "representation")
 
 
 @dataclass(frozen=True)
@@ -33,37 +34,33 @@ class Job:
     device_name: str = "auto"
     source: str | None = None
     """Where a checkpoint is taken from: a path or URL. Where a dataset is looked for: a path. The experiment's file."""
-    benchmark: Path | None = None
-    """Where time and memory of the job are noted."""
 
     @classmethod
-    def from_order(cls, text: str) -> "Job":
-        """Read an order: a JSON object with recipe and output, perhaps inputs, device, source and benchmark.
+    def from_arguments(cls, stage: str, arguments: Sequence[str]) -> "Job":
+        """Read a job from the arguments of ``stir make STAGE``.
 
         Raises
         ------
         StirError
-            If the text is none.
+            If an argument is unknown, missing or repeated, or the settings are no JSON object.
         """
-        try:
-            order = json.loads(text)
-            recipe = Recipe.from_json(json.dumps(order["recipe"]))
-            inputs = {role: [Path(path) for path in paths] for role, paths in order.get("inputs", {}).items()}
-            output, device, source = Path(order["output"]), order.get("device", "auto"), order.get("source")
-            benchmark = Path(order["benchmark"]) if order.get("benchmark") else None
-            unknown = order.keys() - ORDER_KEYS
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-            reason = f"{type(error).__name__}: {error}"
-            reason = f"{type(error).__name__}: {error}"
-            raise StirError(
-                f"Expected an order, a JSON object with 'recipe' and 'output'; got {text[:200]!r} ({reason})."
-            ) from error
-        if unknown or recipe.stage not in STAGES:
-            wrong = f"unknown keys {sorted(unknown)}" if unknown else f"unknown stage {recipe.stage!r}"
-            raise StirError(f"The order has {wrong}; stages are {', '.join(STAGES)}, keys {', '.join(sorted(ORDER_KEYS))}.")
-        for written in (output, *([benchmark] if benchmark else [])):
+        facts = STAGES[stage]
+        given = _parser(stage, facts.inputs).parse_args(arguments)
+        for role, count in facts.inputs.items():
+            if not count.takes(number := len(getattr(given, role))):
+                raise StirError(f"stir make {stage}: expected {count.value} --{role}; got {number}.")
+        inputs = {role: getattr(given, role) for role in facts.inputs if getattr(given, role)}
+        keys = {role: [key_in(path) for path in paths] for role, paths in inputs.items()}
+        recipe = Recipe(stage, facts.version, given.settings, recipe_inputs(stage, keys))
+        job = cls(recipe, given.output, inputs, given.device, given.source)
+        for written in (job.output, job.benchmark):
             check_inside(written)
-        return cls(recipe, output, inputs, device, source, benchmark)
+        return job
+
+    @property
+    def benchmark(self) -> Path:
+        """Where time and memory of the job are noted."""
+        return Path(f"results/benchmarks/{name_of_artifact(self.recipe.stage, self.output.as_posix())}.tsv")
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -87,7 +84,7 @@ class Job:
             If ``cuda`` was asked for and this node has no GPU.
         """
         check_known("device", self.device_name, DEVICES)
-        if self.device_name == "cpu" or self.recipe.stage not in GPU_STAGES or self.source is not None:
+        if self.device_name == "cpu" or not STAGES[self.recipe.stage].on_gpu or self.source is not None:
             yield replace(self, device_name="cpu")
         elif devices := gpus():
             with leased_gpu(devices, what=f"{self.output.parent.name}/{self.output.stem}"):
@@ -116,6 +113,39 @@ class Job:
         # imports the compiler: 1.6 s a job.
         torch.use_deterministic_algorithms(True, warn_only=True)
         return torch.device("cuda")
+
+
+def recipe_inputs(stage: str, keys: Mapping[str, list[str]]) -> dict[str, str | list[str]]:
+    """Return the keys of inputs as recipes hold them: a list where a role takes many."""
+    return {role: of_role if STAGES[stage].inputs[role] is MANY else of_role[0] for role, of_role in keys.items()}
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose refusals are this package's errors."""
+
+    def error(self, message: str) -> NoReturn:
+        raise StirError(f"{self.prog}: {message}. See {self.prog} --help.")
+
+
+def _parser(stage: str, roles: Mapping[str, Count]) -> argparse.ArgumentParser:
+    parser = _Parser(prog=f"stir make {stage}", description=stage_module(stage).__doc__, allow_abbrev=False)
+    parser.add_argument("--output", type=Path, required=True, help="The artifact to make; its name carries the recipe's key.")
+    for role, count in roles.items():
+        parser.add_argument(f"--{role}", type=Path, nargs="*", default=[], help=f"Artifacts: {count.value}.")
+    parser.add_argument("--source", nargs="?", help="Path or URL of what is not made here.")
+    parser.add_argument("--settings", type=_settings, required=True, help="The stage's settings, as a JSON object.")
+    parser.add_argument("--device", choices=DEVICES, default="auto")
+    return parser
+
+
+def _settings(text: str) -> dict[str, Any]:
+    try:
+        settings = json.loads(text)
+    except (ValueError, RecursionError):
+        settings = None
+    if not isinstance(settings, dict):
+        raise argparse.ArgumentTypeError(f"expected a JSON object; got {text[:200]!r}")
+    return settings
 
 
 def no_gpu() -> DeviceError:

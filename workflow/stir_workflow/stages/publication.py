@@ -2,9 +2,6 @@
 
 from stir_workflow.stages.job import Job
 
-VERSION = 1
-IMPORTS = ("stir_workflow.store.publication",)
-
 
 def make(job: Job) -> None:
     """Copy an experiment's tables and figures out of their keyed folders, and stamp the copies."""

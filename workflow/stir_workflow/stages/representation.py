@@ -1,83 +1,66 @@
-"""Stage representation: what one target model makes of X and of one reference model's IRIs."""
+"""Stage representation: one reference model's IRIs as all target models represent them, a file per target model.
 
+One job makes the files that are missing, so that PyTorch is imported once and a new model costs its own files only.
+Its artifact is an index: checkpoint key -> file.
+"""
+
+import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
-from stir.errors import InvalidInputError
-from stir_workflow.stages.job import Job, computed_on
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-VERSION = 2
-IMPORTS = ("stir.models", "stir.representations", "stir.similarity", "stir_workflow.stages.images")
+from stir.errors import ArtifactError
+from stir_workflow.stages import pair
+from stir_workflow.stages.job import Job
+from stir_workflow.store.artifacts import checked, is_good, sealing
+from stir_workflow.store.facts import STAGES
+from stir_workflow.store.identity import Recipe, key_in
 
 
 def make(job: Job) -> None:
-    """Store m2(X) and m2(X') for every layer and random seed, so that STIR needs this file alone.
+    """Make the representation files that are missing, and list all of them."""
+    from stir.progress import progress_bar
 
-    Arrays are named after the reference model's layer; the target model's may be another (`target_layers_of`).
-    """
-    import torch
-
-    from stir.models import read_model
-    from stir.representations import represent
-    from stir_workflow.stages.images import read_images
-    from stir_workflow.store.artifacts import checked, sealed_recipe, sealing
-    from stir_workflow.store.hdf5 import Labelled, read_arrays, write_arrays
-
-    settings, device = job.settings, job.torch_device()
-    model = read_model(checked(job.one("checkpoint"))).to(device)
-    images, _ = read_images(job.one("dataset"), "test", first=settings["n_images"])
-    target_layers = target_layers_of(settings)
-
-    def represented(layer: str, batch: "Tensor") -> "Tensor":
-        return represent(model, batch, layer=target_layers[layer], batch_size=settings["batch_size"])
-
-    of_reference = {layer: represented(layer, images) for layer in settings["layers"]}
-    arrays = {f"{layer}/reference_images": of_reference[layer] for layer in settings["layers"]}
-    for path in job.inputs["iris"]:
-        made = sealed_recipe(path).settings
-        layer, (iri_images,) = made["layer"], read_arrays(path, "iri_images")
-        of_iri = represented(layer, torch.from_numpy(iri_images))
-        if settings["basis"] == "joint":
-            arrays[f"{layer}/reference_images"], of_iri = _in_joint_basis(of_reference[layer], of_iri)
-        arrays[f"{layer}/iri_images/{made['random_seed']}"] = of_iri
-    unit = "activation" if settings["basis"] == "features" else "activation, or coordinate in a joint orthogonal basis"
-    labelled = {name: Labelled(array.numpy(), ("image", "feature"), unit) for name, array in arrays.items()}
-    with sealing(job.output, job.recipe, **computed_on(device)) as path:
-        write_arrays(path, labelled, job.recipe, **computed_on(device))
+    parts = parts_of(job)
+    missing = [part for part in parts.values() if not is_good(part.output)]
+    with progress_bar("representations", len(missing), unit="target model") as bar:
+        for part in missing:
+            pair.make(part)
+            bar.update()
+    with sealing(job.output, job.recipe) as path:
+        index = {checkpoint: part.output.as_posix() for checkpoint, part in parts.items()}
+        path.write_text(json.dumps(index, indent=1) + "\n", encoding="utf-8")
 
 
-def target_layers_of(settings: Mapping[str, Any]) -> dict[str, str]:
-    """Return the target model's layer for each layer of the reference model, after which arrays are named.
+def parts_of(job: Job) -> dict[str, Job]:
+    """Return checkpoint key -> the job of that target model; settings and checkpoints are in one order."""
+    shared = {role: job.inputs[role] for role in ("dataset", "iris")}
+    keys: dict[str, Any] = {"dataset": key_in(job.one("dataset")), "iris": [key_in(path) for path in job.inputs["iris"]]}
+    parts = {}
+    for checkpoint, target in zip(job.inputs["checkpoints"], job.settings["targets"], strict=True):
+        inputs = {"checkpoint": key_in(checkpoint), **keys}
+        recipe = Recipe("pair", STAGES["pair"].version, settings_of_target(job.settings, target), inputs)
+        output = Path(STAGES["pair"].folder, f"{target['name']}-{recipe.key}{STAGES['pair'].suffix}")
+        parts[inputs["checkpoint"]] = Job(recipe, output, {"checkpoint": [checkpoint], **shared}, job.device_name)
+    return parts
+
+
+def settings_of_target(settings: Mapping[str, Any], target: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of one target model's file."""
+    own = {"target_layers": target["layers"]} if "layers" in target else {}
+    return {name: value for name, value in settings.items() if name != "targets"} | own
+
+
+def read_index(path: Path) -> dict[str, Path]:
+    """Return checkpoint key -> representation file.
 
     Raises
     ------
-    InvalidInputError
-        If there are not as many of them.
+    ArtifactError
+        If the index is not what its seal says, or names a file that is not a representation.
     """
-    layers = settings["layers"]
-    target_layers = settings.get("target_layers", layers)
-    if len(layers) != len(target_layers):
-        raise InvalidInputError(
-            f"Expected a layer in target_layers for each in layers; got {len(target_layers)} for {len(layers)}: "
-            f"{target_layers} for {layers}. Name them in the same order."
-        )
-    return dict(zip(layers, target_layers, strict=True))
-
-
-def _in_joint_basis(x: "Tensor", x_prime: "Tensor") -> "tuple[Tensor, Tensor]":
-    """Return m2(X) and m2(X') in a joint orthogonal basis, which begins with a basis of m2(X).
-
-    So m2(X) is the same beside the IRIs of every random seed, and is nothing but zeros in the rest of the basis.
-    """
-    import torch
-
-    from stir.similarity import joint_basis
-
-    n = len(x)
-    if x.shape[1] <= n + len(x_prime):
-        return x, x_prime
-    of_x, of_x_prime = joint_basis(x, x_prime)
-    return torch.as_tensor(of_x[:, :n]).contiguous(), torch.as_tensor(of_x_prime)
+    index = {checkpoint: Path(file) for checkpoint, file in json.loads(checked(path).read_text(encoding="utf-8")).items()}
+    for file in index.values():
+        if not file.is_relative_to(path.parent) or ".." in file.parts:
+            raise ArtifactError(f"{path} names {file}, which does not lie beside it; remake it.")
+    return index

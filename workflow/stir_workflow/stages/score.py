@@ -5,13 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stir_workflow.stages.job import Job
-from stir_workflow.stages.representation import target_layers_of
+from stir_workflow.stages.pair import target_layers_of
+from stir_workflow.stages.representation import read_index
 
 if TYPE_CHECKING:
     import numpy as np
-
-VERSION = 3
-IMPORTS = ("pandas", "stir.score", "stir_workflow.stages.matches")
 
 
 def make(job: Job) -> None:
@@ -20,7 +18,7 @@ def make(job: Job) -> None:
 
     from stir.provenance import device_kind
     from stir_workflow.stages.matches import read_matches, require_convergence
-    from stir_workflow.store.artifacts import sealing
+    from stir_workflow.store.artifacts import sealed_recipe, sealing
     from stir_workflow.store.hdf5 import read_arrays
 
     job.torch_device()
@@ -28,9 +26,11 @@ def make(job: Job) -> None:
     require_convergence(matches, job.settings["minimum_converged_fraction"])
     converged = [read_arrays(path, "converged")[0] for path in job.inputs["iris"]]
     inverted = list(zip(matches, converged, strict=True))
-    reference = Cached(job.one("reference"), [_of_reference(match) for match in matches])
+    files = read_index(job.one("representation"))
+    own = sealed_recipe(job.inputs["iris"][0]).inputs["checkpoint"]
+    reference = Cached(files[str(own)], [_of_reference(match) for match in matches])
     rows = []
-    for path in job.inputs["representations"]:
+    for path in files.values():
         target = Cached(path, [name for match in matches for name in (_of_reference(match), _of_iri(match))])
         rows += _rows(job.settings["similarity_measures"], reference, target, inverted)
     with sealing(job.output, job.recipe, device_kind=device_kind("cpu")) as path:

@@ -7,9 +7,6 @@ from stir_workflow.stages.job import Job
 if TYPE_CHECKING:
     import pandas as pd
 
-VERSION = 5
-IMPORTS = ("stir.models", "stir_workflow.statements.registry", "stir.summaries", "stir.tables")
-
 
 def make(job: Job) -> None:
     """Write the tables of an experiment, and their metrics, into a folder of its key; stamp them, and say what is flagged."""
@@ -17,7 +14,6 @@ def make(job: Job) -> None:
     import sys
 
     from stir.summaries import metrics, summary_table
-    from stir.tables import write_table
     from stir_workflow.statements import judge
     from stir_workflow.store.artifacts import write_atomically
     from stir_workflow.store.publication import make_keyed_folder, stamp
@@ -31,7 +27,7 @@ def make(job: Job) -> None:
         tables["-verdicts"] = judge(statements, scores, accuracies)
     files = [folder / f"{experiment}{part}.csv" for part in tables]
     for path, table in zip(files, tables.values(), strict=True):
-        write_table(path, table)
+        write_atomically(path, table.to_csv(index=False))
     for_dvc = folder / f"{experiment}-metrics.json"
     write_atomically(for_dvc, json.dumps(metrics(summary, accuracies), indent=1, allow_nan=False) + "\n")
     stamp(job.output, job.recipe, [*files, for_dvc])

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from stir.digests import sha256_of
 from stir.errors import ArtifactError
 from stir.files import open_file, read_bounded, temporary_beside
 from stir.names import is_inside
@@ -36,12 +37,6 @@ SEAL_BYTES = 2**24
 def seal_path(path: Path) -> Path:
     """Return where the seal of an artifact lies."""
     return path.with_name(path.name + ".json")
-
-
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file's content as hexadecimal digits."""
-    with open_file(path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextlib.contextmanager
@@ -222,6 +217,15 @@ def checked(path: Path) -> Path:
     except OSError as error:
         raise ArtifactError(f"{path} cannot be read ({error.strerror or error}); remake it.") from error
     return path
+
+
+def is_good(path: Path) -> bool:
+    """Return whether an artifact is there and is what its seal says."""
+    try:
+        checked(path)
+    except ArtifactError:
+        return False
+    return True
 
 
 def _check(path: Path) -> None:

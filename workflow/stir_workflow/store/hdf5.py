@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 
 from stir.errors import ArtifactError
-from stir.locks import has_no_locks
+from stir.hdf5 import opened
 from stir.provenance import package_versions
 from stir_workflow.store.artifacts import checked
 from stir_workflow.store.identity import Recipe
@@ -101,16 +101,6 @@ def _write(file: h5py.File, name: str, values: Any) -> h5py.Dataset:
     for start in range(0, len(values), ROWS_AT_ONCE):
         dataset[start : start + ROWS_AT_ONCE] = values[start : start + ROWS_AT_ONCE].numpy()
     return dataset
-
-
-def opened(path: Path, mode: str = "r") -> h5py.File:
-    """Open an HDF5 file; without HDF5's own lock where the file system has none."""
-    try:
-        return h5py.File(path, mode)
-    except OSError as error:
-        if not has_no_locks(error):
-            raise
-        return h5py.File(path, mode, locking=False)
 
 
 def read_arrays(path: Path, *names: str) -> list[np.ndarray]:

@@ -6,12 +6,17 @@ arrive at the same names.
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
+from stir.errors import ArtifactError
+
 KEY_DIGITS = 10
+_KEY = re.compile(rf"-([0-9a-f]{{{KEY_DIGITS}}})\.\w+\Z")
 
 
 @dataclass(frozen=True)
@@ -72,3 +77,17 @@ class Recipe:
 def _is_keys(value: Any) -> bool:
     """Return whether a value is a key, or a list of keys."""
     return all(isinstance(key, str) for key in (value if isinstance(value, list) else [value]))
+
+
+def key_in(path: Path) -> str:
+    """Return the key in an artifact's name.
+
+    Raises
+    ------
+    ArtifactError
+        If the name has none.
+    """
+    found = _KEY.search(path.name)
+    if found is None:
+        raise ArtifactError(f"Expected an artifact, a file called NAME-KEY.SUFFIX; got {path}.")
+    return found[1]

@@ -4,30 +4,11 @@ import os
 from pathlib import Path
 
 from stir.names import is_inside
+from stir_workflow.store.facts import STAGES
 from stir_workflow.store.identity import KEY_DIGITS, Recipe
 
-FOLDERS = {
-    "dataset": "data/datasets",
-    "checkpoint": "results/checkpoints",
-    "evaluation": "results/evaluations",
-    "iri": "results/iris",
-    "representation": "results/representations",
-    "score": "results/scores",
-    "table": "results/tables",
-    "figure": "results/figures",
-    "publication": "results/publications",
-}
-SUFFIXES = {
-    "dataset": ".h5",
-    "checkpoint": ".safetensors",
-    "evaluation": ".json",
-    "iri": ".h5",
-    "representation": ".h5",
-    "score": ".csv",
-    "table": ".stamp",
-    "figure": ".stamp",
-    "publication": ".stamp",
-}
+FOLDERS = {stage: facts.folder for stage, facts in STAGES.items()}
+SUFFIXES = {stage: facts.suffix for stage, facts in STAGES.items()}
 KEYED = rf"-[0-9a-f]{{{KEY_DIGITS}}}"
 """How names of artifacts, and of the folders that stamps stand for, end before the suffix: a pattern."""
 
@@ -45,3 +26,8 @@ def stage_of_place(path: Path) -> str | None:
 def fits_place(path: Path, recipe: Recipe) -> bool:
     """Return whether an artifact of a recipe lies at such a path of the current project: by folder, key and suffix."""
     return stage_of_place(path) == recipe.stage and path.stem.endswith(f"-{recipe.key}") and is_inside(path)
+
+
+def name_of_artifact(stage: str, path: str) -> str:
+    """Return what logs and benchmarks of an artifact are called: ``STAGE/NAME``."""
+    return f"{stage}/{path.removeprefix(f'{FOLDERS[stage]}/').removesuffix(SUFFIXES[stage])}"

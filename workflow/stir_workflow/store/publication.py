@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from stir.digests import sha256_of
 from stir.errors import ArtifactError
 from stir.files import read_bounded
 from stir.names import check_inside, check_name, is_inside, shortened
@@ -23,7 +24,6 @@ from stir_workflow.store.artifacts import (
     sealed_recipe,
     sealing,
     set_aside,
-    sha256_of,
 )
 from stir_workflow.store.identity import Recipe
 

@@ -1,6 +1,6 @@
 """Copy the results of the poster's six experiments into docs/poster/, and render docs/poster.md from there alone.
 
-``python docs/poster.py`` keeps what results/ has as that of scale ``small``; ``python docs/poster.py full FOLDER``
+``python -m scripts.poster`` keeps what results/ has as that of scale ``small``; ``python -m scripts.poster full FOLDER``
 what another folder of results has, as that of scale ``full``. A test renders the page again.
 """
 
@@ -13,18 +13,17 @@ from typing import Any
 
 import pandas as pd
 
+from scripts.poster_numbers import NONE, beside
+from scripts.poster_results import FIGURES, keep
+from stir.flags import combined
+from stir.training import TrainingRecipe
+from stir_workflow.statements import judge_published, overall
+from stir_workflow.statements.estimate import SEEDS
+from stir_workflow.statements.names import SENTENCES
+
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "docs")]
 
-from poster_numbers import NONE, beside  # noqa: E402
-from poster_results import FIGURES, keep  # noqa: E402
-
-from stir.flags import combined  # noqa: E402
-from stir.training import TrainingRecipe  # noqa: E402
-from stir_workflow.statements import judge_published, overall  # noqa: E402
-from stir_workflow.statements.estimate import SEEDS  # noqa: E402
-from stir_workflow.statements.names import SENTENCES  # noqa: E402
-
+ROOT = Path(__file__).resolve().parent.parent
 KEPT = ROOT / "docs" / "poster"
 PAGE = ROOT / "docs" / "poster.md"
 SCALES = ("small", "full")
@@ -32,7 +31,7 @@ OF_CHECKPOINTS = ("epochs", "schedule", "batch_size", "learning_rate")
 OF_IRIS = ("n_images", "method", "max_iterations")
 HEAD = """# The poster's six statements
 
-Rendered by `python docs/poster.py` from [docs/poster](poster) alone: tables of our experiments, and what was
+Rendered by `python -m scripts.poster` from [docs/poster](poster) alone: tables of our experiments, and what was
 [published](poster/published) (Nanda et al., ICML 2022, [arXiv 2206.11939](https://arxiv.org/abs/2206.11939)). Every
 verdict is computed from a table by a predicate of `stir_workflow.statements`: **holds** if the whole 95% interval is on
 the claimed side, **fails** if it is on the other, else, or where a flag says that a precondition is not met, **undecided**.

@@ -5,8 +5,8 @@ import logging
 import pytest
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from stir_workflow.planning import progress
-from stir_workflow.planning.progress import RunProgress
+from stir_workflow.running import progress
+from stir_workflow.running.progress import RunProgress
 
 
 class Clock:

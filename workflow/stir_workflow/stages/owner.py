@@ -8,18 +8,18 @@ OWNER = "STIR_OWNER"
 """Environment variable: the process whose jobs these are."""
 
 
-def die_with(process: int) -> None:
-    """Kill this process as soon as another ends, however that ends.
+def end_with_owner() -> None:
+    """End this process with the run that it belongs to, and end it in order on SIGTERM.
 
-    Where the system has no handles of processes (only Linux has), nothing is watched.
-
-    Parameters
-    ----------
-    process : int
-        Its number; if it is gone already, so is this process.
+    A run that is killed kills its jobs; SIGTERM lets a job clean up what it was writing. Where the system has no
+    handles of processes (only Linux has), the run is not watched.
     """
-    if not hasattr(os, "pidfd_open"):
-        return
+    signal.signal(signal.SIGTERM, lambda number, _frame: _leave(128 + number))
+    if OWNER in os.environ and hasattr(os, "pidfd_open"):
+        _die_with(int(os.environ[OWNER]))
+
+
+def _die_with(process: int) -> None:
     try:
         handle = os.pidfd_open(process)
     except ProcessLookupError:
@@ -36,11 +36,6 @@ def _follow(handle: int) -> None:
     watched.register(handle, select.POLLIN)
     watched.poll()
     os.kill(os.getpid(), signal.SIGKILL)
-
-
-def end_on_sigterm() -> None:
-    """Let SIGTERM end this process in order, so that what it was writing is cleaned up."""
-    signal.signal(signal.SIGTERM, lambda number, _frame: _leave(128 + number))
 
 
 def _leave(code: int) -> None:

@@ -15,7 +15,7 @@ import pandas as pd
 ROOT = Path(__file__).resolve().parent.parent
 KEPT = ROOT / "docs" / "quickstart"
 README = ROOT / "README.md"
-BEGIN, END = "<!-- quickstart: rendered by docs/quickstart.py -->", "<!-- quickstart: end -->"
+BEGIN, END = "<!-- quickstart: rendered by scripts/quickstart.py -->", "<!-- quickstart: end -->"
 TABLES = ("quickstart.csv", "quickstart-summary.csv", "quickstart-models.csv")
 FIGURES = ("quickstart-penultimate-linear_cka.png", "quickstart-penultimate-images.png")
 PAPER = {("vanilla", "similarity"): "0.967", ("at", "similarity"): "0.937"}

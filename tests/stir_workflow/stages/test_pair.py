@@ -5,7 +5,7 @@ import torch
 
 from stir.errors import InvalidInputError
 from stir.similarity import SIMILARITY_MEASURES
-from stir_workflow.stages.representation import _in_joint_basis
+from stir_workflow.stages.pair import _in_joint_basis
 
 REFUSE_WIDE = {"mean_cca", "linear_regression"}
 INVARIANT = [name for name, measure in SIMILARITY_MEASURES.items() if measure.rotation_invariant and name not in REFUSE_WIDE]

@@ -1,6 +1,5 @@
 """A process that is to die with another does, however that one ends."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -8,13 +7,14 @@ import time
 
 import pytest
 
-from tests.experiment_files import ROOT
-
-FOLLOWER = "import sys, time; from stir_workflow.running.owner import die_with; die_with(int(sys.argv[1])); print('ready', flush=True); time.sleep(60)"
+FOLLOWER = (
+    "import os, sys, time; from stir_workflow.stages.owner import OWNER, end_with_owner; os.environ[OWNER] = sys.argv[1]; "
+    "end_with_owner(); print('ready', flush=True); time.sleep(60)"
+)
 TIDY = """
 import time
-from stir_workflow.running.owner import end_on_sigterm
-end_on_sigterm()
+from stir_workflow.stages.owner import end_with_owner
+end_with_owner()
 try:
     print("ready", flush=True)
     time.sleep(60)
@@ -24,8 +24,7 @@ finally:
 
 
 def start(code, *arguments):
-    environment = os.environ | {"PYTHONPATH": str(ROOT / "workflow")}
-    return subprocess.Popen([sys.executable, "-c", code, *map(str, arguments)], stdout=subprocess.PIPE, env=environment)
+    return subprocess.Popen([sys.executable, "-c", code, *map(str, arguments)], stdout=subprocess.PIPE)
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""Render documentation from results: ``python -m scripts.quickstart``, ``python -m scripts.poster``."""

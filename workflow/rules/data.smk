@@ -1,0 +1,22 @@
+"""Images and labels."""
+
+
+rule dataset:
+    """Load a dataset, and split it into training and test images."""
+    output:
+        dataset="data/datasets/{dataset}-{key}.h5",
+        seal="data/datasets/{dataset}-{key}.h5.json",
+    log:
+        "results/logs/dataset/{dataset}-{key}.log",
+    params:
+        source=source("dataset"),
+        settings=settings("dataset"),
+    shell:
+        "rm -f {log:q}; stir make dataset --source {params.source:q} --settings {params.settings:q} --output {output.dataset:q}"
+        " 2>&1 | tee {log:q}"
+
+
+rule datasets:
+    """All datasets."""
+    input:
+        PLAN.closure("dataset"),

@@ -1,0 +1,80 @@
+"""Scores, tables, figures."""
+
+
+rule score:
+    """Score one reference model against every target model: STIR and plain similarity by every measure."""
+    input:
+        unpack(needed("score", "representation", "iris")),
+    output:
+        scores="results/scores/{model}.{how}-{key}.csv",
+        seal="results/scores/{model}.{how}-{key}.csv.json",
+    log:
+        "results/logs/score/{model}.{how}-{key}.log",
+    threads: threads_of("score")
+    params:
+        settings=settings("score"),
+    shell:
+        "rm -f {log:q}; stir make score --representation {input.representation:q} --iris {input.iris:q}"
+        " --settings {params.settings:q} --output {output.scores:q} 2>&1 | tee {log:q}"
+
+
+rule table:
+    """Gather scores, summaries, accuracies and verdicts, in a folder that is named after their key."""
+    input:
+        unpack(needed("table", "scores", "evaluations", "checkpoints")),
+    output:
+        stamp="results/tables/{experiment}-{key}.stamp",
+        seal="results/tables/{experiment}-{key}.stamp.json",
+    log:
+        "results/logs/table/{experiment}-{key}.log",
+    params:
+        settings=settings("table"),
+    shell:
+        "rm -f {log:q}; stir make table --scores {input.scores:q} --evaluations {input.evaluations:q}"
+        " --checkpoints {input.checkpoints:q}"
+        " --settings {params.settings:q} --output {output.stamp:q} 2>&1 | tee {log:q}"
+
+
+rule figure:
+    """Draw the tables, and pictures of the IRIs, in a folder that is named after their key."""
+    input:
+        unpack(needed("figure", "table", "iris", "datasets")),
+    output:
+        stamp="results/figures/{experiment}-{key}.stamp",
+        seal="results/figures/{experiment}-{key}.stamp.json",
+    log:
+        "results/logs/figure/{experiment}-{key}.log",
+    params:
+        settings=settings("figure"),
+    shell:
+        "rm -f {log:q}; stir make figure --table {input.table:q} --iris {input.iris:q} --datasets {input.datasets:q}"
+        " --settings {params.settings:q} --output {output.stamp:q} 2>&1 | tee {log:q}"
+
+
+rule publication:
+    """Copy tables and figures to names that stay the same when a setting changes."""
+    input:
+        unpack(needed("publication", "table", "figure")),
+    output:
+        stamp="results/publications/{experiment}-{key}.stamp",
+        seal="results/publications/{experiment}-{key}.stamp.json",
+    log:
+        "results/logs/publication/{experiment}-{key}.log",
+    params:
+        source=source("publication"),
+        settings=settings("publication"),
+    shell:
+        "rm -f {log:q}; stir make publication --table {input.table:q} --figure {input.figure:q}"
+        " --source {params.source:q} --settings {params.settings:q} --output {output.stamp:q} 2>&1 | tee {log:q}"
+
+
+rule scores:
+    """STIR and plain similarity of every pair of models."""
+    input:
+        PLAN.closure("score"),
+
+
+rule tables:
+    """Tables of the experiment, in the folder of their key."""
+    input:
+        PLAN.closure("table"),

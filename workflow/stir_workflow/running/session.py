@@ -1,0 +1,108 @@
+"""What a run does before its first job: hold the folders, plan and check the experiments, show progress."""
+
+import logging
+import os
+import sys
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from snakemake.settings.types import ExecMode
+
+from stir.errors import StirError
+from stir_workflow.planning.inputs import Inputs
+from stir_workflow.planning.start import say_set_aside, start
+from stir_workflow.running.clones import note_sharing
+from stir_workflow.running.failures import FailedLogs, KilledJobs
+from stir_workflow.running.folder import check_entered, enter_folder
+from stir_workflow.running.gpus import gpus_per_job, limit_to_this_node
+from stir_workflow.running.progress import RunProgress
+from stir_workflow.running.shared import SharedFolders
+from stir_workflow.running.slurm import remember_settings
+from stir_workflow.stages.owner import OWNER
+from stir_workflow.store.storage import check_writable
+
+
+class Session:
+    """A run, or one of the processes that make single jobs of a run on other nodes: these check nothing again.
+
+    Parameters
+    ----------
+    workflow : snakemake.workflow.Workflow
+        Snakemake's.
+    config : mapping
+        ``experiment``, ``scale`` and ``device``.
+
+    Raises
+    ------
+    StirError
+        If an experiment cannot be run as it stands, or this node has not what it asks for.
+    """
+
+    def __init__(self, workflow: Any, config: Mapping[str, str]) -> None:
+        self._workflow = workflow
+        self._is_main = workflow.exec_mode == ExecMode.DEFAULT
+        if self._is_main:
+            enter_folder()
+            note_sharing()
+            self._shared = SharedFolders()
+            self._other = self._shared.try_hold()
+        self.plan = start(config, main_process=self._is_main, undisturbed=self._is_main and self._other is None)
+        self.device = config.get("device", "auto")
+        self.gpus_per_job = gpus_per_job(self.device)
+        self._inputs = Inputs(self.plan, self._is_forced, self._hold_shared_folders)
+        self.needed = self._inputs.needed
+        if self._is_main:
+            limit_to_this_node(workflow, self.gpus_per_job)
+        self._show_progress()
+        # Jobs end with this process; neither they nor Snakemake's own processes run code of the current folder.
+        os.environ |= {OWNER: str(os.getpid()), "PYTHONSAFEPATH": "1"}
+
+    def _show_progress(self) -> None:
+        """Say how far the run is, and what ended a job; if jobs run elsewhere, what those that failed have said."""
+        log = logging.getLogger("snakemake.logging")
+        log.addHandler(KilledJobs())
+        if self._is_main:
+            log.addHandler(RunProgress(self._workflow.resource_settings.cores or 1))
+            if self._workflow.nodes is not None:
+                log.addHandler(FailedLogs())
+                remember_settings()
+        # Snakemake's log file lies on the disk that may be full: a log that cannot be written is no reason for a traceback.
+        logging.raiseExceptions = False
+
+    def check_folders(self) -> None:
+        """Refuse to start jobs whose files could not be written.
+
+        Raises
+        ------
+        StirError
+            Naming the folder.
+        """
+        check_entered()
+        missing = {Path(path).parent for path in self.plan.paths() if not self._inputs.is_there(path)}
+        check_writable([Path("results"), *missing])
+
+    def _is_forced(self) -> bool:
+        """Return whether jobs are to run again whose outputs are there."""
+        settings = self._workflow.dag_settings
+        return bool(settings.forceall or settings.forcetargets or settings.forcerun)
+
+    def _hold_shared_folders(self) -> None:
+        """Before the graph of jobs is made: if there are any to run, wait until no other clone's runs use the same folders."""
+        if self._is_main:
+            _ = self._held
+
+    @cached_property
+    def _held(self) -> None:
+        executes = self._workflow.executor_plugin is not None and not self._workflow.dryrun
+        if not executes or (not self._is_forced() and all(Path(path).exists() for path in self.plan.paths())):
+            self._shared.release()
+            if self._other:
+                print(f"[stir] not checked, since a run in {self._other} uses them: data/ and results/", file=sys.stderr)
+            return
+        try:
+            if self._shared.hold() or self._other:
+                say_set_aside(self.plan)
+        except StirError as error:
+            sys.exit(f"error: {error}")

@@ -1,0 +1,49 @@
+"""All facts about the stages, in one table: the plan, the rules, the command line and the cache read them here."""
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+
+class Count(Enum):
+    """How many files an input role takes."""
+
+    ONE = "one"
+    OPTIONAL = "at most one"
+    MANY = "one or more"
+
+    def takes(self, number: int) -> bool:
+        """Return whether so many files are accepted."""
+        return {Count.ONE: number == 1, Count.OPTIONAL: number <= 1, Count.MANY: number >= 1}[self]
+
+
+ONE, OPTIONAL, MANY = Count
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What holds of every artifact of a stage."""
+
+    version: int
+    """Raised when the same recipe gives another output, even in its last bits."""
+    folder: str
+    suffix: str
+    inputs: dict[str, Count] = field(default_factory=dict)
+    """Role -> how many artifacts."""
+    on_gpu: bool = False
+    """Whether its jobs compute on a GPU where there is one."""
+
+
+STAGES = {
+    "dataset": Facts(1, "data/datasets", ".h5"),
+    "checkpoint": Facts(2, "results/checkpoints", ".safetensors", {"dataset": OPTIONAL}, on_gpu=True),
+    "evaluation": Facts(3, "results/evaluations", ".json", {"checkpoint": ONE, "dataset": ONE}, on_gpu=True),
+    "iri": Facts(3, "results/iris", ".h5", {"checkpoint": ONE, "dataset": ONE}, on_gpu=True),
+    "pair": Facts(1, "results/representations", ".h5", {"checkpoint": ONE, "dataset": ONE, "iris": MANY}, on_gpu=True),
+    "representation": Facts(
+        1, "results/representations", ".json", {"checkpoints": MANY, "dataset": ONE, "iris": MANY}, on_gpu=True
+    ),
+    "score": Facts(4, "results/scores", ".csv", {"representation": ONE, "iris": MANY}),
+    "table": Facts(6, "results/tables", ".stamp", {"scores": MANY, "evaluations": MANY, "checkpoints": MANY}),
+    "figure": Facts(5, "results/figures", ".stamp", {"table": ONE, "iris": MANY, "datasets": MANY}),
+    "publication": Facts(1, "results/publications", ".stamp", {"table": ONE, "figure": ONE}),
+}
