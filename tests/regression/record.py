@@ -1,6 +1,6 @@
 """Record what every stage gives for a fixed experiment: `python -m tests.regression.record`, from the project's root.
 
-Do it after you raised the VERSION of a stage whose output changed on purpose.
+Do it after you raised the version of a stage whose output changed on purpose.
 """
 
 import hashlib
@@ -24,9 +24,10 @@ def measure(folder):
     from stir_workflow.planning.plan import Plan
     from stir_workflow.stages import stage_module
     from stir_workflow.stages.job import Job
+    from stir_workflow.store.facts import STAGES as FACTS
 
     plan = Plan("golden", load_experiment(EXPERIMENT))
-    found = {stage: {"version": stage_module(stage).VERSION, "numbers": {}} for stage in STAGES}
+    found = {stage: {"version": FACTS[stage].version, "numbers": {}} for stage in STAGES}
     with chdir(folder):
         for path, artifact in plan.by_path.items():
             stage = artifact.recipe.stage

@@ -1,4 +1,4 @@
-"""The stages give the numbers that they gave, or say so by their VERSION.
+"""The stages give the numbers that they gave, or say so by their version.
 
 Keys name a stage's version, so a cached artifact is taken for what the stage would give now.
 A stage that gives something else under the same version makes old and new results one.
@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from stir_workflow.stages import STAGES
+from stir_workflow.store.facts import STAGES
 from tests.regression.record import GOLDEN, measure
 from tests.regression.record import STAGES as RECORDED_STAGES
 
@@ -52,8 +52,8 @@ def test_output_is_what_was_recorded_for_its_version(measured, stage):
     if differ:
         name, (now, then) = next(iter(differ.items()))
         pytest.fail(
-            f"The output of stage {stage} changed but its VERSION did not: raise it in "
-            f"workflow/stir_workflow/stages/{stage}.py and {RECORD}, if it is meant. "
+            f"The output of stage {stage} changed but its version did not: raise it in "
+            f"workflow/stir_workflow/store/facts.py and {RECORD}, if it is meant. "
             f"{len(differ)} of {len(numbers)} entries differ; {name} is {now}, was {then}. "
             "If an earlier stage changed too, look there first."
         )

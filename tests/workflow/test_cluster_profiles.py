@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from stir_workflow.stages import STAGES
+from stir_workflow.store.facts import STAGES
 from tests.experiment_files import ROOT, read_yaml
 
 PAGE = ROOT / "docs" / "clusters.md"

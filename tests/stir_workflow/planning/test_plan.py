@@ -3,14 +3,15 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
-import stir_workflow.stages.iri
 from stir_workflow.planning.plan import Plan
-from stir_workflow.stages import STAGES, representation
+from stir_workflow.stages import representation
 from stir_workflow.stages.job import Job
-from tests.experiment_files import QUICKSTART, ROOT, edited
+from stir_workflow.store.facts import STAGES
+from tests.experiment_files import QUICKSTART, edited
 
 REPRESENTATION = {"pair": 64, "representation": 8}
 RESULTS = {"score": 8, "table": 1, "figure": 1, "publication": 1}
@@ -225,7 +226,7 @@ def test_a_model_added_adds_its_own_and_leaves_the_others_alone(plan, quickstart
 
 def test_a_raised_version_renames_its_stage_and_what_follows(plan, monkeypatch):
     before = plan()
-    monkeypatch.setattr(stir_workflow.stages.iri, "VERSION", stir_workflow.stages.iri.VERSION + 1)
+    monkeypatch.setitem(STAGES, "iri", replace(STAGES["iri"], version=STAGES["iri"].version + 1))
     assert changed(before, plan()) == DOWNSTREAM_OF_IRI
 
 
@@ -268,8 +269,7 @@ def test_planning_imports_nothing_heavy():
         "heavy = [name for name in ('torch', 'pandas', 'h5py', 'matplotlib', 'sklearn') if name in sys.modules]; "
         "print(json.dumps([len(plan.paths()), heavy]))"
     )
-    path = f"{ROOT}:{ROOT / 'workflow'}"
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONPATH": path})
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert json.loads(ran.stdout) == [132, []]
 
 

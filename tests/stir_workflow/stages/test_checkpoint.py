@@ -8,6 +8,7 @@ from stir.models import read_metadata
 from stir.snapshots import Snapshot
 from stir_workflow.stages import checkpoint, dataset
 from stir_workflow.stages.job import Job
+from stir_workflow.store.facts import STAGES
 from stir_workflow.store.identity import Recipe
 
 TRAINING = {
@@ -25,7 +26,7 @@ TRAIN = importlib.import_module("stir.training.train")
 
 @pytest.fixture(scope="module")
 def digits_path(tmp_path_factory):
-    recipe = Recipe("dataset", dataset.VERSION, {"name": "digits", "n_test": 1697, "random_seed": 0})
+    recipe = Recipe("dataset", STAGES["dataset"].version, {"name": "digits", "n_test": 1697, "random_seed": 0})
     path = tmp_path_factory.mktemp("datasets") / f"digits-{recipe.key}.h5"
     dataset.make(Job(recipe, path))
     return path
@@ -34,7 +35,7 @@ def digits_path(tmp_path_factory):
 def _job(folder, digits_path):
     architecture = {"name": "resnet8", "width": 2, "channels": 1, "classes": 10}
     settings = {"architecture": architecture, "training": TRAINING, "random_seed": 0, "threads": 1}
-    recipe = Recipe("checkpoint", checkpoint.VERSION, settings)
+    recipe = Recipe("checkpoint", STAGES["checkpoint"].version, settings)
     return Job(recipe, folder / f"small-{recipe.key}.safetensors", {"dataset": [digits_path]}, "cpu")
 
 

@@ -12,6 +12,7 @@ from stir.errors import DatasetError
 from stir_workflow.stages import dataset
 from stir_workflow.stages.images import opened_images, read_class_names, read_images
 from stir_workflow.stages.job import Job
+from stir_workflow.store.facts import STAGES
 from stir_workflow.store.identity import Recipe
 
 DIGITS = load_digits()
@@ -19,7 +20,7 @@ DIGITS = load_digits()
 
 def made(folder, source, **settings):
     described = {"name": "mine", "image_shape": [1, 8, 8], "fingerprint": fingerprint(source), "random_seed": 0, **settings}
-    recipe = Recipe("dataset", dataset.VERSION, described)
+    recipe = Recipe("dataset", STAGES["dataset"].version, described)
     path = folder / f"mine-{recipe.key}.h5"
     dataset.make(Job(recipe, path, source=str(source)))
     return path
@@ -51,7 +52,7 @@ def test_the_same_recipe_gives_the_same_file(tmp_path, folder_of_two):
 
 
 def test_digits_have_no_names(tmp_path):
-    recipe = Recipe("dataset", dataset.VERSION, {"name": "digits", "n_test": 100, "random_seed": 0})
+    recipe = Recipe("dataset", STAGES["dataset"].version, {"name": "digits", "n_test": 100, "random_seed": 0})
     path = tmp_path / f"digits-{recipe.key}.h5"
     dataset.make(Job(recipe, path))
     assert read_class_names(path) is None

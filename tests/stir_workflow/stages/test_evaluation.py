@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from stir.models import Architecture, build_model, save_model
-from stir_workflow.stages import checkpoint, dataset, evaluation
+from stir_workflow.stages import dataset, evaluation
 from stir_workflow.stages.job import Job
 from stir_workflow.store.artifacts import sealing
+from stir_workflow.store.facts import STAGES
 from stir_workflow.store.identity import Recipe
 
 ATTACK = {"norm": "l2", "eps": 0.5, "steps": 2, "step_size": 0.3}
@@ -18,7 +19,7 @@ CURVE = {"training_loss": [1.0], "clean_accuracy": [0.6], "robust_accuracy": [0.
 
 @pytest.fixture(scope="module")
 def digits_path(tmp_path_factory):
-    recipe = Recipe("dataset", dataset.VERSION, {"name": "digits", "n_test": 100, "random_seed": 0})
+    recipe = Recipe("dataset", STAGES["dataset"].version, {"name": "digits", "n_test": 100, "random_seed": 0})
     path = tmp_path_factory.mktemp("datasets") / f"digits-{recipe.key}.h5"
     dataset.make(Job(recipe, path))
     return path
@@ -33,12 +34,12 @@ def evaluated(tmp_path, digits_path):
 
     def evaluate_all(training, attacks, **metadata):
         architecture = Architecture("resnet8", 2, 1, 10)
-        recipe = Recipe("checkpoint", checkpoint.VERSION, {"training": training} if training else {"sha256": "0" * 64})
+        recipe = Recipe("checkpoint", STAGES["checkpoint"].version, {"training": training} if training else {"sha256": "0" * 64})
         weights = tmp_path / f"small-{recipe.key}.safetensors"
         with sealing(weights, recipe) as path:
             save_model(path, build_model(architecture).eval(), architecture, {"recipe": recipe.to_json(), **metadata})
         settings = {"attacks": attacks, "batch_size": 50, "threads": 1}
-        recipe = Recipe("evaluation", evaluation.VERSION, settings, {"checkpoint": recipe.key})
+        recipe = Recipe("evaluation", STAGES["evaluation"].version, settings, {"checkpoint": recipe.key})
         job = Job(recipe, tmp_path / f"small-{recipe.key}.json", {"checkpoint": [weights], "dataset": [digits_path]}, "cpu")
         evaluation.make(job)
         return json.loads(job.output.read_text())

@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from stir.errors import DeviceError, InvalidInputError
-from stir_workflow.stages import STAGES, gpu_lease
+from stir_workflow.stages import gpu_lease
 from stir_workflow.stages.job import Job, computed_on
+from stir_workflow.store.facts import STAGES
 from stir_workflow.store.identity import Recipe
 
 ON_GPU = ["checkpoint", "evaluation", "iri", "pair", "representation"]

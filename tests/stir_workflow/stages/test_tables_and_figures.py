@@ -14,6 +14,7 @@ from stir.tables import SCORE_COLUMNS, read_table
 from stir_workflow.stages import figure, table
 from stir_workflow.stages.job import Job
 from stir_workflow.store.artifacts import sealing
+from stir_workflow.store.facts import STAGES
 from stir_workflow.store.hdf5 import Labelled, write_arrays
 from stir_workflow.store.identity import Recipe
 from stir_workflow.store.publication import stamped
@@ -76,12 +77,14 @@ def job_of_table(folder, *, labels=("cifar10",), changed=(), accuracies=(), **se
             found |= dict(accuracies).get(key, {})
             inputs["evaluations"].append(sealed(folder / f"evaluation-{recipe.key}.json", recipe, json.dumps(found)))
     asked = {"similarity_measures": ["linear_cka"], "random_seeds": [0, 1, 2], "images_datasets": images_datasets}
-    recipe = Recipe("table", table.VERSION, {"experiment": "tiny", "models": MODELS} | asked | settings)
+    recipe = Recipe("table", STAGES["table"].version, {"experiment": "tiny", "models": MODELS} | asked | settings)
     return Job(recipe, folder / "results" / f"tiny-{recipe.key}.stamp", inputs)
 
 
 def job_of_figure(folder, of_table, **settings):
-    recipe = Recipe("figure", figure.VERSION, {"experiment": "tiny", "layers": [], "n_pictures": 2, "iris": [], **settings})
+    recipe = Recipe(
+        "figure", STAGES["figure"].version, {"experiment": "tiny", "layers": [], "n_pictures": 2, "iris": [], **settings}
+    )
     inputs = {"table": [of_table.output], "dataset": [], "iris": []}
     return Job(recipe, folder / "figures" / f"tiny-{recipe.key}.stamp", inputs)
 

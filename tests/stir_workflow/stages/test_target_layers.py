@@ -11,11 +11,12 @@ from stir.errors import InvalidInputError
 from stir.models import Architecture, build_model, read_model, save_model
 from stir.representations import represent
 from stir.score import score as score_of
-from stir_workflow.stages import dataset, iri, pair, representation, score
+from stir_workflow.stages import dataset, iri, pair, score
 from stir_workflow.stages.images import read_images
 from stir_workflow.stages.job import Job
-from stir_workflow.store.artifacts import sealing
-from stir_workflow.store.hdf5 import read_arrays, read_recipe
+from stir_workflow.store.artifacts import sealed_recipe, sealing
+from stir_workflow.store.facts import STAGES
+from stir_workflow.store.hdf5 import read_arrays
 from stir_workflow.store.identity import Recipe
 
 LAYERS, TARGET_LAYERS = ["stage1", "penultimate"], ["stage2", "pooling"]
@@ -53,7 +54,7 @@ class Made:
             role: [path.stem[-16:] for path in given] if isinstance(given, list) else given.stem[-16:]
             for role, given in inputs.items()
         }
-        recipe = Recipe(name, stage.VERSION, settings, keys)
+        recipe = Recipe(name, STAGES[name].version, settings, keys)
         path = self.folder / f"{name}-{recipe.key}{'.csv' if name == 'score' else '.h5'}"
         stage.make(Job(recipe, path, paths, "cpu"))
         return path
@@ -65,7 +66,7 @@ class Made:
     def score(self, reference, target):
         settings = {"similarity_measures": ["linear_cka"], "minimum_converged_fraction": 0.0, "threads": 1}
         made_from = {key: path.as_posix() for key, path in self._by_checkpoint(reference, target).items()}
-        recipe = Recipe("representation", representation.VERSION, {}, made_from)
+        recipe = Recipe("representation", STAGES["representation"].version, {}, made_from)
         index = self.folder / f"x-{recipe.key}.json"
         with sealing(index, recipe) as path:
             path.write_text(json.dumps(made_from), encoding="utf-8")
@@ -73,7 +74,7 @@ class Made:
 
     @staticmethod
     def _by_checkpoint(*paths):
-        return {read_recipe(path).inputs["checkpoint"]: path for path in paths}
+        return {sealed_recipe(path).inputs["checkpoint"]: path for path in paths}
 
 
 @pytest.fixture(scope="module")

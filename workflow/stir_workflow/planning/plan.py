@@ -25,8 +25,6 @@ from stir_workflow.planning.settings import (
 )
 from stir_workflow.stages.representation import settings_of_target
 
-VERSION = 1
-"""Raised when the same experiment file gives other recipes; tests/regression/keys.json tells."""
 PICTURES = 10
 OF_IRIS = ("method", "seed_images", "precision", "last_relu", "tolerance", "max_iterations", "batch_size")
 
