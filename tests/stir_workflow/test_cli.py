@@ -13,7 +13,8 @@ from click.testing import CliRunner
 from stir_workflow.cli import main
 from stir_workflow.store import artifacts
 from stir_workflow.store.artifacts import seal_path
-from stir_workflow.store.identity import Recipe
+from stir_workflow.store.facts import STAGES
+from stir_workflow.store.identity import Recipe, key_in
 from stir_workflow.store.publication import stamp
 from tests.stir_workflow.sealed import flip_a_bit, seal_one
 
@@ -50,7 +51,7 @@ def make(recipe, output, *arguments, **inputs):
 
 
 def make_dataset(folder, recipe=DATASET):
-    output = folder / f"digits-{recipe.key}.h5"
+    output = folder / "data" / f"digits-{recipe.key}.h5"
     return make(recipe, output), output
 
 
@@ -63,7 +64,7 @@ def test_make_makes_a_sealed_artifact(tmp_path):
 
 def test_make_notes_time_and_memory(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    make_dataset(Path("data/datasets"))
+    make(DATASET, Path(f"data/datasets/digits-{DATASET.key}.h5"))
     row = pd.read_csv(f"results/benchmarks/dataset/digits-{DATASET.key}.tsv", sep="\t").iloc[0]
     assert row["s"] > 0
     assert row["cpu_s"] > 0
@@ -74,11 +75,11 @@ def test_make_notes_time_and_memory(tmp_path, monkeypatch):
 def test_make_notes_nothing_of_a_job_that_failed(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     refused(make(DATASET, Path("data/datasets/digits.h5")))
-    assert not Path("results").exists()
+    assert not Path("results/benchmarks/dataset/digits.tsv").exists()
 
 
 def test_make_as_a_program_prints_no_traceback(tmp_path):
-    command = [sys.executable, "-m", "stir_workflow", "make", "dataset", "--settings", "{}", "--output", "digits.h5"]
+    command = [sys.executable, "-m", "stir_workflow", "make", "dataset", "--settings", "{}", "--output", "data/digits.h5"]
     ran = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
     assert ran.returncode == 1
     assert ran.stderr.startswith("error: Expected a file name with the key")
@@ -98,7 +99,7 @@ def test_make_refuses_settings_that_are_no_json_object(settings):
         (["--output", "x.csv", "--settings", "{}", "--colour", "2"], "--colour"),
         (["--output", "x.csv", "--settings", "{}"], "expected one --representation; got 0"),
         (["--output", "x.csv", "--settings", "{}", "--representation", "a", "b"], "expected one --representation; got 2"),
-        (["--output", "x.csv", "--settings", "{}", "--representation", "a"], "expected many --iris; got 0"),
+        (["--output", "x.csv", "--settings", "{}", "--representation", "a"], "expected one or more --iris; got 0"),
         (
             ["--output", "x.csv", "--settings", "{}", "--representation", "a", "--iris", "b"],
             "a file called NAME-KEY.SUFFIX; got a",
@@ -122,28 +123,50 @@ def test_make_refuses_settings_that_nothing_can_be_made_from(tmp_path):
     assert not output.exists()
 
 
+OUTSIDE = ("../x.h5", "/tmp/x.h5", "x.h5", "data/../x.h5", "data/link/x.h5", "data", "")
+
+
+@pytest.mark.parametrize("output", OUTSIDE)
+def test_make_writes_to_data_and_results_alone(tmp_path, output):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "link").symlink_to(tmp_path)
+    assert "Expected a path inside data/ or results/" in refused(make(DATASET, output))
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]
+
+
+def test_make_writes_no_benchmark_through_a_link(tmp_path):
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "benchmarks").symlink_to(tmp_path)
+    assert "Expected a path inside data/ or results/" in refused(make_dataset(Path())[0])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["results"]
+
+
 ATTACK = {"norm": "l2", "eps": 1.0, "steps": 1, "step_size": 1.0}
-EVALUATION = Recipe("evaluation", 1, {"attacks": [ATTACK], "threads": 1, "batch_size": 8})
+SETTINGS = {"attacks": [ATTACK], "threads": 1, "batch_size": 8}
+
+
+def evaluate(folder, made, *arguments):
+    """Evaluate a file as if it were a checkpoint, on itself as if it were a dataset."""
+    keys = dict.fromkeys(("checkpoint", "dataset"), key_in(Path(made)))
+    recipe = Recipe("evaluation", STAGES["evaluation"].version, SETTINGS, keys)
+    return make(recipe, folder / "results" / f"x-{recipe.key}.json", *arguments, checkpoint=made, dataset=made)
 
 
 def test_make_refuses_an_absent_input(tmp_path):
-    absent = f"{tmp_path}/absent-0123456789.h5"
-    message = refused(make(EVALUATION, tmp_path / "x.json", checkpoint=absent, dataset=absent))
+    message = refused(evaluate(tmp_path, f"{tmp_path}/absent-0123456789.h5"))
     assert "absent-0123456789.h5; there is no such file" in message
 
 
 def test_make_refuses_an_altered_input(tmp_path):
     _, dataset = make_dataset(tmp_path)
     flip_a_bit(dataset)
-    message = refused(make(EVALUATION, tmp_path / "x.json", checkpoint=dataset, dataset=dataset))
-    assert "SHA-256 differs" in message
+    assert "SHA-256 differs" in refused(evaluate(tmp_path, dataset))
 
 
 def test_make_on_a_gpu_is_refused_where_there_is_none(tmp_path, monkeypatch):
     monkeypatch.setenv("STIR_GPUS", "")
     _, dataset = make_dataset(tmp_path)
-    message = refused(make(EVALUATION, tmp_path / "x.json", "--device", "cuda", checkpoint=dataset, dataset=dataset))
-    assert "Expected a GPU, since the device is cuda" in message
+    assert "Expected a GPU, since the device is cuda" in refused(evaluate(tmp_path, dataset, "--device", "cuda"))
 
 
 def test_verify_counts_good_ones(iris):

@@ -257,7 +257,7 @@ def test_a_normalisation_renames_a_model_unless_it_is_the_usual_one(plan, quicks
     assert usual.paths() == said.paths()
     assert changed(usual, none)["checkpoint"] == changed(none, numbers)["checkpoint"] == 1
     (model,) = [model for model in numbers.models if model.name == "taken"]
-    architecture = Job.from_order(model.checkpoint.order("cpu")).settings["architecture"]
+    architecture = job_of(model.checkpoint).settings["architecture"]
     assert architecture["normalisation"] == {"mean": [0.0, 0.0, 0.0], "std": [1.0, 1.0, 1.0]}
 
 

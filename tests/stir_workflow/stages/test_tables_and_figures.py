@@ -75,7 +75,7 @@ def job_of_table(folder, *, labels=("cifar10",), changed=(), accuracies=(), **se
                 "n_images": 400,
             }
             found |= dict(accuracies).get(key, {})
-            inputs["evaluations"].append(sealed(folder / f"evaluation-{recipe.key}.json", recipe, json.dumps(found)))
+            inputs["evaluations"].append(sealed(folder / f"evaluation-{recipe.key}.json", recipe, json.dumps([found])))
     asked = {"similarity_measures": ["linear_cka"], "random_seeds": [0, 1, 2], "images_datasets": images_datasets}
     recipe = Recipe("table", STAGES["table"].version, {"experiment": "tiny", "models": MODELS} | asked | settings)
     return Job(recipe, folder / "results" / f"tiny-{recipe.key}.stamp", inputs)
@@ -191,7 +191,7 @@ def test_an_unknown_figure_is_refused(tmp_path):
 def test_pictures_are_of_the_images_that_the_iris_are_of(tmp_path, monkeypatch):
     of_table = job_of_table(tmp_path)
     table.make(of_table)
-    inputs = {"dataset": [], "iris": []}
+    inputs = {"datasets": [], "iris": []}
     iris = []
     for number, label in enumerate(("cifar10", "cifar100")):
         recipe = Recipe("dataset", 1, {"name": label})
@@ -201,7 +201,7 @@ def test_pictures_are_of_the_images_that_the_iris_are_of(tmp_path, monkeypatch):
             "test_labels": np.zeros(3, dtype=np.int64),
             "white_level": np.array(100, dtype=np.float32),
         }
-        inputs["dataset"].append(written(tmp_path / f"{label}-{recipe.key}.h5", arrays, recipe))
+        inputs["datasets"].append(written(tmp_path / f"{label}-{recipe.key}.h5", arrays, recipe))
         method = {"method": "lbfgs", "last_relu": "true", "seed_images": "normal_noise", "random_seed": 0, "tolerance": 0.05}
         recipe = Recipe("iri", 1, {"images": label, "layer": "early", **method})
         found = np.full((3, 1, 4, 4), 0.1 * number, dtype=np.float32)

@@ -121,7 +121,7 @@ def count_of_files(experiment: Experiment) -> Iterator[str]:
     """Find an experiment of more jobs than can be planned."""
     models = sum(len(model_names(model)) for model in experiment["models"])
     iris = len(experiment["layers"]) * len(experiment["inversion"]["random_seeds"])
-    files = models * (1 + len(attacks_of(experiment)) + len(image_labels(experiment)) * (iris + models + 1))
+    files = models * (2 + len(image_labels(experiment)) * (iris + models + 2))
     if files > MOST_FILES:
         yield (
             f"models: expected an experiment of at most {MOST_FILES:,} files; got {files:,} from {models} models with {iris} "

@@ -14,6 +14,7 @@ from stir.names import check_inside
 from stir.provenance import device_kind
 from stir_workflow.stages import stage_module
 from stir_workflow.stages.gpu_lease import gpus, leased_gpu
+from stir_workflow.store.artifacts import check_key
 from stir_workflow.store.facts import MANY, STAGES, Count
 from stir_workflow.store.identity import Recipe, key_in
 from stir_workflow.store.places import name_of_artifact
@@ -55,6 +56,7 @@ class Job:
         job = cls(recipe, given.output, inputs, given.device, given.source)
         for written in (job.output, job.benchmark):
             check_inside(written)
+        check_key(job.output, recipe)
         return job
 
     @property

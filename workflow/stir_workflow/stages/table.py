@@ -52,7 +52,7 @@ def _scores_and_models(job: Job) -> "tuple[pd.DataFrame, pd.DataFrame]":
     scores = score_table(files, models, settings["images_datasets"])
     asked = {key: settings[key] for key in ("similarity_measures", "random_seeds", "images_datasets")}
     check_rows(scores, {model["name"]: model["layers"] for model in models}, **asked)
-    evaluations = [json.loads(checked(path).read_text(encoding="utf-8")) for path in job.inputs["evaluations"]]
+    evaluations = [row for path in job.inputs["evaluations"] for row in json.loads(checked(path).read_text(encoding="utf-8"))]
     accuracies = model_table(evaluations, models)
     return scores.assign(flags=of_scores(scores, accuracies)), accuracies
 
