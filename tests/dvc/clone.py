@@ -11,7 +11,7 @@ from pathlib import Path
 from stir_workflow.planning.loading import load_experiment
 from tests.experiment_files import ROOT, TINY, read_yaml, write_yaml
 from tests.workflow import jobs
-from tests.workflow.snakemake import Ran
+from tests.workflow.snakemake import VERBOSE, Ran
 
 EXPERIMENT = "workflow/experiments/quickstart.yaml"
 
@@ -58,7 +58,7 @@ class Clone:
 
     def snakemake(self, *arguments):
         """Run the workflow on two cores, or say what it would do."""
-        return Ran(0, self.run("snakemake", "--cores", "2", *arguments))
+        return Ran(0, self.run("snakemake", "--cores", "2", *VERBOSE, *arguments))
 
     def due(self, *arguments):
         """Return rule -> number of jobs that are due; empty if nothing is to be done."""

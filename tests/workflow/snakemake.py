@@ -15,6 +15,10 @@ from tests.experiment_files import ROOT, write_yaml
 PROFILE = ROOT / "workflow" / "profiles" / "default"
 
 
+VERBOSE = ["--workflow-profile", "none", "--rerun-triggers", "mtime"]
+"""What the default profile keeps to itself is read here."""
+
+
 @dataclass(frozen=True)
 class Ran:
     """What a run of Snakemake left behind."""
@@ -40,6 +44,7 @@ def snakemake(folder, experiment, *arguments, cores=("--cores", "2"), config=(),
     """Run Snakemake in a folder, with the package and the workflow beside these tests."""
     command = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", folder, *arguments]
     command += [] if {"--workflow-profile", "--cores"} & set(arguments) else [*cores]
+    command += [] if "--workflow-profile" in arguments else VERBOSE
     command += ["--config", f"experiment={experiment}", "device=cpu", *config]
     environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     ran = subprocess.run(

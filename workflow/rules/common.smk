@@ -8,6 +8,7 @@ import sys
 
 from stir.errors import StirError
 from stir_workflow.running.session import Session
+from stir_workflow.store.facts import STAGES
 
 try:
     RUN = Session(workflow, config)
@@ -37,3 +38,13 @@ def threads_of(stage):
 def source(stage):
     """Return the parameter function of a rule: path or URL of what is not made here."""
     return lambda wildcards: PLAN.at(stage, wildcards.key).source or ""
+
+
+def mem_mb(stage):
+    """Return the resource function of a rule: megabytes, more at each attempt."""
+    return lambda wildcards, attempt: STAGES[stage].mem_mb * attempt
+
+
+def minutes(stage):
+    """Return the resource function of a rule: wall time, more at each attempt."""
+    return lambda wildcards, attempt: STAGES[stage].minutes * attempt

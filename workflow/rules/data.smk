@@ -1,6 +1,11 @@
 """Images and labels."""
 
 
+# Made on the node where the run was started: others often have no way to the internet.
+localrules:
+    dataset,
+
+
 rule dataset:
     """Load a dataset, and split it into training and test images."""
     output:
@@ -8,6 +13,9 @@ rule dataset:
         seal="data/datasets/{dataset}-{key}.h5.json",
     log:
         "results/logs/dataset/{dataset}-{key}.log",
+    resources:
+        mem_mb=mem_mb("dataset"),
+        runtime=minutes("dataset"),
     params:
         source=source("dataset"),
         settings=settings("dataset"),

@@ -13,6 +13,8 @@ rule iri:
     threads: threads_of("iri")
     resources:
         gpu=GPU,
+        mem_mb=mem_mb("iri"),
+        runtime=minutes("iri"),
     params:
         settings=settings("iri"),
     shell:
@@ -32,6 +34,8 @@ rule representation:
     threads: threads_of("representation")
     resources:
         gpu=GPU,
+        mem_mb=mem_mb("representation"),
+        runtime=minutes("representation"),
     params:
         settings=settings("representation"),
     shell:

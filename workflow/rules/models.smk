@@ -13,6 +13,8 @@ rule checkpoint:
     threads: threads_of("checkpoint")
     resources:
         gpu=GPU,
+        mem_mb=mem_mb("checkpoint"),
+        runtime=minutes("checkpoint"),
     params:
         source=source("checkpoint"),
         settings=settings("checkpoint"),
@@ -33,6 +35,8 @@ rule evaluation:
     threads: threads_of("evaluation")
     resources:
         gpu=GPU,
+        mem_mb=mem_mb("evaluation"),
+        runtime=minutes("evaluation"),
     params:
         settings=settings("evaluation"),
     shell:

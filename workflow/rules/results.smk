@@ -11,6 +11,9 @@ rule score:
     log:
         "results/logs/score/{model}.{how}-{key}.log",
     threads: threads_of("score")
+    resources:
+        mem_mb=mem_mb("score"),
+        runtime=minutes("score"),
     params:
         settings=settings("score"),
     shell:
@@ -27,6 +30,9 @@ rule table:
         seal="results/tables/{experiment}-{key}.stamp.json",
     log:
         "results/logs/table/{experiment}-{key}.log",
+    resources:
+        mem_mb=mem_mb("table"),
+        runtime=minutes("table"),
     params:
         settings=settings("table"),
     shell:
@@ -44,6 +50,9 @@ rule figure:
         seal="results/figures/{experiment}-{key}.stamp.json",
     log:
         "results/logs/figure/{experiment}-{key}.log",
+    resources:
+        mem_mb=mem_mb("figure"),
+        runtime=minutes("figure"),
     params:
         settings=settings("figure"),
     shell:
@@ -60,6 +69,9 @@ rule publication:
         seal="results/publications/{experiment}-{key}.stamp.json",
     log:
         "results/logs/publication/{experiment}-{key}.log",
+    resources:
+        mem_mb=mem_mb("publication"),
+        runtime=minutes("publication"),
     params:
         source=source("publication"),
         settings=settings("publication"),

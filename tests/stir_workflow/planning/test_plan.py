@@ -10,12 +10,12 @@ import pytest
 from stir_workflow.planning.plan import Plan
 from stir_workflow.stages import representation
 from stir_workflow.stages.job import Job
-from stir_workflow.store.facts import STAGES
+from stir_workflow.store.facts import PARTS, STAGES
 from tests.experiment_files import QUICKSTART, edited
 
 REPRESENTATION = {"pair": 64, "representation": 8}
 RESULTS = {"score": 8, "table": 1, "figure": 1, "publication": 1}
-MADE_BY_RULES = set(STAGES) - {"pair"}
+MADE_BY_RULES = set(STAGES) - PARTS
 DOWNSTREAM_OF_IRI = {"iri": 32} | REPRESENTATION | RESULTS
 
 

@@ -51,7 +51,7 @@ class Session:
         self.plan = start(config, main_process=self._is_main, undisturbed=self._is_main and self._other is None)
         self.device = config.get("device", "auto")
         self.gpus_per_job = gpus_per_job(self.device)
-        self._inputs = Inputs(self.plan, self._is_forced, self._hold_shared_folders)
+        self._inputs = Inputs(self.plan, self._is_forced, self._before_the_graph)
         self.needed = self._inputs.needed
         if self._is_main:
             limit_to_this_node(workflow, self.gpus_per_job)
@@ -88,10 +88,20 @@ class Session:
         settings = self._workflow.dag_settings
         return bool(settings.forceall or settings.forcetargets or settings.forcerun)
 
-    def _hold_shared_folders(self) -> None:
+    def _before_the_graph(self) -> None:
         """Before the graph of jobs is made: if there are any to run, wait until no other clone's runs use the same folders."""
         if self._is_main:
+            self._check_triggers()
             _ = self._held
+
+    def _check_triggers(self) -> None:
+        """Refuse to compare records of Snakemake, which a clone does not have: a file that is there is up to date by its key."""
+        triggers = {str(trigger) for trigger in self._workflow.dag_settings.rerun_triggers}
+        if triggers != {"mtime"}:
+            sys.exit(
+                f"error: Expected --rerun-triggers mtime, as the profiles say; got {', '.join(sorted(triggers))}. Leave out "
+                "--workflow-profile, so that profiles/default is taken, or add rerun-triggers: [mtime] to your own profile."
+            )
 
     @cached_property
     def _held(self) -> None:

@@ -31,19 +31,25 @@ class Facts:
     """Role -> how many artifacts."""
     on_gpu: bool = False
     """Whether its jobs compute on a GPU where there is one."""
+    mem_mb: int = 4000
+    """Megabytes that a cluster is asked for at a job's first attempt."""
+    minutes: int = 15
+    """Wall time that a cluster is asked for at a job's first attempt."""
 
 
 STAGES = {
     "dataset": Facts(1, "data/datasets", ".h5"),
-    "checkpoint": Facts(2, "results/checkpoints", ".safetensors", {"dataset": OPTIONAL}, on_gpu=True),
-    "evaluation": Facts(3, "results/evaluations", ".json", {"checkpoint": ONE, "dataset": ONE}, on_gpu=True),
-    "iri": Facts(3, "results/iris", ".h5", {"checkpoint": ONE, "dataset": ONE}, on_gpu=True),
+    "checkpoint": Facts(2, "results/checkpoints", ".safetensors", {"dataset": OPTIONAL}, on_gpu=True, mem_mb=8000, minutes=240),
+    "evaluation": Facts(3, "results/evaluations", ".json", {"checkpoint": ONE, "dataset": ONE}, on_gpu=True, minutes=10),
+    "iri": Facts(3, "results/iris", ".h5", {"checkpoint": ONE, "dataset": ONE}, on_gpu=True, mem_mb=8000, minutes=120),
     "pair": Facts(1, "results/representations", ".h5", {"checkpoint": ONE, "dataset": ONE, "iris": MANY}, on_gpu=True),
     "representation": Facts(
-        1, "results/representations", ".json", {"checkpoints": MANY, "dataset": ONE, "iris": MANY}, on_gpu=True
+        1, "results/representations", ".json", {"checkpoints": MANY, "dataset": ONE, "iris": MANY}, on_gpu=True, minutes=60
     ),
-    "score": Facts(4, "results/scores", ".csv", {"representation": ONE, "iris": MANY}),
+    "score": Facts(4, "results/scores", ".csv", {"representation": ONE, "iris": MANY}, mem_mb=8000, minutes=30),
     "table": Facts(6, "results/tables", ".stamp", {"scores": MANY, "evaluations": MANY, "checkpoints": MANY}),
     "figure": Facts(5, "results/figures", ".stamp", {"table": ONE, "iris": MANY, "datasets": MANY}),
     "publication": Facts(1, "results/publications", ".stamp", {"table": ONE, "figure": ONE}),
 }
+PARTS = frozenset({"pair"})
+"""Stages whose artifacts are made, and listed, by the jobs of another."""
