@@ -123,7 +123,7 @@ class TestOneRun:
             assert seal["device"] == "cpu"
             assert seal["device_kind"].startswith(processor())
             assert "torch" in seal["versions"]
-        for stage in ("checkpoint", "evaluation", "iri", "representation", "score"):
+        for stage in ("checkpoint", "evaluation", "iri", "pair", "score"):
             for path in planned(finished).stage_paths(stage):
                 assert read_seal(finished / path)["device_kind"] == device_kind("cpu"), "the vector instructions are named, too"
 
@@ -203,7 +203,7 @@ class TestAChange:
             "checkpoint": 1,
             "evaluation": 1,
             "iri": 2,
-            "representation": 5,
+            "representation": 3,
             "score": 3,
             "table": 1,
             "figure": 1,
