@@ -1,1 +1,1 @@
-"""What happens while jobs run: one process that forks for each, runs that end with their jobs, folders that runs share."""
+"""What a run does around its jobs: folders that runs share, progress, GPUs of the node."""
