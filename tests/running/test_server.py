@@ -126,11 +126,14 @@ def with_dataset(run):
 
 def test_a_job_is_done_as_it_is_alone(run, tmp_path):
     path = tmp_path / f"data/x-{DATASET.key}.h5"
-    assert run.do(DATASET, alone=True) == (0, "")
+    code, said = run.do(DATASET, alone=True)
+    assert code == 0
+    assert said.startswith("digits: found 1797 images")
+    assert said.count("\n") == 1
     assert run.servers() == []
     alone, seal = path.read_bytes(), seal_path(path).read_bytes()
     path.unlink()
-    assert run.do(DATASET) == (0, "")
+    assert run.do(DATASET) == (0, said)
     assert checked(path).read_bytes() == alone
     assert seal_path(path).read_bytes() == seal
     assert len(run.servers()) == 1
