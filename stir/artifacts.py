@@ -75,11 +75,7 @@ def sealing(
     ArtifactError
         If the file's name does not carry the recipe's key, or nothing was written.
     """
-    if recipe.key not in path.name:
-        raise ArtifactError(
-            f"Expected a file name with the key {recipe.key} of its recipe; got {path.name!r}. "
-            "Plan and job disagree: run from one checkout, with one version of the package."
-        )
+    check_key(path, recipe)
     path.parent.mkdir(parents=True, exist_ok=True)
     with temporary_beside(path) as temporary:
         yield temporary
@@ -99,6 +95,21 @@ def sealing(
         }
         write_atomically(seal_path(path), seal_text(seal))
         _put(temporary, path)
+
+
+def check_key(path: Path, recipe: Recipe) -> None:
+    """Refuse a place whose name does not carry the key of what is to lie there.
+
+    Raises
+    ------
+    ArtifactError
+        Naming both.
+    """
+    if recipe.key not in path.name:
+        raise ArtifactError(
+            f"Expected a file name with the key {recipe.key} of its recipe; got {path.name!r}. "
+            "Plan and job disagree: run from one checkout, with one version of the package."
+        )
 
 
 def write_atomically(path: Path, text: str) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
+from stir.artifacts import check_key
 from stir.errors import ArtifactError, DeviceError, StirError, check_known
 from stir.gpu_lease import gpus, leased_gpu
 from stir.identity import Recipe
@@ -43,7 +44,7 @@ class Job:
         Raises
         ------
         StirError
-            If the text is none.
+            If the text is none, or its output lies elsewhere or has a name without the recipe's key.
         """
         try:
             order = json.loads(text)
@@ -54,7 +55,6 @@ class Job:
             unknown = order.keys() - ORDER_KEYS
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             reason = f"{type(error).__name__}: {error}"
-            reason = f"{type(error).__name__}: {error}"
             raise StirError(
                 f"Expected an order, a JSON object with 'recipe' and 'output'; got {text[:200]!r} ({reason})."
             ) from error
@@ -63,6 +63,7 @@ class Job:
             raise StirError(f"The order has {wrong}; stages are {', '.join(STAGES)}, keys {', '.join(sorted(ORDER_KEYS))}.")
         for written in (output, *([benchmark] if benchmark else [])):
             check_inside(written)
+        check_key(output, recipe)
         return cls(recipe, output, inputs, device, source, benchmark)
 
     @property

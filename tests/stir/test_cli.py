@@ -21,6 +21,7 @@ from tests.stir.sealed import flip_a_bit, seal_one
 
 ROOT = Path(__file__).resolve().parents[2]
 DATASET = Recipe("dataset", 1, {"name": "digits", "n_test": 64, "random_seed": 0})
+UNKNOWN_DATASET = Recipe("dataset", 1, {"name": "digitz", "n_test": 64, "random_seed": 0})
 
 
 @pytest.fixture(autouse=True)
@@ -86,7 +87,8 @@ def test_make_notes_time_and_memory(tmp_path):
 
 def test_make_notes_nothing_of_a_job_that_failed(tmp_path):
     benchmark = tmp_path / "results" / "digits.tsv"
-    make(DATASET, tmp_path / "data" / "digits.h5", benchmark=str(benchmark))
+    result, _ = make_dataset(tmp_path, UNKNOWN_DATASET, benchmark=str(benchmark))
+    assert result.exit_code == 1
     assert not benchmark.exists()
 
 
@@ -98,6 +100,7 @@ def test_make_as_a_program_prints_no_traceback(tmp_path):
     assert ran.returncode == 1
     assert ran.stderr.startswith("error: Expected a file name with the key")
     assert "Traceback" not in ran.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
@@ -117,8 +120,7 @@ def test_make_refuses_what_it_does_not_know(tmp_path, recipe):
 
 
 def test_make_refuses_settings_that_nothing_can_be_made_from(tmp_path):
-    recipe = Recipe("dataset", 1, {"name": "digitz", "n_test": 64, "random_seed": 0})
-    result, output = make_dataset(tmp_path, recipe)
+    result, output = make_dataset(tmp_path, UNKNOWN_DATASET)
     assert "Did you mean 'digits'?" in refused(result)
     assert not output.exists()
 
