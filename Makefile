@@ -7,12 +7,15 @@ EXPERIMENT ?= quickstart
 # two CPU cores.
 SCALE ?=
 ARGUMENTS ?=
+# Of `make fuzz`: inputs per test.
+EXAMPLES ?= 1000
 # What the user says reaches commands by the environment alone: neither make nor a shell takes it for code.
 override PYTHON := $(value PYTHON)
 override EXPERIMENT := $(value EXPERIMENT)
 override SCALE := $(value SCALE)
 override ARGUMENTS := $(value ARGUMENTS)
-export PYTHON EXPERIMENT SCALE ARGUMENTS
+override EXAMPLES := $(value EXAMPLES)
+export PYTHON EXPERIMENT SCALE ARGUMENTS EXAMPLES
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -24,7 +27,7 @@ ifneq ($(shell test -w "$$HOME" && echo writable),writable)
 export XDG_CACHE_HOME ?= $(CURDIR)/.snakemake/cache
 endif
 
-.PHONY: run poster test test-all test-slurm cluster-plugins lint readme bench-overhead bench-scale bench-poster bench-training bench-inversion bench-inversion-full bench-memory bench-agreement
+.PHONY: run poster test test-all test-slurm fuzz cluster-plugins lint readme bench-overhead bench-scale bench-poster bench-training bench-inversion bench-inversion-full bench-memory bench-agreement
 .PHONY: bench-similarity peers check-python clean
 
 run: $(VENV)/.installed
@@ -48,6 +51,10 @@ test-all: $(VENV)/.installed lint cluster-plugins
 # It is asked for by STIR_TEST_SLURM=1, since it writes /etc/slurm.
 test-slurm: cluster-plugins
 	$(BIN)/python -m pytest tests/workflow/slurm $$ARGUMENTS
+
+# Other inputs each time, and a table of what became of them; docs/security.md keeps one.
+fuzz: $(VENV)/.installed
+	STIR_FUZZ_EXAMPLES="$$EXAMPLES" $(BIN)/python -m pytest tests/fuzzing $$ARGUMENTS
 
 cluster-plugins: $(VENV)/.installed
 	$(BIN)/python -P -m pip install --disable-pip-version-check --quiet -c constraints.txt -e '.[workflow,dev,cluster]'

@@ -19,6 +19,7 @@ from stir_workflow.store.publication import stamp
 from tests.stir_workflow.sealed import flip_a_bit, seal_one
 
 DATASET = Recipe("dataset", 1, {"name": "digits", "n_test": 64, "random_seed": 0})
+UNKNOWN_DATASET = Recipe("dataset", 1, {"name": "digitz", "n_test": 64, "random_seed": 0})
 
 
 @pytest.fixture(autouse=True)
@@ -74,8 +75,9 @@ def test_make_notes_time_and_memory(tmp_path, monkeypatch):
 
 def test_make_notes_nothing_of_a_job_that_failed(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    refused(make(DATASET, Path("data/datasets/digits.h5")))
-    assert not Path("results/benchmarks/dataset/digits.tsv").exists()
+    result, output = make_dataset(tmp_path, UNKNOWN_DATASET)
+    assert result.exit_code == 1
+    assert not list(tmp_path.rglob("*.tsv"))
 
 
 def test_make_as_a_program_prints_no_traceback(tmp_path):
@@ -84,6 +86,7 @@ def test_make_as_a_program_prints_no_traceback(tmp_path):
     assert ran.returncode == 1
     assert ran.stderr.startswith("error: Expected a file name with the key")
     assert "Traceback" not in ran.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("settings", ["", "{", "[]", "7", "[" * 100_000])
@@ -117,8 +120,7 @@ def test_make_refuses_a_stage_that_it_does_not_know():
 
 
 def test_make_refuses_settings_that_nothing_can_be_made_from(tmp_path):
-    recipe = Recipe("dataset", 1, {"name": "digitz", "n_test": 64, "random_seed": 0})
-    result, output = make_dataset(tmp_path, recipe)
+    result, output = make_dataset(tmp_path, UNKNOWN_DATASET)
     assert "Did you mean 'digits'?" in refused(result)
     assert not output.exists()
 

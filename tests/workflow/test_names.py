@@ -128,3 +128,4 @@ def test_make_takes_no_value_for_code(make, text):
     assert f"<experiment={text}><scale={text}>" in said
     assert f"<benchmarks/scale.py><{text.split()[0]}>" in make("bench-scale", f"ARGUMENTS={text}")
     assert "Python 3.11 or newer is needed" in make("run", f"PYTHON={text}")
+    assert f"invalid literal for int() with base 10: {text!r}" in make("fuzz", f"EXAMPLES={text}")

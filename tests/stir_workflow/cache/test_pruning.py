@@ -25,7 +25,9 @@ def chosen(**arguments):
 
 
 def files(project):
-    return sorted(file for part in ("data", "results") for file in (project / part).rglob("*") if file.is_file())
+    """Return all files but those that runs lock."""
+    found = (file for part in ("data", "results") for file in (project / part).rglob("*") if file.is_file())
+    return sorted(file for file in found if file.name != ".stir.lock")
 
 
 def contents(project):

@@ -166,7 +166,10 @@ class TestTakenCheckpoints:
         ("normalisation", "message"),
         [
             ("imagnet", r"models\[4\]\.normalisation: unknown 'imagnet'\. Did you mean 'imagenet'"),
-            ({"mean": [124, 116, 104], "std": [0.2, 0.2, 0.2]}, r"models\[4\]\.normalisation\.mean\[0\]: 124 is greater than"),
+            (
+                {"mean": [124, 116, 104], "std": [0.2, 0.2, 0.2]},
+                r"models\[4\]\.normalisation\.mean\[0\]: expected at most 1; got 124",
+            ),
             ({"mean": [0.5, 0.5, 0.5]}, r"models\[4\]\.normalisation: the key 'std' is missing"),
             (3, r"models\[4\]\.normalisation: expected "),
             ("none", r"models\[4\]\.normalisation: weights of 'resnet8' carry their own; leave it out"),

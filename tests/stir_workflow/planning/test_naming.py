@@ -22,6 +22,8 @@ HOSTILE = [
     "\0",
     "x" * 65,
 ]
+EXPECTED_OF_SCALES = "Expected the scale as a name|scale: expected text without control|scales: expected keys of plain text"
+"""Control characters are refused anywhere in a file, before names are looked at."""
 FREE = {"description", "extends", "path", "checkpoint", "fingerprint"}
 """Texts that are no names, and become no part of a path or a command. What is extended is another file's name."""
 
@@ -65,7 +67,7 @@ def test_scales_have_names(quickstart, tmp_path, key, scale):
     content = quickstart | (
         {"scale": scale, "scales": {"small": {}}} if key == "scale" else {"scale": "small", "scales": {scale: {}}}
     )
-    with pytest.raises(ExperimentError, match=r"mine\.yaml: Expected the scale as a name") as refused:
+    with pytest.raises(ExperimentError, match=rf"mine\.yaml: ({EXPECTED_OF_SCALES})") as refused:
         load_experiment(write_yaml(tmp_path / "mine.yaml", content))
     assert len(str(refused.value).splitlines()) == 1
 

@@ -97,7 +97,7 @@ def test_two_figures_of_one_name_are_refused(planned):
 
 
 def test_two_experiments_whose_figures_would_have_one_name_are_refused(planned):
-    further = {"further_datasets": [{"name": "digits", "label": "b", "n_test": 400}], "images.datasets": ["digits", "b"]}
+    further = {"further_datasets": [{"name": "digits", "label": "b", "n_test": 300}], "images.datasets": ["digits", "b"]}
     with pytest.raises(ExperimentError, match=r"a\.yaml and .*a-b\.yaml would both write results/figures/a-b-stage3-"):
         check(planned("a", further), planned("a-b"))
 

@@ -107,6 +107,21 @@ def sealing(
         _put(temporary, path)
 
 
+def check_key(path: Path, recipe: Recipe) -> None:
+    """Refuse a place whose name does not carry the key of what is to lie there.
+
+    Raises
+    ------
+    ArtifactError
+        Naming both.
+    """
+    if recipe.key not in path.name:
+        raise ArtifactError(
+            f"Expected a file name with the key {recipe.key} of its recipe; got {path.name!r}. "
+            "Plan and job disagree: run from one checkout, with one version of the package."
+        )
+
+
 def write_atomically(path: Path, text: str) -> None:
     """Write text to a file that appears whole or not at all, and replaces a link by a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
