@@ -7,8 +7,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from stir.dtypes import widened
 from stir.errors import InversionError
-from stir.features import widened
 
 
 @dataclass(frozen=True)

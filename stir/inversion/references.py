@@ -6,11 +6,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from stir.checks import constant_features
-from stir.features import summarise
 from stir.inversion.match import POOL, predicted_classes
 from stir.inversion.problem import check_targets
 from stir.representations import Representing
+from stir.similarity.features import summarise
+from stir.similarity.matrix_checks import constant_features
 from stir.stored_images import Images
 
 

@@ -7,8 +7,8 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from stir.dtypes import widened
 from stir.errors import InvalidInputError, check_known
-from stir.features import widened
 from stir.layers import resolve_layer
 from stir.models.folding import cut, folded, with_fake_last_relu
 from stir.models.frozen import Buffers, lend
