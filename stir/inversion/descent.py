@@ -1,4 +1,4 @@
-"""What every descent takes and gives; each descent has a file of its own."""
+"""The interface of a descent; each descent has a file of its own."""
 
 from dataclasses import dataclass, fields
 from typing import Protocol, Self, TypeVar
@@ -20,7 +20,7 @@ class Stopping:
     tolerance: float
     """Inversion error at or under which an image has converged."""
     max_iterations: int
-    """Evaluations (forward and backward passes) an image at the most."""
+    """Most evaluations (forward and backward passes) per image."""
 
 
 @dataclass
@@ -95,6 +95,7 @@ class Descent(Protocol[RowsOfDescent]):
     """Propose pictures, be told their errors and gradients, and go on from there."""
 
     rows_type: type[RowsOfDescent]
+    default_max_iterations: int
     ends_at_tolerance: bool
     """Whether an image is done as soon as it has converged."""
     closing_evaluations: int

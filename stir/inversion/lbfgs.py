@@ -1,4 +1,4 @@
-"""Batched L-BFGS within pixel bounds: one independent descent an image.
+"""Batched L-BFGS within pixel bounds: one independent descent per image.
 
 The direction is the two-loop recursion of Nocedal (1980), written in the
 coordinates of the pairs: one batched product gives all inner products, a small
@@ -56,6 +56,7 @@ class LBFGS:
     """Descend with per-image L-BFGS until an image converges or runs out of iterations."""
 
     rows_type = LBFGSRows
+    default_max_iterations = 500
     ends_at_tolerance = True
     closing_evaluations = 0
 

@@ -82,7 +82,7 @@ def test_a_model_of_all_training_images_is_one_model_whether_it_says_how_many_or
 NO_EFFECT = [
     ({"training.0.beta": 3.0}, r"training\[0\]\.beta: has no effect on objective 'vanilla'"),
     ({"training.1.beta": 3.0}, r"training\[1\]\.beta: has no effect on objective 'at'"),
-    ({"inversion.last_relu": "fake"}, r"inversion\.last_relu: 'fake' is for method normalised_gradient"),
+    ({"inversion.fake_last_relu": True}, r"inversion: Expected method 'normalised_gradient' with fake_last_relu; got 'lbfgs'"),
     ({"dataset.path": "somewhere"}, r"dataset\.path: 'digits' comes with a package; leave path out"),
 ]
 
