@@ -19,6 +19,7 @@ from stir.training.schedules import SCHEDULES
 from stir_workflow.planning.loading import SCHEMA
 from stir_workflow.planning.settings import FIXED_IN_INVERSIONS, MEANT_BEFORE, PUBLISHED, WITH_BETA
 from stir_workflow.stages.figure import DEFAULT_FIGURES, FIGURES
+from stir_workflow.stages.iri import OF_THE_JOB
 from stir_workflow.stages.pair import BASES
 from tests.experiment_files import read_yaml
 from tests.stir_workflow.planning.test_loading import schema_places
@@ -58,6 +59,11 @@ def test_defaults_are_those_of_the_dataclass(place):
         elif key in defaults:
             required = key in read_yaml(SCHEMA)["properties"].get(place, {}).get("required", [])
             assert required or defaults[key] is None, f"{place}.{key} has a default in the library and none in the schema"
+
+
+def test_recipes_of_iris_have_every_setting_of_an_inversion(plan):
+    settings = plan().references[0].iris[0].recipe.settings
+    assert set(settings) - set(OF_THE_JOB) == {field.name for field in fields(InversionSettings)} - set(FIXED_IN_INVERSIONS)
 
 
 CHOICES = {

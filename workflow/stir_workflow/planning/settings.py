@@ -74,9 +74,7 @@ def _without_what_was_meant(settings: Settings) -> dict[str, Any]:
 
 def inversion_settings(inversion: Settings) -> dict[str, Any]:
     """Return what determines how IRIs are found: all `InversionSettings` that an experiment can choose."""
-    return {
-        name: inversion[name] for name in (field.name for field in fields(InversionSettings)) if name not in FIXED_IN_INVERSIONS
-    }
+    return {field.name: inversion[field.name] for field in fields(InversionSettings) if field.name not in FIXED_IN_INVERSIONS}
 
 
 def attacks_of(experiment: Experiment) -> list[Settings]:
