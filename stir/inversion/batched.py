@@ -50,7 +50,7 @@ def run(
     Parameters
     ----------
     problem : InversionProblem
-        What is minimised.
+        The objective.
     descent : Descent
         How.
     waiting : Int[Tensor, "n"]
@@ -68,7 +68,7 @@ def run(
     batch_size : int
         Rows at once.
     rounded : Rounded, optional
-        What rows begin with. When the errors of some stall, or are at the floor or the tolerance, rows
+        The problem that rows begin with. When the errors of some stall, or are at the floor or the tolerance, rows
         go on with the exact problem from their best pictures, with what their descents remember. A
         descent that does not end at the tolerance makes all its steps with it.
     resumed : Rows, optional

@@ -10,7 +10,7 @@ from torch import Tensor
 from stir.checks import PixelBounds
 
 MUCH = 0.98
-"""A best error has fallen by much when it is under this part of what it was."""
+"""A best error counts as having fallen when it is below this fraction of its last mark."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Stopping:
 
 @dataclass
 class Rows:
-    """The pictures under way, one row each; whatever a descent remembers of a picture is in its row.
+    """The pictures under way, one row each, with everything that the descent remembers of them.
 
     Rows do not know each other, so they can be taken out, put in and saved at any time.
     """

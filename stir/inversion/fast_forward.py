@@ -98,5 +98,5 @@ def _folded_forward(model: nn.Module, layer: str | None, images: Tensor, setting
         return None
     forward = _Folded(short, found.name, get_pooling(settings.pooling), place.dtype)
     expected = widened(represent(model, images.to(place), layer=layer, pooling=settings.pooling))
-    apart = (widened(forward(images.to(place))) - expected).norm() / expected.norm()
-    return forward if apart < LARGEST_DIFFERENCE else None
+    difference = (widened(forward(images.to(place))) - expected).norm() / expected.norm()
+    return forward if difference < LARGEST_DIFFERENCE else None

@@ -49,12 +49,12 @@ class Inversion:
     method: str
     """Name of the descent."""
     tolerance: float
-    """What convergence was judged by."""
+    """Inversion error at or under which an image counts as converged."""
 
 
 @dataclass
 class Matches:
-    """How well pictures match their reference images, one entry an image."""
+    """How well pictures match their reference images, one entry per image."""
 
     inversion_error: Float[Tensor, " n"]
     """‖m1(X')−m1(X)‖₂ / ‖m1(X)‖₂."""
@@ -63,7 +63,7 @@ class Matches:
     null_correlation: Float[Tensor, " n"]
     """The same with m1 of another reference image, drawn at random."""
     predicted_class: Int[Tensor, " n"]
-    """What m1 takes X' for; -1 where its output is not (n, classes)."""
+    """Class that m1 predicts for X'; -1 where its output is not (n, classes)."""
 
     def put(self, index: Tensor, others: "Matches") -> None:
         """Overwrite some images' entries."""

@@ -1,4 +1,4 @@
-"""An inversion under way: what is known of every image, and what is to be done for it."""
+"""The state of an inversion: results so far for every image, saved to and resumed from snapshots."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -41,7 +41,7 @@ FEW = 32
 
 @dataclass(frozen=True)
 class Task:
-    """What is to be inverted, and how."""
+    """The images to invert, and the settings."""
 
     references: References
     seeds: SeedImages
@@ -57,7 +57,7 @@ class Task:
 
 
 class Work:
-    """An inversion under way: what is known of every image."""
+    """An inversion under way: the results so far for every image."""
 
     def __init__(self, task: Task, images: Images) -> None:
         self.task, self.images = task, images

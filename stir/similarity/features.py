@@ -1,4 +1,4 @@
-"""What every feature of a representation is like, found in one pass."""
+"""Ranges and means of the features of a representation, found in one pass."""
 
 import math
 from dataclasses import dataclass
