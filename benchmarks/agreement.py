@@ -32,7 +32,7 @@ def rows(objective: str, images: torch.Tensor, steps: int) -> list[dict[str, obj
         for random_seed in INVERSION_SEEDS:
             settings = {"random_seed": random_seed, "batch_size": len(images)}
             published = invert(
-                reference, images, method="normalised_gradient", last_relu="fake", max_iterations=steps, **settings
+                reference, images, method="normalised_gradient", fake_last_relu=True, max_iterations=steps, **settings
             )
             tolerance = published.inversion_error.median().item()
             inversions = {"normalised_gradient": published}

@@ -29,8 +29,8 @@ PARTS = {
     "forward and backward passes": (InversionProblem, "errors_and_gradients"),
     "L-BFGS: the next pictures": (LBFGS, "propose"),
     "L-BFGS: what was found": (LBFGS, "accept"),
-    "proof by the model as given": ("stir.inversion.work", "match"),
-    "tracing and folding": ("stir.inversion.invert", "working_forwards"),
+    "proof by the model as given": ("stir.inversion.state", "match"),
+    "tracing and folding": ("stir.inversion.api", "fast_forwards"),
 }
 
 

@@ -19,7 +19,7 @@ import torch
 from torch.nn.functional import interpolate
 
 from stir.errors import ConvergenceWarning
-from stir.inversion import Snapshot, invert
+from stir.inversion import InversionSnapshot, invert
 from stir.models import Architecture, build_model
 from stir.provenance import code_version, package_versions
 from stir.stored_images import StoredImages
@@ -45,7 +45,7 @@ def measure(path: Path, n: int) -> dict[str, float]:
     torch.set_num_threads(2)
     warnings.simplefilter("ignore", ConvergenceWarning)
     model = build_model(Architecture("resnet8", 4, 3, 10)).eval()
-    snapshot = Snapshot(path.with_name("state.tmp"))
+    snapshot = InversionSnapshot(path.with_name("state.tmp"))
     began = time.perf_counter()
     with h5py.File(path) as file:
         images = StoredImages(file["images"], white_level=255, first=n)

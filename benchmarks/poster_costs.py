@@ -19,7 +19,8 @@ from scale_counts import count
 from scale_tables import measured_evaluations
 
 from stir.data import dataset_facts
-from stir.inversion.working import working_forwards
+from stir.inversion import InversionSettings
+from stir.inversion.fast_forward import fast_forwards
 from stir.models import Architecture, build_model
 from stir.provenance import package_versions
 from stir.training import Attack, accuracy, train
@@ -111,8 +112,7 @@ def _inversion_flop(architecture: str, layer: str) -> float:
     network = Architecture(**json.loads(architecture))
     name = None if layer == "penultimate" else layer
     images = _images(network, 2)
-    settings = {"pooling": "flatten", "precision": "float32", "last_relu": "true"}
-    forward = working_forwards(build_model(network).eval(), name, images, **settings)["float32"]
+    forward = fast_forwards(build_model(network).eval(), name, images, InversionSettings())["float32"]
     assert forward is not None, "the model could not be traced"
     return count(lambda: forward(images[:1].clone().requires_grad_()).square().sum().backward())
 

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from stir.inversion.working import working_forwards
+from stir.inversion import InversionSettings
+from stir.inversion.fast_forward import fast_forwards
 
 SIDE = 2048
 REPEATS = 8
@@ -25,8 +26,7 @@ def matmul_rate(dtype: torch.dtype) -> float:
 
 def evaluation_flop(model: nn.Module, images: Tensor) -> float:
     """Count the work of a forward and backward pass up to the penultimate layer, a picture."""
-    settings = {"pooling": "flatten", "precision": "float32", "last_relu": "true"}
-    forward = working_forwards(model, None, images[:4], **settings)["float32"]
+    forward = fast_forwards(model, None, images[:4], InversionSettings())["float32"]
     assert forward is not None, "the model could not be traced"
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         forward(images[:1])

@@ -12,7 +12,8 @@ from scale_experiment import ATTACK, LAYERS, RECIPES
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from stir.inversion.working import working_forwards
+from stir.inversion import InversionSettings
+from stir.inversion.fast_forward import fast_forwards
 from stir.models import Architecture, build_model
 from stir.representations import represent
 from stir.score import score
@@ -58,7 +59,7 @@ def _train(recipe: dict[str, Any], images: Tensor, labels: Tensor) -> None:
 def _forward(model: nn.Module, layer: str, images: Tensor) -> Callable[[Tensor], Tensor]:
     """Return the pass up to a layer alone: the proof that it is the model's is not counted."""
     name = None if layer == "penultimate" else layer
-    forward = working_forwards(model, name, images, pooling="flatten", precision="float32", last_relu="true")["float32"]
+    forward = fast_forwards(model, name, images, InversionSettings())["float32"]
     assert forward is not None, "the model could not be traced"
     return forward
 

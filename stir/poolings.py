@@ -7,8 +7,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from stir.dtypes import widened
 from stir.errors import LayerError, check_known
-from stir.features import widened
 
 CHANNELS_FIRST = ("conv", "batch_norm", "group_norm", "instance_norm", "max_pool", "avg_pool", "adaptive_", "lp_pool")
 """Functions whose results are (n, features, ...), by the beginnings of their names."""

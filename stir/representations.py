@@ -10,8 +10,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from stir.checks import check_batch_size, check_images
+from stir.dtypes import widened
 from stir.errors import LayerError, NondeterministicModelError
-from stir.features import widened
 from stir.layers import check_activations, resolve_layer, tensor_argument
 from stir.models.frozen import Buffers, Spy, frozen, lend
 from stir.models.usable import check_model, place_of, running_eagerly

@@ -1,13 +1,15 @@
 """The whole method in one call: invert m1, show the IRIs to m2, compare."""
 
 from dataclasses import dataclass
+from typing import Any
 
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from stir.checks import PixelBounds
 from stir.errors import InvalidInputError
-from stir.inversion import DEFAULT_TOLERANCE, invert
+from stir.inversion import InversionSettings, InversionSnapshot, invert
+from stir.inversion.api import DEFAULTS
+from stir.inversion.settings import changed_settings
 from stir.representations import represent
 from stir.score import score
 from stir.similarity import get_similarity_measure
@@ -27,9 +29,9 @@ class SharedInvariance:
     converged: Bool[Tensor, " n"]
     """Whether each image reached the tolerance."""
     iri_images: Float[Tensor, "n ..."]
-    """X'."""
+    """X'. With a snapshot, on disk: slices of it are tensors."""
     seed_images: Float[Tensor, "n ..."]
-    """Where the inversion began."""
+    """Where the inversion began. With a snapshot, made when asked for: slices of it are tensors."""
     similarity_measure: str
     """Name of S_rep."""
 
@@ -44,14 +46,11 @@ def shared_invariance(
     target_layer: str | None = None,
     similarity_measure: str = "linear_cka",
     random_seed: int = 0,
-    tolerance: float = DEFAULT_TOLERANCE,
-    method: str = "lbfgs",
-    pixel_bounds: PixelBounds = (0.0, 1.0),
-    seed_images: str = "normal_noise",
-    max_iterations: int | None = None,
-    pooling: str = "flatten",
-    batch_size: int = 256,
+    settings: InversionSettings = DEFAULTS,
+    labels: Int[Tensor, " n"] | None = None,
     progress: bool = False,
+    snapshot: InversionSnapshot | None = None,
+    **changes: Any,
 ) -> SharedInvariance:
     """Measure STIR(m2 | m1, X) = S_rep(m2(X), m2(X')), where m1(X') = m1(X).
 
@@ -62,15 +61,15 @@ def shared_invariance(
     reference_model, target_model : torch.nn.Module
         m1, whose invariances they are, and m2, which may share them. Both are left as found.
     images : Float[Tensor, "n ..."] or StoredImages
-        X, within ``pixel_bounds``, as both models take them.
+        X, within the pixel bounds, as both models take them.
     layer : str, optional
         Dotted name of a module in both models; by default the input of the last linear layer.
     reference_layer, target_layer : str, optional
         The same where the models name their layers differently; instead of ``layer``.
     similarity_measure : str
         A name in `stir.similarity.SIMILARITY_MEASURES`.
-    random_seed, tolerance, method, pixel_bounds, seed_images, max_iterations, pooling, batch_size, progress
-        As in `stir.invert`.
+    random_seed, settings, labels, progress, snapshot, **changes
+        As in `stir.invert`. Pooling and batch size are those of the representations, too.
 
     Returns
     -------
@@ -93,11 +92,12 @@ def shared_invariance(
     ----------
     Nanda et al. 2022, arXiv:2206.11939, equation 2.
     """
+    settings = changed_settings(settings, changes)
     get_similarity_measure(similarity_measure)
     reference_layer, target_layer = _layers(layer, reference_layer, target_layer)
 
     def represented(model: nn.Module, model_layer: str | None, of: Images) -> Tensor:
-        return represent(model, of, layer=model_layer, pooling=pooling, batch_size=batch_size)
+        return represent(model, of, layer=model_layer, pooling=settings.pooling, batch_size=settings.batch_size)
 
     target_of_reference = represented(target_model, target_layer, images)
     inversion = invert(
@@ -105,14 +105,10 @@ def shared_invariance(
         images,
         layer=reference_layer,
         random_seed=random_seed,
-        tolerance=tolerance,
-        method=method,
-        pixel_bounds=pixel_bounds,
-        seed_images=seed_images,
-        max_iterations=max_iterations,
-        pooling=pooling,
-        batch_size=batch_size,
+        settings=settings,
+        labels=labels,
         progress=progress,
+        snapshot=snapshot,
     )
     scored = score(
         reference_of_reference=represented(reference_model, reference_layer, images),

@@ -1,7 +1,9 @@
-"""Find identically represented inputs (IRIs) of a reference model."""
+"""Find identically represented inputs (IRIs) of a reference model.
 
-from stir.inversion.invert import DEFAULT_TOLERANCE, METHODS, invert
-from stir.inversion.outcome import Inversion
-from stir.inversion.snapshot import Snapshot
+The public names are in ``__init__.pyi``; each is imported when it is first used, so that reading the names of the
+settings costs no ``import torch``.
+"""
 
-__all__ = ["DEFAULT_TOLERANCE", "METHODS", "Inversion", "Snapshot", "invert"]
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

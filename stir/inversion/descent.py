@@ -1,4 +1,4 @@
-"""What every descent takes and gives; each descent has a file of its own."""
+"""The interface of a descent; each descent has a file of its own."""
 
 from dataclasses import dataclass, fields
 from typing import Protocol, Self, TypeVar
@@ -10,7 +10,7 @@ from torch import Tensor
 from stir.checks import PixelBounds
 
 MUCH = 0.98
-"""A best error has fallen by much when it is under this part of what it was."""
+"""A best error counts as having fallen when it is below this fraction of its last mark."""
 
 
 @dataclass(frozen=True)
@@ -20,12 +20,12 @@ class Stopping:
     tolerance: float
     """Inversion error at or under which an image has converged."""
     max_iterations: int
-    """Evaluations (forward and backward passes) an image at the most."""
+    """Most evaluations (forward and backward passes) per image."""
 
 
 @dataclass
 class Rows:
-    """The pictures under way, one row each; whatever a descent remembers of a picture is in its row.
+    """The pictures under way, one row each, with everything that the descent remembers of them.
 
     Rows do not know each other, so they can be taken out, put in and saved at any time.
     """
@@ -95,6 +95,7 @@ class Descent(Protocol[RowsOfDescent]):
     """Propose pictures, be told their errors and gradients, and go on from there."""
 
     rows_type: type[RowsOfDescent]
+    default_max_iterations: int
     ends_at_tolerance: bool
     """Whether an image is done as soon as it has converged."""
     closing_evaluations: int

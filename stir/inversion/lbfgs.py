@@ -1,10 +1,10 @@
-"""Batched L-BFGS within pixel bounds: one independent descent an image.
+"""Batched L-BFGS within pixel bounds: one independent descent per image.
 
 The direction is the two-loop recursion of Nocedal (1980), written in the
 coordinates of the pairs: one batched product gives all inner products, a small
 recursion on coefficients, one batched product gives all directions.
 
-What a plain L-BFGS lacks here, and why it is added:
+Additions to a plain L-BFGS, and why:
 
 - pixels stay in bounds by projection; a gradient that points out at a bound is
   masked, else the history describes moves that never happen;
@@ -35,7 +35,7 @@ LEAST_CURVATURE = 1e-8
 
 @dataclass
 class LBFGSRows(Rows):
-    """What L-BFGS remembers of each picture."""
+    """Rows with the memory of L-BFGS."""
 
     basis: Float[Tensor, "b k p"]
     """MEMORY moves, as many changes of the gradient, and the gradient: k = 2 MEMORY + 1."""
@@ -56,6 +56,7 @@ class LBFGS:
     """Descend with per-image L-BFGS until an image converges or runs out of iterations."""
 
     rows_type = LBFGSRows
+    default_max_iterations = 500
     ends_at_tolerance = True
     closing_evaluations = 0
 

@@ -18,6 +18,7 @@ class NormalisedGradient:
     """
 
     rows_type = Rows
+    default_max_iterations = 1000
     ends_at_tolerance = False
     closing_evaluations = 1
 

@@ -1,4 +1,4 @@
-"""What an inversion minimises: the distance of m1(X') from m1(X); it never sees m2."""
+"""The objective of an inversion: the distance of m1(X') from m1(X); it never sees m2."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,8 +7,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from stir.dtypes import widened
 from stir.errors import InversionError
-from stir.features import widened
 
 
 @dataclass(frozen=True)

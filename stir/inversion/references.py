@@ -1,4 +1,4 @@
-"""What m1 makes of X: looked at once before the work starts, and represented again as it is needed."""
+"""The reference images X as m1 represents them: checked once before the descent, and represented again when needed."""
 
 import hashlib
 
@@ -6,16 +6,16 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from stir.checks import constant_features
-from stir.features import summarise
-from stir.inversion.match import POOL, predicted_classes
 from stir.inversion.problem import check_targets
+from stir.inversion.result import POOL, predicted_classes
 from stir.representations import Representing
+from stir.similarity.features import summarise
+from stir.similarity.matrix_checks import constant_features
 from stir.stored_images import Images
 
 
 class References:
-    """The reference images, with what is kept of their representations: little an image.
+    """The reference images, with the little that is kept of each representation.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ class References:
     norms: Float[Tensor, " n"]
     """‖m1(X)‖₂."""
     classes: Int[Tensor, " n"]
-    """What m1 takes X for."""
+    """Class that m1 predicts for X."""
     digest: str
     """sha256 of m1(X)."""
 

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from stir import snapshots
 from stir.files import open_file
-from stir.snapshots import State
+from stir.snapshots import Snapshot, State
 from stir.stored_images import StoredImages
 
 if TYPE_CHECKING:
@@ -20,7 +19,7 @@ PICTURES = "pictures"
 """The entry of a state that names the file of pictures that it is worth something with."""
 
 
-class Snapshot(snapshots.Snapshot):
+class InversionSnapshot(Snapshot):
     """A file that holds the newest state, at most ``seconds`` and one iteration old, and a file of the pictures found.
 
     Parameters

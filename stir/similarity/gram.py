@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from stir.chunks import Matrix, feature_chunks
+from stir.similarity.chunks import Matrix, feature_chunks
 
 STRIP = 128
 """Rows of a symmetric product that are formed at once: few, so that little below its diagonal is."""

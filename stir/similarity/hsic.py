@@ -7,11 +7,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from stir.checks import check_finite, check_form, check_representation, constant_features
-from stir.chunks import Matrix, feature_chunks, paired_row_chunks
 from stir.errors import InvalidInputError
-from stir.features import Features, power_of_two_over, summarise
+from stir.similarity.chunks import Matrix, feature_chunks, paired_row_chunks
+from stir.similarity.features import Features, power_of_two_over, summarise
 from stir.similarity.gram import SymmetricProduct
+from stir.similarity.matrix_checks import check_finite, check_form, check_representation, constant_features
 
 ROUNDING = 1e-12
 """An estimate smaller than this fraction of what it is the difference of is zero."""

@@ -2,9 +2,9 @@
 
 import torch
 
-from stir.checks import check_form, check_paired
-from stir.chunks import Matrix
+from stir.similarity.chunks import Matrix
 from stir.similarity.hsic import LEAST_SHARE, cka, linear_products, working_type
+from stir.similarity.matrix_checks import check_form, check_paired
 
 
 def linear_cka(x: Matrix, y: Matrix, *, debiased: bool = False) -> float:

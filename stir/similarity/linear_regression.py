@@ -1,8 +1,8 @@
 """Fit of a linear regression from one representation to the other."""
 
-from stir.chunks import Matrix, feature_chunks
 from stir.errors import InvalidInputError
-from stir.similarity.input_checks import check_matrices
+from stir.similarity.chunks import Matrix, feature_chunks
+from stir.similarity.matrix_checks import check_matrices
 from stir.similarity.reduction import principal_components
 
 

@@ -1,8 +1,8 @@
 """Mean canonical correlation."""
 
-from stir.chunks import Matrix
 from stir.similarity.canonical_correlations import canonical_correlations, check_dimensions
-from stir.similarity.input_checks import check_matrices
+from stir.similarity.chunks import Matrix
+from stir.similarity.matrix_checks import check_matrices
 from stir.similarity.reduction import principal_components
 
 

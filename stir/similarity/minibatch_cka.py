@@ -7,13 +7,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from stir.checks import check_form, check_paired, check_representation
-from stir.chunks import Matrix, feature_chunks, rectangle
 from stir.errors import InvalidInputError
-from stir.features import power_of_two_over, summarise
+from stir.similarity.chunks import Matrix, feature_chunks, rectangle
+from stir.similarity.features import power_of_two_over, summarise
 from stir.similarity.gram import SymmetricProduct
 from stir.similarity.hsic import LEAST_SHARE, kernel_products, normalised, working_type
 from stir.similarity.linear_cka import linear_cka
+from stir.similarity.matrix_checks import check_form, check_paired, check_representation
 
 LEAST_N = 4
 

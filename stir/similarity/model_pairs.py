@@ -7,11 +7,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from stir.checks import check_form, check_paired, check_representation
-from stir.chunks import Matrix, rectangle
 from stir.errors import InvalidInputError
-from stir.features import power_of_two_over
+from stir.similarity.chunks import Matrix, rectangle
+from stir.similarity.features import power_of_two_over
 from stir.similarity.hsic import LinearKernel, Products, cka, gram_kernel, squared_norms
+from stir.similarity.matrix_checks import check_form, check_paired, check_representation
 
 LINEAR = {"linear_cka": False, "linear_cka_debiased": True}
 """Measures that are made of one kernel a representation; whether they are debiased."""

@@ -4,10 +4,10 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
-from stir.chunks import Matrix
 from stir.errors import InvalidInputError
+from stir.similarity.chunks import Matrix
 from stir.similarity.gram import squared_distances
-from stir.similarity.input_checks import check_matrices
+from stir.similarity.matrix_checks import check_matrices
 
 ROUNDING = 1e-13
 """Squared distances that differ by less than this fraction of the squared norms are equal."""

@@ -4,10 +4,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from stir.chunks import Matrix
 from stir.errors import InvalidInputError
+from stir.similarity.chunks import Matrix
 from stir.similarity.gram import centred_gram
-from stir.similarity.input_checks import check_matrices
+from stir.similarity.matrix_checks import check_matrices
 
 ROUNDING = 1e-12
 """A row shorter than this fraction of the longest is zero."""

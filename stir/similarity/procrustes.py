@@ -2,8 +2,8 @@
 
 import torch
 
-from stir.chunks import Matrix
-from stir.similarity.input_checks import check_matrices
+from stir.similarity.chunks import Matrix
+from stir.similarity.matrix_checks import check_matrices
 from stir.similarity.reduction import reduction
 
 

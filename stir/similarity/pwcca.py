@@ -4,9 +4,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from stir.chunks import Matrix, feature_chunks
 from stir.similarity.canonical_correlations import check_dimensions
-from stir.similarity.input_checks import check_matrices
+from stir.similarity.chunks import Matrix, feature_chunks
+from stir.similarity.matrix_checks import check_matrices
 from stir.similarity.reduction import principal_components
 
 

@@ -6,10 +6,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from stir.chunks import Matrix
 from stir.errors import InvalidInputError
+from stir.similarity.chunks import Matrix
 from stir.similarity.gram import squared_distances
-from stir.similarity.input_checks import check_matrices
+from stir.similarity.matrix_checks import check_matrices
 from stir.similarity.pairs import upper_triangle
 
 ROUNDING = 1e-12

@@ -6,8 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from stir.chunks import Matrix, feature_chunks
 from stir.errors import ConstantFeaturesError
+from stir.similarity.chunks import Matrix, feature_chunks
 
 
 class Reduction(NamedTuple):

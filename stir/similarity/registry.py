@@ -7,8 +7,8 @@ from functools import partial
 from jaxtyping import Float
 from torch import Tensor
 
-from stir.chunks import Matrix
 from stir.errors import InvalidInputError, check_known
+from stir.similarity.chunks import Matrix
 from stir.similarity.linear_cka import linear_cka
 from stir.similarity.linear_regression import linear_regression
 from stir.similarity.mean_cca import mean_cca

@@ -4,9 +4,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from stir.checks import check_form
-from stir.chunks import CHUNK_BYTES, Matrix, rectangle
 from stir.errors import InvalidInputError
+from stir.similarity.chunks import CHUNK_BYTES, Matrix, rectangle
+from stir.similarity.matrix_checks import check_form
 
 
 def joint_basis(x: Matrix, x_prime: Matrix) -> tuple[Matrix, Matrix]:

@@ -3,10 +3,10 @@
 from jaxtyping import Float
 from torch import Tensor
 
-from stir.chunks import Matrix
 from stir.errors import InvalidInputError
 from stir.similarity.canonical_correlations import canonical_correlations, check_dimensions
-from stir.similarity.input_checks import check_matrices
+from stir.similarity.chunks import Matrix
+from stir.similarity.matrix_checks import check_matrices
 from stir.similarity.reduction import PrincipalComponents, principal_components
 
 

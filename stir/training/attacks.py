@@ -7,8 +7,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Generator, Tensor, nn
 
+from stir.dtypes import widened
 from stir.errors import InvalidInputError, check_known
-from stir.features import widened
 from stir.training.objectives import cross_entropy_to
 
 NORMS = ("l2", "linf")

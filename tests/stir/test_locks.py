@@ -11,7 +11,7 @@ import pytest
 
 from stir import locks
 from stir.data.downloads import locked
-from stir.inversion.snapshot import Snapshot
+from stir.inversion.snapshot import InversionSnapshot
 from stir.locks import take_lock
 from stir_workflow.stages.gpu_lease import leased_gpu
 from stir_workflow.store.hdf5 import opened
@@ -93,7 +93,7 @@ def test_hdf5_files_are_written_and_read_without_locks(tmp_path, without_locks):
     with opened(tmp_path / "x.h5") as file:
         assert file["x"][()] == 1
     for _ in range(2):
-        snapshot = Snapshot(tmp_path / "snapshot")
+        snapshot = InversionSnapshot(tmp_path / "snapshot")
         assert snapshot.pictures((2, 1, 4, 4), torch.float32).shape == (2, 1, 4, 4)
         snapshot._pictures.close()
 

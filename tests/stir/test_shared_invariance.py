@@ -1,5 +1,6 @@
 """The whole method, on linear models whose invariances and scores are known, and on small networks."""
 
+import inspect
 from collections import OrderedDict
 
 import pytest
@@ -7,6 +8,7 @@ import torch
 from torch import nn
 
 from stir.errors import ConvergenceWarning, InvalidInputError, LayerError
+from stir.inversion import InversionSettings, InversionSnapshot, invert
 from stir.shared_invariance import shared_invariance
 from stir.similarity import linear_cka
 
@@ -159,3 +161,38 @@ def test_models_are_keywords(small_net, images):
 def test_a_wrong_measure_is_refused_before_any_model_runs(images):
     with pytest.raises(InvalidInputError, match=r"similarity measure 'linear_cca'\. Did you mean 'linear_cka'"):
         shared_invariance(reference_model=None, target_model=None, images=images, similarity_measure="linear_cca")
+
+
+def test_it_takes_whatever_an_inversion_takes():
+    of_invert, own = (inspect.signature(function).parameters for function in (invert, shared_invariance))
+    assert set(of_invert) - set(own) == {"reference_images"}
+    assert {name: own[name].default for name in ("settings", "labels", "progress", "snapshot")} == {
+        name: of_invert[name].default for name in ("settings", "labels", "progress", "snapshot")
+    }
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"seed_images": "other_class_image"},
+        {"precision": "bfloat16", "tolerance": 0.2},
+        {"settings": InversionSettings(method="normalised_gradient", max_iterations=30, tolerance=0.3), "batch_size": 5},
+    ],
+    ids=str,
+)
+def test_inversions_are_those_of_invert(digits, small_net, other_net, tmp_path, how):
+    images, labels = (part[:12] for part in digits)
+    expected = invert(small_net, images, random_seed=1, labels=labels, **how)
+    snapshot = InversionSnapshot(tmp_path / "state.tmp")
+    result = shared_invariance(
+        reference_model=small_net, target_model=other_net, images=images, random_seed=1, labels=labels, snapshot=snapshot, **how
+    )
+    assert torch.equal(result.iri_images[:], expected.iri_images)
+    assert torch.equal(result.seed_images[:], expected.seed_images)
+    assert (tmp_path / "state.pictures.tmp").exists()
+    snapshot.discard()
+
+
+def test_settings_are_checked_before_any_model_runs(images):
+    with pytest.raises(InvalidInputError, match=r"Unknown inversion setting 'tolerence'\. Did you mean 'tolerance'"):
+        shared_invariance(reference_model=None, target_model=None, images=images, tolerence=0.1)

@@ -75,7 +75,7 @@ def test_make_notes_time_and_memory(tmp_path, monkeypatch):
 
 def test_make_notes_nothing_of_a_job_that_failed(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    result, output = make_dataset(tmp_path, UNKNOWN_DATASET)
+    result, _ = make_dataset(tmp_path, UNKNOWN_DATASET)
     assert result.exit_code == 1
     assert not list(tmp_path.rglob("*.tsv"))
 

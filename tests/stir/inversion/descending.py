@@ -5,10 +5,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from stir.inversion.batched import flat, pictures, run
 from stir.inversion.descent import Stopping
-from stir.inversion.layout import flat, pictures
 from stir.inversion.problem import InversionProblem
-from stir.inversion.run import run
 
 
 @dataclass

@@ -6,8 +6,8 @@ import torch
 from torch import nn
 
 from stir.errors import ConvergenceWarning, InversionError
-from stir.inversion import invert
-from stir.inversion.working import working_forwards
+from stir.inversion import InversionSettings, invert
+from stir.inversion.fast_forward import fast_forwards
 from stir.seed_images import SEED_IMAGES
 
 METHODS = ("lbfgs", "normalised_gradient")
@@ -151,7 +151,7 @@ def test_batches_are_put_together_in_order(small_net, images, layer):
 def test_images_beyond_the_pool_have_their_own_targets(monkeypatch, small_net, images):
     whole = invert(small_net, images, random_seed=0, batch_size=5)
     monkeypatch.setattr("stir.inversion.references.POOL", 4)
-    monkeypatch.setattr("stir.inversion.match.POOL", 4)
+    monkeypatch.setattr("stir.inversion.result.POOL", 4)
     pooled = invert(small_net, images, random_seed=0, batch_size=5)
     assert pooled.converged.all()
     torch.testing.assert_close(pooled.seed_error, whole.seed_error)
@@ -214,10 +214,10 @@ def test_a_model_that_says_otherwise_when_traced_is_used_as_given(images):
             return x.flatten(1) * (2 if isinstance(x, torch.fx.Proxy) else 1)
 
     model = nn.Sequential(Watchful(), nn.Linear(64, 30), nn.Tanh(), nn.Linear(30, 10)).eval()
-    settings = {"pooling": "flatten", "precision": "float32", "last_relu": "true"}
-    assert working_forwards(model, None, images, **settings)["float32"] is None
+    settings = InversionSettings()
+    assert fast_forwards(model, None, images, settings)["float32"] is None
     model[0] = nn.Flatten()
-    assert working_forwards(model, None, images, **settings)["float32"] is not None
+    assert fast_forwards(model, None, images, settings)["float32"] is not None
 
 
 def test_correlations_and_classes_are_numpys(small_net, images):
@@ -246,7 +246,7 @@ def test_a_fake_last_relu_lets_gradients_pass_dead_units():
     for parameter, value in ((model[0].weight, 1.0), (model[0].bias, -0.5)):
         nn.init.constant_(parameter, value)
     settings = {"random_seed": 0, "method": "normalised_gradient", "seed_images": "black", "max_iterations": 2, "tolerance": 0.01}
-    result = invert(model, torch.tensor([[1.0]]), last_relu="fake", **settings)
+    result = invert(model, torch.tensor([[1.0]]), fake_last_relu=True, **settings)
     assert result.inversion_error.item() < 1e-6
     with pytest.raises(InversionError, match="gradient is zero"):
         invert(model, torch.tensor([[1.0]]), **settings)

@@ -7,8 +7,7 @@ import pytest
 import torch
 
 from stir.errors import MatchWarning
-from stir.inversion.match import Matches
-from stir.inversion.outcome import warn_of_no_match
+from stir.inversion.result import Matches, warn_of_no_match
 
 
 def matches(correlation, null):

@@ -7,8 +7,8 @@ from scipy.spatial.distance import pdist
 from torch import nn
 
 from stir.errors import InversionError
-from stir.inversion.match import median_pair_distance
 from stir.inversion.problem import InversionProblem, check_targets
+from stir.inversion.result import median_pair_distance
 from stir.representations import check_alike
 
 

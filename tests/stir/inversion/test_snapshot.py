@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from stir.inversion import Snapshot, invert
+from stir.inversion import InversionSnapshot, invert
 from stir.inversion.problem import InversionProblem
 from stir.stored_images import StoredImages
 
@@ -39,7 +39,7 @@ def _leave_a_snapshot(monkeypatch, path, model, images, evaluations, settings):
     with monkeypatch.context() as patch:
         _interrupt_after(patch, evaluations)
         with pytest.raises(KeyboardInterrupt):
-            invert(model, images, snapshot=Snapshot(path, seconds=0), **settings)
+            invert(model, images, snapshot=InversionSnapshot(path, seconds=0), **settings)
     assert path.is_file()
 
 
@@ -56,7 +56,7 @@ def test_interrupted_anywhere(monkeypatch, tmp_path, small_net, images, way, eva
     _leave_a_snapshot(monkeypatch, path, small_net, images, evaluations, settings)
     with monkeypatch.context() as patch:
         made = _interrupt_after(patch, -1)
-        resumed = invert(small_net, images, snapshot=Snapshot(path, seconds=0), **settings)
+        resumed = invert(small_net, images, snapshot=InversionSnapshot(path, seconds=0), **settings)
     _assert_same(resumed, whole)
     with monkeypatch.context() as patch:
         from_the_start = _interrupt_after(patch, -1)
@@ -69,7 +69,9 @@ def test_a_snapshot_of_other_settings_is_not_taken_up(monkeypatch, tmp_path, sma
     path = tmp_path / "state.tmp"
     _leave_a_snapshot(monkeypatch, path, small_net, images, 20, SETTINGS)
     other = SETTINGS | change
-    _assert_same(invert(small_net, images, snapshot=Snapshot(path, seconds=0), **other), invert(small_net, images, **other))
+    _assert_same(
+        invert(small_net, images, snapshot=InversionSnapshot(path, seconds=0), **other), invert(small_net, images, **other)
+    )
 
 
 def test_a_snapshot_of_other_weights_is_not_taken_up(monkeypatch, tmp_path, small_net, images):
@@ -77,7 +79,7 @@ def test_a_snapshot_of_other_weights_is_not_taken_up(monkeypatch, tmp_path, smal
     _leave_a_snapshot(monkeypatch, path, small_net, images, 20, SETTINGS)
     with torch.no_grad():
         small_net[0].weight += 0.1
-    resumed = invert(small_net, images, snapshot=Snapshot(path, seconds=0), **SETTINGS)
+    resumed = invert(small_net, images, snapshot=InversionSnapshot(path, seconds=0), **SETTINGS)
     _assert_same(resumed, invert(small_net, images, **SETTINGS))
 
 
@@ -86,7 +88,7 @@ def test_a_broken_snapshot_is_said_and_left(monkeypatch, tmp_path, small_net, im
     _leave_a_snapshot(monkeypatch, path, small_net, images, 20, SETTINGS)
     path.write_bytes(b"half a file")
     with pytest.warns(UserWarning, match="cannot be read"):
-        result = invert(small_net, images, snapshot=Snapshot(path, seconds=0), **SETTINGS)
+        result = invert(small_net, images, snapshot=InversionSnapshot(path, seconds=0), **SETTINGS)
     _assert_same(result, invert(small_net, images, **SETTINGS))
 
 
@@ -103,12 +105,12 @@ def test_a_snapshot_without_its_pictures_is_not_taken_up(monkeypatch, tmp_path, 
         (tmp_path / name).unlink()
         with h5py.File(tmp_path / name, "w") as file:
             file["images"] = images[:5].numpy()
-    resumed = invert(small_net, images, snapshot=Snapshot(path, seconds=0), **settings)
+    resumed = invert(small_net, images, snapshot=InversionSnapshot(path, seconds=0), **settings)
     _assert_same(resumed, invert(small_net, images, **settings))
 
 
 def test_its_files_go_with_it(tmp_path, small_net, images):
-    snapshot = Snapshot(tmp_path / "state.tmp", seconds=0)
+    snapshot = InversionSnapshot(tmp_path / "state.tmp", seconds=0)
     invert(small_net, images, snapshot=snapshot, **SETTINGS)
     assert {path.name for path in tmp_path.iterdir()} == {"state.tmp", "state.pictures.tmp"}
     snapshot.discard()
@@ -121,19 +123,19 @@ def test_images_on_disk_give_what_images_in_memory_give(tmp_path, small_net, ima
         stored = StoredImages(file["images"], white_level=255, first=len(images))
         for kind in ("normal_noise", "other_image"):
             settings = SETTINGS | {"seed_images": kind}
-            from_disk = invert(small_net, stored, snapshot=Snapshot(tmp_path / "state.tmp"), **settings)
+            from_disk = invert(small_net, stored, snapshot=InversionSnapshot(tmp_path / "state.tmp"), **settings)
             _assert_same(from_disk, invert(small_net, stored[:], **settings))
 
 
 def test_it_is_written_no_more_often_than_asked_and_can_be_discarded(tmp_path):
     path, states = tmp_path / "state.tmp", []
-    snapshot = Snapshot(path, seconds=1000)
+    snapshot = InversionSnapshot(path, seconds=1000)
     snapshot.offer(lambda: states.append(1))
     assert not path.exists()
     assert states == []
-    Snapshot(path, seconds=0).offer(lambda: {"a": 1})
-    assert Snapshot(path).load({"a": 1})["a"] == 1
-    assert Snapshot(path).load({"a": 2}) is None
+    InversionSnapshot(path, seconds=0).offer(lambda: {"a": 1})
+    assert InversionSnapshot(path).load({"a": 1})["a"] == 1
+    assert InversionSnapshot(path).load({"a": 2}) is None
     snapshot.discard()
     assert list(tmp_path.iterdir()) == []
 
@@ -141,11 +143,11 @@ def test_it_is_written_no_more_often_than_asked_and_can_be_discarded(tmp_path):
 KILLED = """
 import sys, torch
 from pathlib import Path
-from stir.inversion import Snapshot, invert
+from stir.inversion import InversionSnapshot, invert
 torch.manual_seed(0)
 torch.set_num_threads(1)
 net = torch.nn.Sequential(torch.nn.Linear(64, 100), torch.nn.Tanh(), torch.nn.Linear(100, 10))
-snapshot = Snapshot(Path(sys.argv[1]), seconds=float(sys.argv[2]))
+snapshot = InversionSnapshot(Path(sys.argv[1]), seconds=float(sys.argv[2]))
 settings = dict(random_seed=0, tolerance=1e-9, max_iterations=int(sys.argv[4]), batch_size=8)
 found = invert(net, torch.rand(20, 64), snapshot=snapshot, **settings)
 torch.save(found.iri_images[:], sys.argv[3])
@@ -171,7 +173,7 @@ def test_sigkill_and_again(tmp_path):
 def test_a_state_beside_the_pictures_of_another_run_is_not_taken_up(tmp_path):
     """A job that runs twice at once, then is killed: its pictures are those of one, its state may be the other's."""
     path, shape = tmp_path / "state.tmp", (2, 1, 4, 4)
-    first, second, third = (Snapshot(path, seconds=0) for _ in range(3))
+    first, second, third = (InversionSnapshot(path, seconds=0) for _ in range(3))
     first.pictures(shape, torch.float32)
     (tmp_path / "state.pictures.tmp").unlink()
     second.pictures(shape, torch.float32)
@@ -204,7 +206,7 @@ def test_pictures_are_written_to_a_file_of_their_own(tmp_path, what):
             else:
                 storage = [(str(mine), 0, h5py.h5f.UNLIMITED)]
                 file.create_dataset("images", shape, dtype="float32", external=storage).attrs["name"] = "x"
-    snapshot = Snapshot(tmp_path / "state.tmp", seconds=0)
+    snapshot = InversionSnapshot(tmp_path / "state.tmp", seconds=0)
     snapshot.pictures(shape, torch.float32)[torch.tensor([0, 1])] = torch.ones(shape)
     snapshot.offer(lambda: {})
     snapshot.discard()

@@ -172,7 +172,7 @@ def test_integers_in_a_quantised_model_are_no_type_for_images(images):
         *({"random_seed": value} for value in (True, -1, "3", 2**64, 1.0, None)),
         *(
             {key: value}
-            for key in ("method", "pooling", "seed_images", "precision", "last_relu")
+            for key in ("method", "pooling", "seed_images", "precision", "fake_last_relu")
             for value in (None, ["lbfgs"], 3)
         ),
     ],

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from stir.inversion import invert
-from stir.inversion.working import working_forwards
+from stir.inversion.fast_forward import fast_forwards
 from stir.models import Architecture, build_model
 from stir.models.folding import cut, folded, with_fake_last_relu
 from stir.representations import representing
@@ -39,12 +39,12 @@ def test_an_inversion_takes_the_folded_model_and_finds_what_it_finds_without(mon
     taken = []
 
     def working(*arguments, fold, **keywords):
-        taken.append(working_forwards(*arguments, **keywords)["float32"])
+        taken.append(fast_forwards(*arguments, **keywords)["float32"])
         return {"float32": taken[-1] if fold else None}
 
     found = []
     for fold in (True, False):
-        monkeypatch.setattr(importlib.import_module("stir.inversion.invert"), "working_forwards", partial(working, fold=fold))
+        monkeypatch.setattr(importlib.import_module("stir.inversion.api"), "fast_forwards", partial(working, fold=fold))
         found.append(invert(model, images, layer=layer, random_seed=0, tolerance=0.1))
     assert all(forward is not None for forward in taken)
     assert all(inversion.converged.all() for inversion in found)

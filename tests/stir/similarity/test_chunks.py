@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from stir.chunks import CHUNK_BYTES, feature_chunks, paired_row_chunks, rectangle, row_chunks
+from stir.similarity.chunks import CHUNK_BYTES, feature_chunks, paired_row_chunks, rectangle, row_chunks
 
 
 class Counting:
@@ -27,9 +27,9 @@ class Counting:
 
 @pytest.fixture
 def small_pieces(monkeypatch):
-    monkeypatch.setattr("stir.chunks.CHUNK_BYTES", 8 * 60)
-    monkeypatch.setattr("stir.chunks.CACHED_BYTES", 8 * 20)
-    monkeypatch.setattr("stir.chunks.LEAST_LENGTH", 1)
+    monkeypatch.setattr("stir.similarity.chunks.CHUNK_BYTES", 8 * 60)
+    monkeypatch.setattr("stir.similarity.chunks.CACHED_BYTES", 8 * 20)
+    monkeypatch.setattr("stir.similarity.chunks.LEAST_LENGTH", 1)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (7, 3), (3, 7), (13, 11), (2, 100), (100, 2)])

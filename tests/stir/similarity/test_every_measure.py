@@ -67,9 +67,9 @@ def test_the_type_of_the_features_is_theirs(measure, pair):
 
 @MEASURES
 def test_arrays_on_disk_and_in_numpy_give_the_same(measure, tmp_path, pair, monkeypatch):
-    monkeypatch.setattr("stir.chunks.CHUNK_BYTES", 8 * 60 * 4)
-    monkeypatch.setattr("stir.chunks.LEAST_LENGTH", 2)
-    monkeypatch.setattr("stir.chunks.CACHED_BYTES", 2)
+    monkeypatch.setattr("stir.similarity.chunks.CHUNK_BYTES", 8 * 60 * 4)
+    monkeypatch.setattr("stir.similarity.chunks.LEAST_LENGTH", 2)
+    monkeypatch.setattr("stir.similarity.chunks.CACHED_BYTES", 2)
     x, y = pair
     with h5py.File(tmp_path / "x.h5", "w") as file:
         stored = file.create_dataset("x", data=x.numpy())

@@ -57,7 +57,7 @@ def test_duplicates_have_no_negative_distance(monkeypatch):
 def test_pieces_give_what_the_whole_gives(monkeypatch):
     x = torch.from_numpy(_data(40, 100))
     whole = centred_gram(x), squared_distances(x)
-    monkeypatch.setattr("stir.chunks.CHUNK_BYTES", 8 * 40 * 7)
+    monkeypatch.setattr("stir.similarity.chunks.CHUNK_BYTES", 8 * 40 * 7)
     for found, expected in zip((centred_gram(x), squared_distances(x)), whole, strict=True):
         torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
 

@@ -65,10 +65,10 @@ def test_arrays_on_disk_give_what_tensors_give(n, d1, d2, debiased, tmp_path):
 def test_pieces_give_what_the_whole_gives(n, d1, d2, debiased, monkeypatch):
     x, y = related_pair(n, d1, d2)
     expected = linear_cka(x, y, debiased=debiased)
-    monkeypatch.setattr("stir.chunks.CHUNK_BYTES", 8 * 17 * 20)
-    monkeypatch.setattr("stir.chunks.CACHED_BYTES", 8)
-    monkeypatch.setattr("stir.chunks.LEAST_LENGTH", 5)
-    monkeypatch.setattr("stir.features.CACHED_BYTES", 8 * 40)
+    monkeypatch.setattr("stir.similarity.chunks.CHUNK_BYTES", 8 * 17 * 20)
+    monkeypatch.setattr("stir.similarity.chunks.CACHED_BYTES", 8)
+    monkeypatch.setattr("stir.similarity.chunks.LEAST_LENGTH", 5)
+    monkeypatch.setattr("stir.similarity.features.CACHED_BYTES", 8 * 40)
     assert linear_cka(x, y, debiased=debiased) == pytest.approx(expected, abs=1e-12)
     bad = x.clone()
     bad[n - 2, -1] = torch.nan
@@ -89,7 +89,7 @@ def test_features_of_very_different_sizes(monkeypatch):
     x[:, 7:100] *= 1e12
     expected = linear_cka(x, y)
     assert expected == pytest.approx(_independent_cka(x, y, debiased=False), rel=1e-9)
-    monkeypatch.setattr("stir.chunks.CHUNK_BYTES", 8 * 20 * 7)
+    monkeypatch.setattr("stir.similarity.chunks.CHUNK_BYTES", 8 * 20 * 7)
     assert linear_cka(x, y) == pytest.approx(expected, rel=1e-12)
 
 

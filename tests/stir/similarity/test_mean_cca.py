@@ -79,9 +79,9 @@ def test_as_many_images_as_needed_are_enough():
 
 @pytest.mark.parametrize("d", [5, 30, 50, 400])
 def test_reduction_keeps_inner_products(d, monkeypatch):
-    monkeypatch.setattr("stir.chunks.CHUNK_BYTES", 8 * 30 * 7)
-    monkeypatch.setattr("stir.chunks.LEAST_LENGTH", 7)
-    monkeypatch.setattr("stir.chunks.CACHED_BYTES", 2)
+    monkeypatch.setattr("stir.similarity.chunks.CHUNK_BYTES", 8 * 30 * 7)
+    monkeypatch.setattr("stir.similarity.chunks.LEAST_LENGTH", 7)
+    monkeypatch.setattr("stir.similarity.chunks.CACHED_BYTES", 2)
     x = related_pair(30, d, 5)[0]
     matrix = reduction(x).matrix.numpy()
     assert matrix.shape == (30, min(30, d))

@@ -90,6 +90,12 @@ def test_every_key_misspelt_is_refused_with_its_place_and_near_match(refusal, pl
     assert f"{key!r}" in line.partition("Did you mean")[2]
 
 
+@pytest.mark.parametrize("value", ["true", "fake"])
+def test_a_key_that_has_another_name_now_is_refused_with_what_to_write(refusal, value):
+    (line,) = refusal(edited(read_yaml(QUICKSTART), {"inversion.last_relu": value}))
+    assert line.startswith("inversion: unknown key 'last_relu'. Write fake_last_relu: true for fake, and nothing for true")
+
+
 def test_every_place_of_the_schema_was_misspelt():
     keys = {key for key in re.findall(r"[a-z_0-9]+", " ".join(EVERY_PLACE)) if not key.isdigit()}
     assert keys == {place.rpartition(".")[2] for place in schema_places()} - OF_CHECKPOINTS - set(OWN_KEYS)

@@ -176,7 +176,7 @@ def test_every_number_of_the_experiment_reaches_a_key(plan, quickstart):
     for section in ("dataset", "images", "evaluation", "inversion", "compute"):
         for key, value in quickstart[section].items():
             if isinstance(value, int | float):
-                other = value / 2 if isinstance(value, float) else value + 1
+                other = not value if isinstance(value, bool) else value / 2 if isinstance(value, float) else value + 1
                 assert changed(plan(), plan({f"{section}.{key}": other})), f"{section}.{key}"
     for key, value in quickstart["training"][1].items():
         if isinstance(value, int | float):

@@ -202,7 +202,7 @@ def test_pictures_are_of_the_images_that_the_iris_are_of(tmp_path, monkeypatch):
             "white_level": np.array(100, dtype=np.float32),
         }
         inputs["datasets"].append(written(tmp_path / f"{label}-{recipe.key}.h5", arrays, recipe))
-        method = {"method": "lbfgs", "last_relu": "true", "seed_images": "normal_noise", "random_seed": 0, "tolerance": 0.05}
+        method = {"method": "lbfgs", "fake_last_relu": False, "seed_images": "normal_noise", "random_seed": 0, "tolerance": 0.05}
         recipe = Recipe("iri", 1, {"images": label, "layer": "early", **method})
         found = np.full((3, 1, 4, 4), 0.1 * number, dtype=np.float32)
         of_images = {"seed_error": 1.0, "inversion_error": 0.1, "pairwise_inversion_error": 0.1, "iterations": 5}

@@ -23,7 +23,7 @@ LAYERS, TARGET_LAYERS = ["stage1", "penultimate"], ["stage2", "pooling"]
 COMMON = {"n_images": 12, "threads": 1, "batch_size": 12}
 INVERSION = {
     **{"tolerance": 0.2, "method": "lbfgs", "seed_images": "normal_noise", "max_iterations": 200, "random_seed": 3},
-    **{"precision": "float32", "last_relu": "true"},
+    **{"precision": "float32", "fake_last_relu": False},
 }
 
 

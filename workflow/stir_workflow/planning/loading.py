@@ -49,6 +49,8 @@ BOUNDS = {
     "maxProperties": "at most {} keys",
     "pattern": "a text that matches {}",
 }
+INSTEAD = {"last_relu": "Write fake_last_relu: true for fake, and nothing for true"}
+"""Keys that there were, and what to write instead."""
 SIZES = ("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties")
 ALTERNATIVES = {"array": list, "string": str}
 """Types that stand beside another type in the schema."""
@@ -154,7 +156,7 @@ def _messages(error: ValidationError) -> Iterator[str]:
     if kind == "additionalProperties":
         known = schema["properties"]
         for key in sorted(set(instance) - set(known)):
-            yield f"{place}: unknown key {shortened(key)}. {near_matches(key, known)}"
+            yield f"{place}: unknown key {shortened(key)}. {INSTEAD.get(key) or near_matches(key, known)}"
     elif kind == "type":
         yield f"{place}: expected {TYPES[expected]}; got {shortened(instance)}{_hint(expected, instance)}"
     elif kind == "format":

@@ -9,7 +9,7 @@ from stir_workflow.planning.fitting import said
 from stir_workflow.planning.loading import Experiment
 from stir_workflow.planning.plan import Plan
 from stir_workflow.planning.reading import read_experiment, refuse
-from stir_workflow.planning.settings import TORCHVISION, attacks_of, training_settings
+from stir_workflow.planning.settings import TORCHVISION, attacks_of, inversion_settings, training_settings
 
 Check = Callable[[Experiment], Iterable[str]]
 
@@ -52,6 +52,15 @@ def _recipes(experiment: Experiment) -> Iterator[str]:
     for place, attack in attacks.items():
         wrong = list(said(place, Attack, **attack))
         yield from wrong or said(place, check_draws_nothing, Attack(**attack))
+
+
+def _inversion(experiment: Experiment) -> Iterator[str]:
+    from stir.inversion import METHODS, InversionSettings
+    from stir.seed_images import SEED_IMAGES
+
+    inversion = experiment["inversion"]
+    if inversion["method"] in METHODS and inversion["seed_images"] in SEED_IMAGES:
+        yield from said("inversion", InversionSettings, **inversion_settings(inversion))
 
 
 def _registries(experiment: Experiment) -> Iterator[str]:
@@ -100,6 +109,7 @@ FIRST: list[Check] = [
     references.effects,
     _recipes,
     _registries,
+    _inversion,
     _rotations,
     layers.image_numbers,
 ]

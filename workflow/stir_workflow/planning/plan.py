@@ -21,12 +21,12 @@ from stir_workflow.planning.settings import (
     dataset_slug,
     datasets_of,
     image_labels,
+    inversion_settings,
     layer_label,
 )
 from stir_workflow.stages.representation import settings_of_target
 
 PICTURES = 10
-OF_IRIS = ("method", "seed_images", "precision", "last_relu", "tolerance", "max_iterations", "batch_size")
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ class Plan(Artifacts):
 
     def _iris(self, model: PlannedModel, images: str) -> list[Artifact]:
         inversion = self._experiment["inversion"]
-        common = {key: inversion[key] for key in OF_IRIS} | self._n_images | self._threads
+        common = inversion_settings(inversion) | self._n_images | self._threads
         how = f"{inversion['method']}.{inversion['seed_images']}{self._images_slug(model, images)}"
         return [
             artifact(

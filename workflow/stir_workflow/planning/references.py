@@ -21,7 +21,6 @@ from stir_workflow.planning.settings import (
 
 MOST_FILES = 100_000
 """That one plan may have: some seconds of planning, and some gigabytes of Snakemake's graph."""
-DEFAULT_BETA = 6.0
 
 
 def problems_of_references(experiment: Experiment) -> Iterator[str]:
@@ -102,15 +101,14 @@ def layers(experiment: Experiment) -> Iterator[str]:
 
 def effects(experiment: Experiment) -> Iterator[str]:
     """Find settings that would have no effect where they stand."""
+    from stir.training import TrainingRecipe
+
     for number, recipe in enumerate(experiment["training"]):
-        if recipe["objective"] not in WITH_BETA and recipe["beta"] != DEFAULT_BETA:
+        if recipe["objective"] not in WITH_BETA and recipe["beta"] != TrainingRecipe.beta:
             yield f"training[{number}].beta: has no effect on objective {recipe['objective']!r}; leave it out"
     for place, dataset in fitting.places_of_datasets(experiment):
         if {"path", "format"} & set(dataset) == {"path"} and dataset_source(dataset_settings(dataset), {}) is None:
             yield f"{place}.path: {dataset['name']!r} comes with a package; leave path out"
-    inversion = experiment["inversion"]
-    if inversion["last_relu"] == "fake" and inversion["method"] == "lbfgs":
-        yield "inversion.last_relu: 'fake' is for method normalised_gradient: a fake gradient has no curvature; leave it out"
     evaluated = attacks_of(experiment)
     for number, attack in enumerate(evaluated):
         if attack in evaluated[:number]:

@@ -1,8 +1,10 @@
 """What of an experiment's settings determines which artifact. Pure."""
 
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
+from stir.inversion.settings import InversionSettings
 from stir_workflow.planning.loading import Experiment
 
 Settings = Mapping[str, Any]
@@ -15,6 +17,8 @@ PUBLISHED = "published"
 MEANT_BEFORE = {"schedule": "one_cycle", "precision": "float32", "augmentation": "none", "random_start": False}
 """Values that recipes of models and attacks leave out: they say what was meant before there were these settings, so
 that whatever was made then keeps its key."""
+FIXED_IN_INVERSIONS = ("pixel_bounds", "pooling")
+"""Settings of inversions that experiments cannot choose: datasets lie in [0, 1], and representations are flat."""
 WITH_BETA = ("trades", "mart")
 """Objectives on which beta has an effect; the recipes of others leave it out."""
 
@@ -66,6 +70,11 @@ def attack_settings(attack: Settings) -> dict[str, Any]:
 
 def _without_what_was_meant(settings: Settings) -> dict[str, Any]:
     return {key: value for key, value in settings.items() if key not in MEANT_BEFORE or MEANT_BEFORE[key] != value}
+
+
+def inversion_settings(inversion: Settings) -> dict[str, Any]:
+    """Return what determines how IRIs are found: all `InversionSettings` that an experiment can choose."""
+    return {field.name: inversion[field.name] for field in fields(InversionSettings) if field.name not in FIXED_IN_INVERSIONS}
 
 
 def attacks_of(experiment: Experiment) -> list[Settings]:

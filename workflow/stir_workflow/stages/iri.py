@@ -10,10 +10,14 @@ if TYPE_CHECKING:
     from stir.inversion import Inversion
     from stir_workflow.store.hdf5 import Labelled
 
+OF_THE_JOB = ("layer", "random_seed", "n_images", "threads")
+"""Settings beside those of the inversion; a setting that is neither is refused."""
+
 
 def make(job: Job) -> None:
     """Invert the reference model for the first test images, and store every image with its errors."""
-    from stir.inversion import Snapshot, invert
+    from stir.inversion import InversionSettings, InversionSnapshot, invert
+    from stir.inversion.settings import changed_settings
     from stir.models import read_model
     from stir_workflow.stages.images import opened_images
     from stir_workflow.store.artifacts import checked, sealing
@@ -21,21 +25,15 @@ def make(job: Job) -> None:
 
     settings, device = job.settings, job.torch_device()
     model = read_model(checked(job.one("checkpoint"))).to(device)
-    snapshot = Snapshot(job.snapshot_path())
+    how = changed_settings(InversionSettings(), {name: value for name, value in settings.items() if name not in OF_THE_JOB})
+    snapshot = InversionSnapshot(job.snapshot_path())
     with opened_images(job.one("dataset"), "test", first=settings["n_images"]) as (images, labels):
         inversion = invert(
             model,
             images,
             layer=settings["layer"],
             random_seed=settings["random_seed"],
-            tolerance=settings["tolerance"],
-            method=settings["method"],
-            pixel_bounds=(0.0, 1.0),
-            seed_images=settings["seed_images"],
-            max_iterations=settings["max_iterations"],
-            batch_size=settings["batch_size"],
-            precision=settings["precision"],
-            last_relu=settings["last_relu"],
+            settings=how,
             labels=labels,
             progress=True,
             snapshot=snapshot,

@@ -9,8 +9,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypedDict
 
-from stir.artifacts import check_key
-
 from stir.errors import ArtifactError, DeviceError, StirError, check_known
 from stir.names import check_inside
 from stir.provenance import device_kind

@@ -22,7 +22,7 @@ def _match(path: Path) -> dict[str, Any]:
     )
     correlation, null_correlation, same_class = read_arrays(path, "correlation", "null_correlation", "same_class")
     settings = sealed_recipe(path).settings
-    fake = "" if settings["last_relu"] == "true" else ".fake_relu"
+    fake = ".fake_relu" if settings["fake_last_relu"] else ""
     return {
         "layer": settings["layer"],
         "inversion_method": settings["method"] + fake,

@@ -3,11 +3,14 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from stir.errors import InvalidInputError
+from stir.errors import InvalidInputError, check_known
 from stir_workflow.stages.job import Job, computed_on
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+BASES = ("features", "joint")
+"""What representations may be kept as: features, or coordinates in a joint orthogonal basis."""
 
 
 def make(job: Job) -> None:
@@ -24,6 +27,7 @@ def make(job: Job) -> None:
     from stir_workflow.store.hdf5 import Labelled, read_arrays, write_arrays
 
     settings, device = job.settings, job.torch_device()
+    check_known("basis", settings["basis"], BASES)
     model = read_model(checked(job.one("checkpoint"))).to(device)
     images, _ = read_images(job.one("dataset"), "test", first=settings["n_images"])
     target_layers = target_layers_of(settings)

@@ -39,21 +39,6 @@ def seal_path(path: Path) -> Path:
     return path.with_name(path.name + ".json")
 
 
-def check_key(path: Path, recipe: Recipe) -> None:
-    """Refuse a name that is not one of a recipe's artifact.
-
-    Raises
-    ------
-    ArtifactError
-        If the file's name does not carry the recipe's key.
-    """
-    if recipe.key not in path.name:
-        raise ArtifactError(
-            f"Expected a file name with the key {recipe.key} of its recipe; got {path.name!r}. "
-            "Plan and job disagree: run from one checkout, with one version of the package."
-        )
-
-
 @contextlib.contextmanager
 def sealing(
     path: Path, recipe: Recipe, *, device: str = "cpu", device_kind: str | None = None, origin: str | None = None

@@ -20,7 +20,7 @@ LEAST_LENGTH = 512
 
 
 class Matrix(Protocol):
-    """What a measure reads: a tensor, an HDF5 dataset, a NumPy array or memory map, (n, d)."""
+    """The input of a measure: a tensor, an HDF5 dataset, a NumPy array or memory map, (n, d)."""
 
     @property
     def shape(self) -> tuple[int, ...]:

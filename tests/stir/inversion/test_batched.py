@@ -3,10 +3,10 @@
 import pytest
 import torch
 
+from stir.inversion.batched import Rounded
 from stir.inversion.lbfgs import LBFGS
 from stir.inversion.normalised_gradient import NormalisedGradient
 from stir.inversion.problem import InversionProblem
-from stir.inversion.run import Rounded
 from tests.stir.inversion.descending import Goal, Recording, descend
 
 

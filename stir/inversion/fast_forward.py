@@ -1,4 +1,4 @@
-"""What the descent differentiates: m1 up to the layer, faster than as given, and what it costs in precision."""
+"""A faster forward pass for the descent: m1 up to the layer, with BatchNorm folded, in a precision to choose."""
 
 from collections.abc import Callable
 from copy import deepcopy
@@ -7,8 +7,9 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from stir.errors import InvalidInputError, check_known
-from stir.features import widened
+from stir.dtypes import widened
+from stir.errors import InvalidInputError
+from stir.inversion.settings import InversionSettings
 from stir.layers import resolve_layer
 from stir.models.folding import cut, folded, with_fake_last_relu
 from stir.models.frozen import Buffers, lend
@@ -16,15 +17,11 @@ from stir.models.usable import check_model, place_of, running_eagerly
 from stir.poolings import Pooling, get_pooling
 from stir.representations import represent, rows
 
-PRECISIONS = ("float32", "bfloat16")
-LAST_RELU = ("true", "fake")
 LARGEST_DIFFERENCE = 1e-3
 Forward = Callable[[Tensor], Tensor]
 
 
-def working_forwards(
-    model: nn.Module, layer: str | None, images: Tensor, *, pooling: str, precision: str, last_relu: str
-) -> dict[str, Forward | None]:
+def fast_forwards(model: nn.Module, layer: str | None, images: Tensor, settings: InversionSettings) -> dict[str, Forward | None]:
     """Return a function images -> representation for ``"float32"``, and one for ``"bfloat16"`` where that is asked for.
 
     A descent begins with the latter and ends with the former. BatchNorm is folded into convolutions
@@ -39,24 +36,17 @@ def working_forwards(
         As in `stir.represent`.
     images : Tensor
         A few images, to compare the folded model with the model as given.
-    pooling : str
-        As in `stir.represent`.
-    precision : str
-        The first to be used; ``"float32"`` stands for the model's own type.
-    last_relu : str
-        ``"true"``, or ``"fake"``: gradients pass the last ReLU before the layer as if it were the identity.
+    settings : InversionSettings
+        Its pooling, its precision, of which ``"float32"`` stands for the model's own type, and whether the last ReLU is fake.
 
     Raises
     ------
     InvalidInputError
-        If a name is unknown, or there is no last ReLU to fake.
+        If the model cannot be traced for bfloat16, or there is no last ReLU to fake.
     """
-    for name, value, known in (("precision", precision, PRECISIONS), ("last_relu", last_relu, LAST_RELU)):
-        check_known(name, value, known)
     check_model(model)
-    get_pooling(pooling)
-    forward = lend(model, partial(_folded_forward, model, layer, images, pooling, last_relu))
-    if precision == "float32":
+    forward = lend(model, partial(_folded_forward, model, layer, images, settings))
+    if settings.precision == "float32":
         return {"float32": forward}
     device_type = place_of(model, images).device.type
     if forward is None:
@@ -88,7 +78,7 @@ def _rounded(forward: _Folded) -> nn.Module:
 
 
 @torch.no_grad()
-def _folded_forward(model: nn.Module, layer: str | None, images: Tensor, pooling: str, last_relu: str) -> _Folded | None:
+def _folded_forward(model: nn.Module, layer: str | None, images: Tensor, settings: InversionSettings) -> _Folded | None:
     place = place_of(model, images)
     with running_eagerly(model):
         two = images[:2].expand(2, *images.shape[1:]).to(device=place.device, dtype=place.dtype)
@@ -98,15 +88,15 @@ def _folded_forward(model: nn.Module, layer: str | None, images: Tensor, pooling
         part = cut(model, found.name, found.side)
         buffers.restore()
     short = None if part is None else folded(part)
-    if short is not None and last_relu == "fake":
+    if short is not None and settings.fake_last_relu:
         short = with_fake_last_relu(short)
     if part is None or short is None:
-        if last_relu == "fake":
+        if settings.fake_last_relu:
             raise InvalidInputError(
-                "Found no ReLU before the layer to fake the gradient of, or torch.fx cannot trace it. Use last_relu='true'."
+                "Found no ReLU before the layer to fake the gradient of, or torch.fx cannot trace it. Leave fake_last_relu out."
             )
         return None
-    forward = _Folded(short, found.name, get_pooling(pooling), place.dtype)
-    expected = widened(represent(model, images.to(place), layer=layer, pooling=pooling))
-    apart = (widened(forward(images.to(place))) - expected).norm() / expected.norm()
-    return forward if apart < LARGEST_DIFFERENCE else None
+    forward = _Folded(short, found.name, get_pooling(settings.pooling), place.dtype)
+    expected = widened(represent(model, images.to(place), layer=layer, pooling=settings.pooling))
+    difference = (widened(forward(images.to(place))) - expected).norm() / expected.norm()
+    return forward if difference < LARGEST_DIFFERENCE else None

@@ -1,4 +1,4 @@
-"""What every feature of a representation is like, found in one pass."""
+"""Ranges and means of the features of a representation, found in one pass."""
 
 import math
 from dataclasses import dataclass
@@ -7,7 +7,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from stir.chunks import CACHED_BYTES, Matrix, row_chunks
+from stir.dtypes import widened
+from stir.similarity.chunks import CACHED_BYTES, Matrix, row_chunks
 
 
 @dataclass(frozen=True)
@@ -42,11 +43,6 @@ class Features:
     def largest_deviation(self) -> float:
         """The largest difference from a mean."""
         return torch.maximum(self.high.double() - self.mean, self.mean - self.low.double()).max().item()
-
-
-def widened(x: Tensor) -> Tensor:
-    """Return half-precision values in float32, where their squares and sums do not overflow; others as they are."""
-    return x.float() if x.dtype.is_floating_point and x.dtype.itemsize < 4 else x
 
 
 def summarise(x: Matrix) -> Features:

@@ -1,4 +1,4 @@
-"""Run descents in a batch that is refilled from a queue, so that memory and speed do not hang on the number of images."""
+"""Run descents in a batch that is refilled from a queue, so that memory and speed do not depend on the number of images."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +9,6 @@ from torch import Tensor
 
 from stir.checks import PixelBounds
 from stir.inversion.descent import Descent, Rows, Stopping
-from stir.inversion.layout import flat, pictures
 from stir.inversion.problem import InversionProblem
 
 SETTLED_FRACTION = 0.15
@@ -51,7 +50,7 @@ def run(
     Parameters
     ----------
     problem : InversionProblem
-        What is minimised.
+        The objective.
     descent : Descent
         How.
     waiting : Int[Tensor, "n"]
@@ -69,7 +68,7 @@ def run(
     batch_size : int
         Rows at once.
     rounded : Rounded, optional
-        What rows begin with. When the errors of some stall, or are at the floor or the tolerance, rows
+        The problem that rows begin with. When the errors of some stall, or are at the floor or the tolerance, rows
         go on with the exact problem from their best pictures, with what their descents remember. A
         descent that does not end at the tolerance makes all its steps with it.
     resumed : Rows, optional
@@ -140,3 +139,16 @@ def _refilled(rows: Rows, running: Tensor, waiting: Tensor, begin: Callable[[Ten
         running = running.clone()
         running[places[: len(entering)]] = True
     return (rows if running.all() else rows.select(running)), waiting[len(entering) :]
+
+
+def flat(images: Float[Tensor, "n ..."]) -> Float[Tensor, "n p"]:
+    """Return one row of pixels per picture, channels last as in memory, so that convolutions take them as they are."""
+    return (images.permute(0, 2, 3, 1) if images.ndim == 4 else images).flatten(1)
+
+
+def pictures(rows: Float[Tensor, "n p"], shape: tuple[int, ...]) -> Float[Tensor, "n ..."]:
+    """Return pictures of a shape (without n) from their rows."""
+    if len(shape) != 3:
+        return rows.reshape(-1, *shape)
+    channels, height, width = shape
+    return rows.reshape(-1, height, width, channels).permute(0, 3, 1, 2)

@@ -1,23 +1,30 @@
-"""An inversion under way: what is known of every image, and what is to be done for it."""
+"""The state of an inversion: results so far for every image, saved to and resumed from snapshots."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, cast
 
 import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from stir.checks import PixelBounds
-from stir.inversion.descent import Descent, Rows, Stopping
-from stir.inversion.layout import flat, pictures
-from stir.inversion.match import NO_CLASS, Matches, match, median_pair_distance
-from stir.inversion.outcome import Inversion, warn_of_likeness, warn_of_no_match, warn_of_unconverged
+from stir.inversion.batched import Rounded, flat, pictures, run
+from stir.inversion.descent import Descent, Rows
+from stir.inversion.fast_forward import Forward
 from stir.inversion.problem import InversionProblem, relative_errors
 from stir.inversion.references import References
-from stir.inversion.run import Rounded, run
-from stir.inversion.snapshot import Snapshot
-from stir.inversion.working import Forward
+from stir.inversion.result import (
+    NO_CLASS,
+    Inversion,
+    Matches,
+    match,
+    median_pair_distance,
+    warn_of_likeness,
+    warn_of_no_match,
+    warn_of_unconverged,
+)
+from stir.inversion.settings import InversionSettings
+from stir.inversion.snapshot import InversionSnapshot
 from stir.progress import progress_bar
 from stir.representations import check_alike
 from stir.seed_images import SeedImages
@@ -34,29 +41,27 @@ FEW = 32
 
 @dataclass(frozen=True)
 class Task:
-    """What is to be inverted, and how."""
+    """The images to invert, and the settings."""
 
     references: References
     seeds: SeedImages
     partners: Int[Tensor, " n"]
     """Numbers of the images that the null correlation is taken with."""
-    stopping: Stopping
-    pixel_bounds: PixelBounds
-    batch_size: int
+    settings: InversionSettings
 
-    def settings(self) -> dict[str, Any]:
-        """Return what a snapshot must agree in."""
-        own = {"stopping": vars(self.stopping), "bounds": self.pixel_bounds, "batch_size": self.batch_size}
-        seeds = {"seed_images": self.seeds.kind, "random_seed": self.seeds.random_seed, "labels": self.seeds.labels}
-        return own | seeds | {"targets": self.references.digest, "partners": self.partners}
+    def identity(self) -> dict[str, Any]:
+        """Return everything that a snapshot must agree with."""
+        how = asdict(self.settings) | {"max_iterations": self.settings.stopping.max_iterations}
+        seeds = {"random_seed": self.seeds.random_seed, "labels": self.seeds.labels}
+        return {"settings": how, "targets": self.references.digest, "partners": self.partners} | seeds
 
 
 class Work:
-    """An inversion under way: what is known of every image."""
+    """An inversion under way: the results so far for every image."""
 
     def __init__(self, task: Task, images: Images) -> None:
         self.task, self.images = task, images
-        self.represent_batch, self.stopping = task.references.represent_batch, task.stopping
+        self.represent_batch, self.stopping = task.references.represent_batch, task.settings.stopping
         self.shape = tuple(task.seeds.shape[1:])
         n, like = len(task.references), task.references.pool
         self.matches = Matches.unknown(n, like)
@@ -64,9 +69,9 @@ class Work:
         self.iterations = torch.zeros(n, dtype=torch.long, device="cpu")
         self.keep: Callable[[Rows, Tensor], None] = lambda _rows, _waiting: None
 
-    def resume(self, snapshot: Snapshot, settings: dict[str, Any]) -> State | None:
+    def resume(self, snapshot: InversionSnapshot) -> State | None:
         """Keep snapshots from now on; take up the state of one that is there."""
-        known = made_by() | settings | self.task.settings()
+        known = made_by() | self.task.identity()
 
         def state(rows: Rows, waiting: Tensor) -> State:
             done = {"matches": vars(self.matches), "seed_error": self.seed_error, "iterations": self.iterations}
@@ -104,8 +109,8 @@ class Work:
                 load=self._load,
                 settle=self._settle,
                 stopping=self.stopping,
-                pixel_bounds=self.task.pixel_bounds,
-                batch_size=self.task.batch_size,
+                pixel_bounds=self.task.settings.pixel_bounds,
+                batch_size=self.task.settings.batch_size,
                 rounded=None if rounded is None else Rounded(InversionProblem(rounded), ROUNDED_FLOOR, ROUNDED_PATIENCE),
                 resumed=rows,
                 report=self._reporting(bar, descent),
@@ -154,7 +159,7 @@ class Work:
             done = torch.maximum(done.to(fell), torch.where(torch.isfinite(fell), fell, 0))
         return min(len(self.task.references), settled + float(done.clamp(0, 1).sum()))
 
-    def result(self, method: str, seed_images: Tensor) -> Inversion:
+    def result(self, seed_images: Tensor) -> Inversion:
         """Put together what was found, and warn of what did not converge or match."""
         references, error = self.task.references, self.matches.inversion_error
         converged = error <= self.stopping.tolerance
@@ -175,6 +180,6 @@ class Work:
             null_correlation=self.matches.null_correlation.to(here),
             same_class=(self.matches.predicted_class == references.classes).to(here) if known else None,
             iterations=self.iterations.to(here),
-            method=method,
+            method=self.task.settings.method,
             tolerance=self.stopping.tolerance,
         )

@@ -1,0 +1,188 @@
+"""The result of an inversion: pictures, and how well each matches; warnings of those that do not.
+
+A match is shown per image by its error, by its correlation against a null of random pairs, and by the predicted class.
+"""
+
+import warnings
+from dataclasses import dataclass, fields
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from stir.errors import ConvergenceWarning, MatchWarning
+from stir.inversion.problem import relative_errors
+from stir.representations import Representing
+from stir.seed_images import PARTNER_STREAM, random_stream
+
+POOL = 256
+NO_CLASS = -1
+NULL_QUANTILE = 0.99
+"""Of the correlations with other images: what half of the correlations with X must exceed."""
+
+
+@dataclass(frozen=True)
+class Inversion:
+    """IRIs and how well each matches; row i belongs to reference image i."""
+
+    iri_images: Float[Tensor, "n ..."]
+    """X', the best iterates. Of an inversion with a snapshot, on disk: slices of it are tensors."""
+    seed_images: Float[Tensor, "n ..."]
+    """Where the descents began. Of an inversion with a snapshot, made when asked for: slices of it are tensors."""
+    seed_error: Float[Tensor, " n"]
+    """Inversion error of the seed images."""
+    inversion_error: Float[Tensor, " n"]
+    """‖m1(X')−m1(X)‖₂ / ‖m1(X)‖₂, from a forward pass over the returned images."""
+    pairwise_inversion_error: Float[Tensor, " n"]
+    """‖m1(X')−m1(X)‖₂ over the median distance between representations of pairs of the first 256 images."""
+    converged: Bool[Tensor, " n"]
+    """Whether ``inversion_error`` is at or under the tolerance."""
+    correlation: Float[Tensor, " n"]
+    """Pearson correlation of m1(X') with m1(X)."""
+    null_correlation: Float[Tensor, " n"]
+    """Correlation of m1(X') with m1 of a random other reference image."""
+    same_class: Bool[Tensor, " n"] | None
+    """Whether m1 predicts the same class for X' and X; None if it predicts none."""
+    iterations: Int[Tensor, " n"]
+    """Forward and backward passes made for each image."""
+    method: str
+    """Name of the descent."""
+    tolerance: float
+    """Inversion error at or under which an image counts as converged."""
+
+
+@dataclass
+class Matches:
+    """How well pictures match their reference images, one entry per image."""
+
+    inversion_error: Float[Tensor, " n"]
+    """‖m1(X')−m1(X)‖₂ / ‖m1(X)‖₂."""
+    correlation: Float[Tensor, " n"]
+    """Pearson correlation of m1(X') with m1(X) over features."""
+    null_correlation: Float[Tensor, " n"]
+    """The same with m1 of another reference image, drawn at random."""
+    predicted_class: Int[Tensor, " n"]
+    """Class that m1 predicts for X'; -1 where its output is not (n, classes)."""
+
+    def put(self, index: Tensor, others: "Matches") -> None:
+        """Overwrite some images' entries."""
+        for field in fields(self):
+            mine = getattr(self, field.name)
+            mine[index] = getattr(others, field.name).to(mine)
+
+    @classmethod
+    def unknown(cls, n: int, like: Tensor) -> "Matches":
+        """Return entries for images that were not looked at."""
+        nan = torch.full((n,), torch.nan, dtype=like.dtype, device="cpu")
+        return cls(nan.clone(), nan.clone(), nan.clone(), torch.full((n,), NO_CLASS, dtype=torch.long, device="cpu"))
+
+
+def match(
+    represent_batch: Representing, images: Tensor, targets: Float[Tensor, "k d"], partners: Float[Tensor, "k d"]
+) -> Matches:
+    """Measure the match of pictures by the model as given.
+
+    Parameters
+    ----------
+    represent_batch : Representing
+        m1.
+    images : Tensor
+        X'.
+    targets : Float[Tensor, "k d"]
+        m1(X).
+    partners : Float[Tensor, "k d"]
+        m1 of other reference images.
+    """
+    representations, output = represent_batch.with_output(images)
+    return Matches(
+        relative_errors(representations, targets),
+        correlations(representations, targets),
+        correlations(representations, partners),
+        predicted_classes(output, len(images)),
+    )
+
+
+def correlations(x: Float[Tensor, "n d"], y: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
+    """Return the Pearson correlation of each row of x with that of y; NaN for a constant row."""
+    x, y = (z - z.mean(dim=1, keepdim=True) for z in (x.double(), y.double()))
+    return ((x * y).sum(dim=1) / (x.norm(dim=1) * y.norm(dim=1))).float()
+
+
+def predicted_classes(output: object, n: int) -> Int[Tensor, " n"]:
+    """Return the largest logits' numbers, or -1 where the output is no matrix of logits."""
+    if isinstance(output, Tensor) and n == 1 and output.ndim == 1:  # `squeeze` also removes the dimension of a single image
+        output = output[None]
+    if isinstance(output, Tensor) and output.ndim == 2 and len(output) == n and output.shape[1] > 1:
+        return output.argmax(dim=1)
+    return torch.full((n,), NO_CLASS, dtype=torch.long, device="cpu")
+
+
+def draw_partners(n: int, random_seed: int) -> Int[Tensor, " n"]:
+    """Draw for every image the number of another image among the first `POOL`; itself if it is alone."""
+    size, own = min(n, POOL), np.arange(n)
+    draws = random_stream(random_seed, PARTNER_STREAM).random(n)
+    within = own < size
+    steps = 1 + (draws * max(size - 1, 0)).astype(int)
+    return torch.from_numpy(np.where(within, (own + steps) % size, (draws * size).astype(int)))
+
+
+def median_pair_distance(representations: Float[Tensor, "n d"]) -> float:
+    """Return the median distance between representations of pairs of different images.
+
+    It is the yardstick beside the relative error: a large offset that all
+    representations share makes ‖m1(X)‖₂ large and the relative error small, and
+    leaves this distance as it is. NaN for a single image, which has no pair.
+    """
+    distances = torch.pdist(representations.double())
+    return distances.median().item() if len(distances) else float("nan")
+
+
+def warn_of_unconverged(error: Tensor, converged: Tensor, tolerance: float) -> None:
+    """Warn of images that did not converge, on behalf of the caller of `invert`."""
+    missed = int((~converged).sum())
+    if missed:
+        warnings.warn(
+            f"{missed} of {len(error)} images did not reach inversion error {tolerance:g} "
+            f"(median {error.median():.3g}, largest {error.max():.3g}). They are marked in `converged`: "
+            "leave them out, raise max_iterations, or loosen tolerance.",
+            ConvergenceWarning,
+            stacklevel=4,
+        )
+
+
+def warn_of_no_match(matches: Matches, seed_error: Tensor, tolerance: float) -> None:
+    """Warn of images that match no better than others would, on behalf of the caller of `invert`."""
+    correlation, null = matches.correlation.numpy(), matches.null_correlation.numpy()
+    if len(correlation) < 2 or np.isnan(correlation).all() or np.isnan(null).all():
+        return  # a single image has no other
+    median, highest = np.nanmedian(correlation), np.nanquantile(null, NULL_QUANTILE)
+    if seed_error.median() <= tolerance:
+        what = f"Half of the seed images are represented within the tolerance {tolerance:g} of X before anything is inverted"
+    elif median <= highest:
+        what = f"X' correlates with X by {median:.3f} (median), and with other images by up to {highest:.3f} (99th percentile)"
+    else:
+        return
+    warnings.warn(
+        f"{what}: no match is shown. Invert to a tighter tolerance, or choose another layer.", MatchWarning, stacklevel=4
+    )
+
+
+def warn_of_likeness(distance: float, tolerance: float) -> None:
+    """Warn of reference images that match each other before anything is inverted, on behalf of the caller of `invert`.
+
+    Parameters
+    ----------
+    distance : float
+        Median distance between representations of two reference images, over their median norm; NaN for a single image.
+    tolerance : float
+        Of 1 or more takes a black picture for a match, too: whoever passes it knows.
+    """
+    if distance <= tolerance < 1:
+        warnings.warn(
+            f"The layer represents the reference images nearly alike: their median distance is {distance:.2g} of their norm, "
+            f"within the tolerance {tolerance:g}, so that each matches the others before anything is inverted and a match says "
+            "nothing. Compare correlation with null_correlation; choose another layer or a smaller tolerance.",
+            MatchWarning,
+            stacklevel=4,
+        )
