@@ -68,6 +68,11 @@ def read_table(path: Path) -> pd.DataFrame:
     return pd.read_csv(path, dtype=dict.fromkeys(TEXT_COLUMNS, "str"), keep_default_na=False, na_values=[""])
 
 
+def csv_text(table: pd.DataFrame) -> str:
+    """Return a table as CSV, with every digit of its numbers."""
+    return table.to_csv(index=False)
+
+
 def score_table(
     scores: Sequence[pd.DataFrame], models: Sequence[Mapping[str, Any]], images_datasets: Sequence[str]
 ) -> pd.DataFrame:

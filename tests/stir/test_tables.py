@@ -12,12 +12,12 @@ from stir.tables import (
     ROW_KEYS,
     SCORE_COLUMNS,
     check_rows,
+    csv_text,
     described,
     layer_positions,
     model_table,
     read_table,
     score_table,
-    write_table,
 )
 
 MODELS = [
@@ -207,7 +207,7 @@ def test_no_infinite_score_gets_into_a_table(column, no_number):
 
 @pytest.mark.parametrize("name", ["NA", "null", "nan", "None", "n-a", "1e5"])
 def test_models_whose_names_look_like_no_value_come_back_as_they_were(tmp_path, name):
-    write_table(tmp_path / "table.csv", pd.DataFrame({"reference_model": [name], "stir": [math.nan], "flags": [""]}))
+    (tmp_path / "table.csv").write_text(csv_text(pd.DataFrame({"reference_model": [name], "stir": [math.nan], "flags": [""]})))
     row = read_table(tmp_path / "table.csv").iloc[0]
     assert row["reference_model"] == name
     assert math.isnan(row["stir"])
@@ -293,7 +293,7 @@ def test_scores_are_described_by_both_models(scores):
 
 def test_numbers_come_back_to_the_last_digit(tmp_path):
     numbers = [0.1 + 0.2, 1 / 3, math.pi, 5e-324, 1.7976931348623157e308, 0.30000000000000004, 2.5, 0.8843805655226795]
-    write_table(tmp_path / "table.csv", pd.DataFrame({"stir": numbers}))
+    (tmp_path / "table.csv").write_text(csv_text(pd.DataFrame({"stir": numbers})))
     assert read_table(tmp_path / "table.csv")["stir"].tolist() == numbers
     assert [file.name for file in tmp_path.iterdir()] == ["table.csv"]
 
@@ -335,7 +335,7 @@ def test_no_row_is_lost_whose_key_looks_like_a_number(tmp_path):
     tables = []
     for reference in keys:
         rows = scores_of(reference).replace({"reference_checkpoint": keys, "target_checkpoint": keys})
-        write_table(tmp_path / f"{reference}.csv", rows)
+        (tmp_path / f"{reference}.csv").write_text(csv_text(rows))
         tables.append(read_table(tmp_path / f"{reference}.csv"))
     assert len(score_table(tables, models, ["cifar10"] * 3)) == 18
 

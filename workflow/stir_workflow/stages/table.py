@@ -14,6 +14,7 @@ def make(job: Job) -> None:
     import sys
 
     from stir.summaries import metrics, summary_table
+    from stir.tables import csv_text
     from stir_workflow.statements import judge
     from stir_workflow.store.artifacts import write_atomically
     from stir_workflow.store.publication import make_keyed_folder, stamp
@@ -27,7 +28,7 @@ def make(job: Job) -> None:
         tables["-verdicts"] = judge(statements, scores, accuracies)
     files = [folder / f"{experiment}{part}.csv" for part in tables]
     for path, table in zip(files, tables.values(), strict=True):
-        write_atomically(path, table.to_csv(index=False))
+        write_atomically(path, csv_text(table))
     for_dvc = folder / f"{experiment}-metrics.json"
     write_atomically(for_dvc, json.dumps(metrics(summary, accuracies), indent=1, allow_nan=False) + "\n")
     stamp(job.output, job.recipe, [*files, for_dvc])
