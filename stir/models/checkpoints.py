@@ -77,9 +77,9 @@ def load_checkpoint(model: nn.Module, path_or_url: str | Path, *, sha256: str | 
 
     Notes
     -----
-    Prefixes that all names share (``module.``, ``_orig_mod.``, ``model.``) are dropped, if names are the model's then. A file may leave out
-    ``num_batches_tracked``, and all but one name of parameters that the model ties. NaN and infinity are refused, but
-    for infinity in buffers (causal masks), and for whatever the forward pass verifiably does not read.
+    Prefixes that all names share (``module.``, ``_orig_mod.``, ``model.``) are dropped, if names are the model's then. A file
+    may leave out ``num_batches_tracked``, and all but one name of parameters that the model ties. NaN and infinity are
+    refused, but for infinity in buffers (causal masks), and for whatever the forward pass verifiably does not read.
     """
     own = own_values(model)
     path = fetch_checkpoint(path_or_url, sha256=sha256)

@@ -219,7 +219,7 @@ def test_a_column_of_labels_and_a_white_level_as_a_float_are_taken(tmp_path, kin
 
 @pytest.mark.parametrize("excess", [-2e-7, 2e-7])
 def test_pixels_that_rounding_put_out_of_bounds_are_clamped(tmp_path, excess):
-    images = np.where(IMAGES == (255 if excess > 0 else 0), (excess > 0) + excess, IMAGES / 255)
+    images = np.where((IMAGES == 255) if excess > 0 else (IMAGES == 0), (excess > 0) + excess, IMAGES / 255)
     split = load(save(tmp_path, "npz", images=images, labels=LABELS))
     assert (split.train_images.min(), split.train_images.max()) == (0, 1)
     refused(save(tmp_path, "hdf5", images=images + 10 * np.sign(excess) * 1e-6, labels=LABELS), "from 0 .black. to 1 .white.")

@@ -63,8 +63,10 @@ def test_safetensors(model, weights, safetensors_file):
         lambda w: _prefixed(w, "module._orig_mod."),
         lambda w: _prefixed(w, "_orig_mod.module."),
     ],
-    ids=["plain", "ordered", "state_dict", "model_state_dict", "model", "net", "module", "orig_mod"]
-    + ["lightning", "averaged", "metrics", "ddp", "compiled ddp"],
+    ids=[
+        *("plain", "ordered", "state_dict", "model_state_dict", "model", "net", "module", "orig_mod"),
+        *("lightning", "averaged", "metrics", "ddp", "compiled ddp"),
+    ],
 )
 def test_torch_state_dicts_as_they_are_found(model, weights, tmp_path, wrap, zipped):
     assert _loaded(model, str(_save(wrap(weights), tmp_path / "weights.pt", zipped=zipped)), weights)
