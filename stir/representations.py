@@ -81,9 +81,10 @@ class Representing:
         self._seen = activations.clone() if isinstance(activations, Tensor) else activations
 
     def _forward(self, images: Tensor) -> Any:
-        images = images.to(device=self._place.device, dtype=self._place.dtype)
+        # A copy: the model may work in place.
+        copied = images.to(device=self._place.device, dtype=self._place.dtype, copy=True)
         try:
-            return self._model(images.clone() if images.is_inference() else images)
+            return self._model(copied)
         finally:
             # A model that counts or averages over its calls would give each batch something else.
             self._buffers.restore()
@@ -162,7 +163,7 @@ def representing(
 
 @torch.no_grad()
 def check_alike(represent_batch: Callable[[Tensor], Tensor], images: Float[Tensor, "k ..."]) -> None:
-    """Refuse a model that represents the same images differently the second time, or beside others.
+    """Refuse a model that represents the same images differently the second time, beside others, or at another place.
 
     Raises
     ------
@@ -179,11 +180,11 @@ def check_alike(represent_batch: Callable[[Tensor], Tensor], images: Float[Tenso
     if len(images) <= 2:
         return
     eps = torch.finfo(first.dtype).eps
-    if (apart := _apart(first[:2], represent_batch(images[:2]))) > max(LARGEST_MIXING, 16 * eps):
+    if (apart := _apart(first[1:3], represent_batch(images[1:3]))) > max(LARGEST_MIXING, 16 * eps):
         raise NondeterministicModelError(
             f"The model represents an image differently beside other images (relative difference {apart:.2g}), though it is in "
             "eval mode, so results would depend on batch_size. Look for statistics over the batch, such as BatchNorm with "
-            "track_running_stats=False."
+            "track_running_stats=False, or noise for each place in the batch."
         )
 
 

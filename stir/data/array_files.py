@@ -82,7 +82,7 @@ def _collection(
 
 
 def _white_level(array: np.ndarray, path: Path) -> int:
-    if array.size != 1 or array.dtype.kind not in "iu" or not 0 < array.item() <= MOST_WHITE:
+    if array.size != 1 or array.dtype.kind not in "iuf" or not (0 < array.item() <= MOST_WHITE and array.item() % 1 == 0):
         came = shortened(array.tolist()) if array.size < MOST_WHITE else f"{array.dtype} {array.shape}"
         raise DatasetError(f"Expected white_level of {said(path)}, one integer from 1 to {MOST_WHITE}; got {came}.")
     return int(array.item())
@@ -92,6 +92,7 @@ def _part(
     arrays: Mapping[str, np.ndarray], prefix: str, path: Path, shape: tuple[int, int, int], n_classes: int, white_level: int
 ) -> Part:
     images, labels = arrays[f"{prefix}images"], arrays[f"{prefix}labels"]
+    labels = labels[:, 0] if labels.shape[1:] == (1,) else labels
     if labels.shape != images.shape[:1] or labels.dtype.kind not in "iu" or not len(labels):
         raise DatasetError(
             f"Expected {prefix}labels of {said(path)} to be integers, one an image ({len(images)},); "
@@ -127,7 +128,7 @@ def _stored(images: np.ndarray, what: str, white_level: int) -> np.ndarray:
         raise DatasetError(f"Expected {what} to be integers or floating-point numbers; got {images.dtype}. Save them as uint8.")
     check_range(images, white_level, what, remedy="give the value of white in an array white_level")
     if images.dtype.kind == "f":
-        return images.astype(np.float32)
+        return np.clip(images.astype(np.float32), 0, white_level, dtype=np.float32)
     return images.astype(np.min_scalar_type(white_level))
 
 

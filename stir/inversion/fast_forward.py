@@ -68,7 +68,7 @@ class _Folded:
 
     def __call__(self, images: Tensor) -> Tensor:
         try:
-            return self.pooling(rows(self.part, images.to(self.dtype), self.layer)).to(images.dtype)
+            return self.pooling(rows(self.part, images.to(self.dtype, copy=True), self.layer)).to(images.dtype)
         finally:
             self._buffers.restore()
 

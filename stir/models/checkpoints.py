@@ -8,13 +8,13 @@ from typing import Any
 
 import torch
 from safetensors.torch import save
-from torch import nn
+from torch import Tensor, nn
 
 from stir.digests import sha256_of
 from stir.errors import CheckpointError, InvalidInputError
 from stir.models.downloads import download
 from stir.models.registry import Architecture, build_model
-from stir.models.torchvision_classifiers import TorchvisionClassifier
+from stir.models.torchvision_classifiers import NETWORK, TorchvisionClassifier
 from stir.models.weight_checks import check_fit, own_values, with_what_follows, without_prefixes
 from stir.models.weight_files import one_line, read_header, read_weights, regular_file, shown
 from stir.names import shortened
@@ -77,13 +77,13 @@ def load_checkpoint(model: nn.Module, path_or_url: str | Path, *, sha256: str | 
 
     Notes
     -----
-    A prefix that all names share (``module.``, ``_orig_mod.``, ``model.``) is dropped. A file may leave out
-    ``num_batches_tracked``, and all but one name of parameters that the model ties. NaN and infinity are refused, but
-    for infinity in buffers (causal masks), and for whatever the forward pass verifiably does not read.
+    Prefixes that all names share (``module.``, ``_orig_mod.``, ``model.``) are dropped, if names are the model's then. A file
+    may leave out ``num_batches_tracked``, and all but one name of parameters that the model ties. NaN and infinity are
+    refused, but for infinity in buffers (causal masks), and for whatever the forward pass verifiably does not read.
     """
     own = own_values(model)
     path = fetch_checkpoint(path_or_url, sha256=sha256)
-    weights = without_prefixes(read_weights(path), own)
+    weights = without_prefixes(read_weights(path), _names(model, own))
     if isinstance(model, TorchvisionClassifier):
         try:
             weights = model.completed(weights)
@@ -98,6 +98,11 @@ def load_checkpoint(model: nn.Module, path_or_url: str | Path, *, sha256: str | 
     except RuntimeError as error:
         raise CheckpointError(f"The model does not take the weights in {shown(path)} ({one_line(error)}).") from error
     return model
+
+
+def _names(model: nn.Module, own: Mapping[str, Tensor]) -> set[str]:
+    """Return the names that weights may have."""
+    return {*own, *(name.removeprefix(NETWORK) for name in own if isinstance(model, TorchvisionClassifier))}
 
 
 def save_model(path: Path, model: nn.Module, architecture: Architecture, metadata: Mapping[str, Any]) -> None:

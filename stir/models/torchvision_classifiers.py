@@ -3,6 +3,7 @@
 They are for photographs: most have a stem that takes images of 32 x 32 to 8 x 8.
 """
 
+import re
 from collections import OrderedDict
 from functools import cache
 from types import ModuleType
@@ -20,6 +21,8 @@ CHANNELS = 3
 # Their auxiliary classifiers give further outputs in training; transform_input is what their published weights expect.
 WITHOUT_AUXILIARY = {"aux_logits": False, "init_weights": True, "transform_input": True}
 SETTINGS: dict[str, dict[str, Any]] = {"googlenet": WITHOUT_AUXILIARY, "inception_v3": WITHOUT_AUXILIARY}
+PUBLISHED_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)")
+"""How the files of DenseNets that torchvision publishes name what it calls norm1, conv1, norm2 and conv2."""
 AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")
 NORMALISATIONS = {"none": ((0.0,) * 3, (1.0,) * 3), "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))}
 """Mean and standard deviation of pixels in [0, 1]. There is a further one, each network's own: `PUBLISHED`."""
@@ -68,7 +71,8 @@ class TorchvisionClassifier(nn.Sequential):
                     )
             return weights
         own = {f"normalise.{name}": value for name, value in self.normalise.state_dict().items()}
-        return own | {NETWORK + name: value for name, value in weights.items() if not name.startswith(AUXILIARY)}
+        named = {PUBLISHED_DENSENET.sub(r"\1\2", name): value for name, value in weights.items()}
+        return own | {NETWORK + name: value for name, value in named.items() if not name.startswith(AUXILIARY)}
 
 
 def torchvision_classifier(

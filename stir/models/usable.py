@@ -67,7 +67,7 @@ def forward(model: nn.Module, images: Tensor) -> Any:
         If it fails on them: with the shape that its first convolution takes, or else the reason that PyTorch gives.
     """
     try:
-        return model(images)
+        return model(images.clone())  # the model may work in place
     except (RuntimeError, IndexError, AssertionError, ValueError) as error:
         if isinstance(error, InvalidInputError | torch.OutOfMemoryError) or "memory" in str(error):
             raise

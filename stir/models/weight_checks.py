@@ -12,9 +12,9 @@ from stir.models.normalise import Normalise
 from stir.models.weight_files import shown
 from stir.names import shortened
 
-PREFIXES = ("module.", "_orig_mod.", "model.")
 MAX_PREFIXES = 8
 COUNT = "num_batches_tracked"
+UPDATES = "n_averaged"
 MAX_HINT = 300
 
 
@@ -47,12 +47,19 @@ def _no_plain_tensor(value: object) -> str | None:
 
 
 def without_prefixes(weights: dict[str, Tensor], names: Collection[str]) -> dict[str, Tensor]:
-    """Drop what data-parallel, compiled and wrapped models put before all names, until one is among ``names``."""
+    """Drop what data-parallel, compiled and wrapped models put before all names, if one is among ``names`` then.
+
+    Averaged models (`torch.optim.swa_utils.AveragedModel`) count their updates beside them.
+    """
+    known = set(names)
+    shorter = {name: value for name, value in weights.items() if name != UPDATES or name in known}
     for _ in range(MAX_PREFIXES):
-        prefix = next((each for each in PREFIXES if weights and all(name.startswith(each) for name in weights)), None)
-        if prefix is None or weights.keys() & set(names):
+        if known & shorter.keys():
+            return shorter
+        prefix, dot, _ = next(iter(shorter), "").partition(".")
+        if not dot or not all(name.startswith(prefix + dot) for name in shorter):
             break
-        weights = {name.removeprefix(prefix): value for name, value in weights.items()}
+        shorter = {name.removeprefix(prefix + dot): value for name, value in shorter.items()}
     return weights
 
 

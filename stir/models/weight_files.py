@@ -6,6 +6,7 @@ import json
 import os
 import re
 import stat
+import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -95,8 +96,8 @@ def read_weights(path: Path) -> dict[str, Tensor]:
             start = file.read(512)
             if start[8:9] == b"{" and int.from_bytes(start[:8], "little") < NO_TEXT:
                 return _safetensors(path, file)
-            content = _unpickled(path, file, size, start)
-        return _unwrapped(content)
+            content = _unpickled(file, size, start)
+        return _unwrapped(content, path)
     except CheckpointError as error:
         raise CheckpointError(str(error) if str(error).startswith("Expected") else f"{shown(path)} {error}") from error
     except (OSError, MemoryError) as error:
@@ -109,7 +110,7 @@ def one_line(error: BaseException) -> str:
     return " ".join(text.split())[:300]
 
 
-def _unpickled(path: Path, file: IO[bytes], size: int, start: bytes) -> Any:
+def _unpickled(file: IO[bytes], size: int, start: bytes) -> Any:
     """Return what a file of torch.save holds, after a rehearsal of what it would take."""
     if start.startswith(ZIP):
         _rehearse_zip(file, size)
@@ -122,7 +123,8 @@ def _unpickled(path: Path, file: IO[bytes], size: int, start: bytes) -> Any:
     else:
         raise CheckpointError(_what_it_is(file, start))
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        file.seek(0)  # and not the path: PyTorch takes any file that is named .safetensors for one
+        return torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # what a broken pickle raises is anyone's guess
         raise CheckpointError(
             f"cannot be read by PyTorch ({one_line(error)}): cut or damaged. Get it again, and compare its SHA-256."
@@ -234,7 +236,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return values
 
 
-def _unwrapped(content: Any) -> dict[str, Tensor]:
+def _unwrapped(content: Any, path: Path) -> dict[str, Tensor]:
     """Return the one state dict that a file holds, by itself or under a usual name."""
     found = [name for name in WRAPPERS if isinstance(content, Mapping) and isinstance(content.get(name), Mapping)]
     full = [name for name in found if _is_state_dict(content[name])]
@@ -251,7 +253,18 @@ def _unwrapped(content: Any) -> dict[str, Tensor]:
             raise CheckpointError(_no_state_dict(value, f" at {shortened(name)}{place}"))
         if value.layout is not torch.strided or value.is_meta or value.is_quantized or value.is_nested:
             raise CheckpointError(f"holds no plain tensor at {shortened(name)}{place}. Store it dense, with its values.")
+    if found and (others := [name for name, value in content.items() if value is not weights and _is_as_large(value, weights)]):
+        warnings.warn(
+            f"{shown(path)} also holds weights under {shortened(others[0])}; those{place} are loaded. If the others are meant, "
+            "save them on their own.",
+            stacklevel=4,
+        )
     return dict(weights)
+
+
+def _is_as_large(value: object, weights: Mapping[str, Tensor]) -> bool:
+    """Return whether it is a further state dict of the network: an average, say, or the best so far."""
+    return isinstance(value, Mapping) and len(value) >= len(weights) and _is_state_dict(value)
 
 
 def _no_state_dict(came: object, place: str) -> str:

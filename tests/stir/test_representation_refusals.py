@@ -176,6 +176,13 @@ def test_a_model_whose_images_change_each_other_is_refused(images):
         represent(model, images)
 
 
+def test_a_model_with_noise_for_each_place_in_the_batch_is_refused(images):
+    noise = torch.rand(len(images), 64, generator=torch.Generator().manual_seed(0))
+    model = nn.Sequential(nn.Flatten(), Apply(lambda x: x + noise[: len(x)]), nn.Linear(64, 3))
+    with pytest.raises(NondeterministicModelError, match=r"results would depend on batch_size.* noise for each place"):
+        represent(model, images)
+
+
 def test_the_hidden_layer_of_a_headless_backbone_is_not_the_default(images):
     hidden = nn.Sequential(nn.Linear(64, 5), nn.ReLU(inplace=True))
     message = r"last linear layer '1\.0' does not give the model's output.*Name a layer, such as .*'1' or '2'"

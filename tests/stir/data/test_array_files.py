@@ -122,7 +122,7 @@ def test_class_names_are_taken_along(tmp_path):
         ({"test_images": IMAGES[200:, :7]}, r"test_images .*; got \(100, 7, 8\)"),
         ({"train_labels": LABELS[:199]}, r"train_labels .* integers, one an image \(200,\); got int64 \(199,\)"),
         ({"test_labels": LABELS[200:].astype(float)}, "test_labels .* got float64"),
-        ({"train_labels": LABELS[:200, None]}, r"got int64 \(200, 1\)"),
+        ({"train_labels": LABELS[:200, None, None]}, r"got int64 \(200, 1, 1\)"),
         ({"train_labels": LABELS[:200] + 1}, r"from 0 to 9 \(n_classes 10\); got 1 to 10.*number the classes from 0"),
         ({"test_labels": LABELS[200:] - 1}, "test_labels .* got -1 to 8"),
         (
@@ -161,7 +161,7 @@ def test_arrays_that_would_run_code_are_refused(tmp_path):
         refused(path, "Cannot read .*images.* has pickled objects, which can run code.*allow_pickle")
 
 
-@pytest.mark.parametrize("white_level", [0, 2**16, [255, 255], 255.0])
+@pytest.mark.parametrize("white_level", [0, 2**16, [255, 255], 254.5, np.nan])
 def test_a_white_level_that_is_none(tmp_path, white_level):
     refused(save(tmp_path, "npz", **parts(), white_level=white_level), "Expected white_level of .*, one integer from 1 to 65535")
 
@@ -205,6 +205,24 @@ def test_the_test_part_is_of_the_range_of_the_training_part(tmp_path):
 def test_floating_point_numbers_up_to_a_white_level_are_kept(tmp_path, kind):
     split = load(save(tmp_path, kind, images=IMAGES.astype(np.float32), labels=LABELS, white_level=255))
     assert (split.white_level, split.train_images.dtype, split.train_images.max()) == (255, np.float32, 255)
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_a_column_of_labels_and_a_white_level_as_a_float_are_taken(tmp_path, kind):
+    """As MedMNIST and MATLAB have them."""
+    split = load(save(tmp_path, kind, images=IMAGES, labels=LABELS[:, None], white_level=255.0))
+    (tmp_path / "plain").mkdir()
+    expected = load(save(tmp_path / "plain", kind, images=IMAGES, labels=LABELS))
+    assert split.white_level == 255
+    assert np.array_equal(split.train_labels, expected.train_labels)
+
+
+@pytest.mark.parametrize("excess", [-2e-7, 2e-7])
+def test_pixels_that_rounding_put_out_of_bounds_are_clamped(tmp_path, excess):
+    images = np.where((IMAGES == 255) if excess > 0 else (IMAGES == 0), (excess > 0) + excess, IMAGES / 255)
+    split = load(save(tmp_path, "npz", images=images, labels=LABELS))
+    assert (split.train_images.min(), split.train_images.max()) == (0, 1)
+    refused(save(tmp_path, "hdf5", images=images + 10 * np.sign(excess) * 1e-6, labels=LABELS), "from 0 .black. to 1 .white.")
 
 
 @pytest.mark.parametrize("n_classes", [10**9, 10**18])

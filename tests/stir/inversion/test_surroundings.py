@@ -127,6 +127,18 @@ def test_a_model_that_squeezes_single_images_away_is_inverted_and_represented(im
     assert _inverted(model, images, max_iterations=60, tolerance=0.03).converged.any()
 
 
+@pytest.mark.parametrize("images_in_all", [1, 8])
+def test_a_model_that_works_in_place_leaves_the_images_as_they_are(small_net, images, images_in_all):
+    images = images[:images_in_all].clone()
+    found = images.clone()
+    in_place = nn.Sequential(Apply(lambda x: x.sub_(0.5).div_(0.25)), small_net)
+    beside = nn.Sequential(Apply(lambda x: (x - 0.5) / 0.25), small_net)
+    assert torch.equal(represent(in_place, images), represent(beside, images))
+    settings = {"max_iterations": 5, "random_seed": 0, "tolerance": 0.9}
+    assert torch.equal(invert(in_place, images, **settings).iri_images, invert(beside, images, **settings).iri_images)
+    assert torch.equal(images, found)
+
+
 def test_what_drifts_with_every_call_is_put_back_after_each(images, left_as_found):
     model = nn.Sequential(Drifting(), nn.Flatten(), nn.Linear(64, 4), nn.Linear(4, 2))
     with left_as_found(model):

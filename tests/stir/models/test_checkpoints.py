@@ -57,13 +57,32 @@ def test_safetensors(model, weights, safetensors_file):
         lambda w: {"net": w, "acc": 0.9},
         lambda w: _prefixed(w, "module."),
         lambda w: _prefixed(w, "_orig_mod."),
+        lambda w: {"state_dict": _prefixed(w, "net.backbone.")},
+        lambda w: {"n_averaged": torch.tensor(3), **_prefixed(w, "module.")},
+        lambda w: {"model_state_dict": w, "best": {"accuracy": torch.tensor(0.5)}},
         lambda w: _prefixed(w, "module._orig_mod."),
         lambda w: _prefixed(w, "_orig_mod.module."),
     ],
-    ids=["plain", "ordered", "state_dict", "model_state_dict", "model", "net", "module", "orig_mod", "ddp", "compiled ddp"],
+    ids=[
+        *("plain", "ordered", "state_dict", "model_state_dict", "model", "net", "module", "orig_mod"),
+        *("lightning", "averaged", "metrics", "ddp", "compiled ddp"),
+    ],
 )
 def test_torch_state_dicts_as_they_are_found(model, weights, tmp_path, wrap, zipped):
     assert _loaded(model, str(_save(wrap(weights), tmp_path / "weights.pt", zipped=zipped)), weights)
+
+
+@pytest.mark.parametrize("other", ["state_dict_ema", "model_ema"])
+def test_weights_beside_those_that_are_loaded_are_warned_of(model, weights, tmp_path, other):
+    averaged = {"n_averaged": torch.tensor(3), **{f"module.{name}": 2 * value for name, value in weights.items()}}
+    path = _save({"state_dict": weights, other: averaged}, tmp_path / "weights.pt")
+    with pytest.warns(UserWarning, match=f"weights.pt also holds weights under '{other}'; those under 'state_dict' are loaded"):
+        assert _loaded(model, path, weights)
+
+
+@LEGACY
+def test_a_file_of_torch_save_that_is_named_safetensors(model, weights, tmp_path, zipped):
+    assert _loaded(model, _save(weights, tmp_path / "weights.safetensors", zipped=zipped), weights)
 
 
 def test_a_prefix_in_safetensors(model, weights, tmp_path):

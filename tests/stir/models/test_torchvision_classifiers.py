@@ -1,5 +1,6 @@
 """Classifiers of torchvision: the networks as they are, normalised, by layers that can be named."""
 
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -170,6 +171,15 @@ def test_weights_with_auxiliary_classifiers_fit(tmp_path):
     torch.save(with_them.state_dict(), tmp_path / "weights.pth")
     model = load_checkpoint(build_model(Architecture("torchvision.googlenet", None, 3, 4)), tmp_path / "weights.pth")
     assert torch.equal(model.network.fc.weight, with_them.fc.weight)
+
+
+def test_weights_of_densenets_fit_by_the_names_in_the_files_that_torchvision_publishes(tmp_path):
+    theirs = models.densenet121(weights=None, num_classes=4)
+    published = {re.sub(r"(denselayer\d+\.(norm|conv))", r"\1.", name): value for name, value in theirs.state_dict().items()}
+    assert "features.denseblock1.denselayer1.norm.1.weight" in published
+    torch.save(published, tmp_path / "weights.pth")
+    model = load_checkpoint(build_model(Architecture("torchvision.densenet121", None, 3, 4)), tmp_path / "weights.pth")
+    assert torch.equal(_weights(model.network), _weights(theirs))
 
 
 def test_weights_of_another_network_are_refused(tmp_path):

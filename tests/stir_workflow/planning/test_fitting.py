@@ -44,6 +44,11 @@ class TestImages:
         models = [*quickstart["models"], quickstart["models"][0] | {"name": "x", "dataset": "photographs"}]
         refused({"further_datasets": [COLOUR], "models": models}, r"models\[4\]: 'x' takes images of \(3, 32, 32\)")
 
+    def test_of_one_channel_are_refused_for_networks_of_torchvision(self, refused, quickstart):
+        models = [{**quickstart["models"][0], "architecture": "torchvision.resnet18"}]
+        del models[0]["width"]
+        refused({"models": models}, r"models\[0\]\.architecture: Expected images of 3 channels .*'torchvision.resnet18'; got 1")
+
     def test_too_small_for_an_architecture_are_refused(self, refused, quickstart):
         models = [quickstart["models"][0] | {"architecture": "vgg19"}]
         refused({"models": models}, r"models\[0\]\.architecture: Expected images that architecture 'vgg19' takes.*8 x 8")

@@ -34,7 +34,7 @@ def check_meaning(experiment: Experiment, path: Path, *, scale: str | None = Non
         Listing everything that is wrong: file, value, what was expected, near matches.
     """
     last = [*LAST, fitting.checkpoints] if sources else LAST
-    for checks in (FIRST, THEN, last):
+    for checks in (FIRST, THEN, WITH_SHAPES, last):
         if problems := [problem for check in checks for problem in check(experiment)]:
             refuse(read_experiment(path).parts(scale), problems)
 
@@ -113,6 +113,8 @@ FIRST: list[Check] = [
     _rotations,
     layers.image_numbers,
 ]
-THEN: list[Check] = [fitting.shapes, layers.existence]
+THEN: list[Check] = [fitting.shapes]
 """Of names that are known."""
+WITH_SHAPES: list[Check] = [layers.existence]
+"""Of networks that take the images."""
 LAST: list[Check] = [layers.use, _same_models, rehearsal.statements]
