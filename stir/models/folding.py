@@ -1,6 +1,5 @@
 """The same function in fewer steps: cut a model at a layer, fold BatchNorm into convolutions."""
 
-import threading
 import warnings
 from typing import Any
 
@@ -8,10 +7,10 @@ import torch
 from torch import fx, nn
 from torch.fx.experimental.optimization import fuse
 
+from stir.models.tracing import ThreadTracer
+
 RELU_FUNCTIONS = (torch.relu, torch.relu_, nn.functional.relu, nn.functional.relu_)
 RELU_METHODS = ("relu", "relu_")
-TRACING = threading.Lock()
-"""One thread traces at a time."""
 
 
 class FakeReLU(torch.autograd.Function):
@@ -33,21 +32,17 @@ class _FakeReLUModule(nn.Module):
         return FakeReLU.apply(x)
 
 
-class _CuttingTracer(fx.Tracer):
+class _CuttingTracer(ThreadTracer):
     """Trace a forward pass, and note where one module begins or ends."""
 
     def __init__(self, module: nn.Module, side: str) -> None:
         super().__init__()
         self.module, self.side = module, side
         self.reached: fx.Node | None = None
-        self._thread = threading.get_ident()
 
-    def call_module(self, m: nn.Module, forward: Any, args: Any, kwargs: Any) -> Any:
+    def call_own_module(self, m: nn.Module, forward: Any, args: Any, kwargs: Any) -> Any:
         """Note the node of the layer's input or output as it passes."""
-        if threading.get_ident() != self._thread:
-            # Tracing replaces the call of every module in the process, so calls of other threads come by.
-            return forward(*args, **kwargs)
-        output = super().call_module(m, forward, args, kwargs)
+        output = super().call_own_module(m, forward, args, kwargs)
         if m is self.module:
             proxy = next(iter((*args, *kwargs.values())), None) if self.side == "input" else output
             self.reached = proxy.node if isinstance(proxy, fx.Proxy) else None
@@ -68,8 +63,7 @@ def cut(model: nn.Module, layer: str, side: str) -> fx.GraphModule | None:
     """
     tracer = _CuttingTracer(model.get_submodule(layer), side)
     try:
-        with TRACING:
-            graph = tracer.trace(model)
+        graph = tracer.trace_model(model)
     except Exception:  # control flow, foreign functions: whatever keeps a model from being traced
         return None
     if tracer.reached is None:
@@ -87,7 +81,7 @@ def folded(part: fx.GraphModule) -> fx.GraphModule:
     """Return a copy with BatchNorm folded into the convolutions before it, channels last, weights frozen."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        fused = fuse(part)
+        fused = fuse(part, no_trace=True)  # its own trace would meet other threads
     fused.eval().requires_grad_(False).to(memory_format=torch.channels_last)
     assert isinstance(fused, fx.GraphModule)
     return fused

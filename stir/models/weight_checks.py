@@ -3,12 +3,13 @@
 from collections.abc import Collection, Mapping
 
 import torch
-from torch import Tensor, fx, nn
+from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.parameter import is_lazy
 
 from stir.errors import CheckpointError, near_matches
 from stir.models.normalise import Normalise
+from stir.models.tracing import ThreadTracer
 from stir.models.weight_files import shown
 from stir.names import shortened
 
@@ -159,7 +160,7 @@ def _finite(value: Tensor) -> Tensor:
 def is_used(model: nn.Module, name: str) -> bool:
     """Return whether a forward pass reads a parameter or buffer, as far as that can be told without images."""
     try:
-        graph = fx.Tracer().trace(model)
+        graph = ThreadTracer().trace_model(model)
     except Exception:  # control flow, foreign functions: whatever keeps a model from being traced
         return True
     read = {str(node.target) for node in graph.nodes if node.op in ("call_module", "get_attr")}

@@ -1,6 +1,8 @@
 """A model cut at a layer and folded is the same function."""
 
 import importlib
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
@@ -87,3 +89,23 @@ def test_a_fake_last_relu_passes_gradients(relu):
     torch.testing.assert_close(part(x), net.first(x).clamp(min=0))
     (gradient,) = torch.autograd.grad(part(x).sum(), x)
     torch.testing.assert_close(gradient, net.first.weight.sum(dim=0).expand(6, 3))
+
+
+def test_models_that_other_threads_call_meanwhile_give_what_they_give_alone():
+    """Tracing replaces the call of every module in the process."""
+    other = nn.Sequential(nn.Conv2d(1, 3, 3), nn.BatchNorm2d(3), nn.ReLU()).eval()
+    images = torch.rand(2, 1, 8, 8)
+    expected, ended = other(images), threading.Event()
+
+    def call():
+        found = []
+        while not ended.is_set():
+            found.append(torch.equal(other(images), expected))
+        return found
+
+    with ThreadPoolExecutor(1) as pool:
+        calls = pool.submit(call)
+        for _ in range(5):
+            folded(cut(build_model(Architecture("resnet8", 2, 1, 10)).eval(), "stage2", "output"))
+        ended.set()
+        assert all(calls.result())
