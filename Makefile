@@ -32,7 +32,7 @@ endif
 
 run: $(VENV)/.installed
 	$(SNAKEMAKE) --config experiment="$$EXPERIMENT" scale="$$SCALE"
-	@PYTHONPATH=workflow $(BIN)/python -m stir_workflow.planning.announcing "$$EXPERIMENT" "$$SCALE"
+	@$(BIN)/python -m stir_workflow.planning.announcing "$$EXPERIMENT" "$$SCALE"
 
 # The poster's six experiments in one run, so that what they share is made once and all cores have work; then their page.
 # After an interruption the same command goes on.
@@ -64,7 +64,7 @@ lint: $(VENV)/.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/mypy
-	PYTHONPATH=workflow $(BIN)/lint-imports
+	$(BIN)/lint-imports
 
 # Render the numbers and figures of README.md from the last `make run`.
 readme: $(VENV)/.installed

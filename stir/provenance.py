@@ -8,7 +8,8 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-PACKAGES = ("stir", "torch", "numpy", "h5py")
+DISTRIBUTIONS = {"stir": "stir-workflow", "torch": "torch", "numpy": "numpy", "h5py": "h5py"}
+"""What versions are called by -> what a package installer calls it."""
 CPU_INFO = Path("/proc/cpuinfo")
 PACKAGE = Path(__file__).resolve().parent
 DIGITS = 12
@@ -39,15 +40,27 @@ def device_kind(device: str) -> str:
 
 
 @cache
-def code_version() -> str:
+def code_version(*further: Path) -> str:
     """Return what tells this package's code from any other: ``COMMIT``, ``COMMIT+DIGEST`` or ``VERSION+DIGEST``.
 
     The git commit alone, if every file of the package is the one that it has. Else a digest of
     the files follows: after the commit where they were altered, added or removed, and after the
     package's version where git cannot tell (no clone, no git, a clone of another user's).
+
+    Parameters
+    ----------
+    *further : Path
+        Folders of packages whose code counts, too.
     """
-    files = _files(PACKAGE)
-    commit, committed = _committed(PACKAGE)
+    versions = list(dict.fromkeys(map(_version_of, (PACKAGE, *further))))
+    if len(versions) == 1:
+        return versions[0]
+    return f"{versions[0].partition('+')[0]}+{hashlib.sha256(' '.join(versions).encode()).hexdigest()[:DIGITS]}"
+
+
+def _version_of(package: Path) -> str:
+    files = _files(package)
+    commit, committed = _committed(package)
     if commit and files.keys() == committed.keys() and all(_is_blob(files[name], committed[name]) for name in files):
         return commit
     digest = hashlib.sha256()
@@ -71,7 +84,7 @@ def _committed(package: Path) -> tuple[str, dict[str, str]]:
 
     Not ``git status``: that is blind to what is ignored, and starts programs that a repository's configuration names.
     """
-    if not (package.parent / ".git").exists():
+    if not any((folder / ".git").exists() for folder in package.parents[:2]):
         return "", {}
     try:
         commit = _git(package, "rev-parse", f"--short={DIGITS}", "HEAD").strip()
@@ -97,9 +110,9 @@ def _is_blob(content: bytes, digest: str) -> bool:
 def package_versions() -> dict[str, str]:
     """Return the versions of Python and of the packages that results depend on."""
     versions = {"python": platform.python_version()}
-    for package in PACKAGES:
+    for package, distribution in DISTRIBUTIONS.items():
         try:
-            versions[package] = version(package)
+            versions[package] = version(distribution)
         except PackageNotFoundError:
             versions[package] = "unknown"
     return versions

@@ -87,6 +87,19 @@ class TestTheCode:
         assert all(re.fullmatch(rf"{commit}\+[0-9a-f]{{12}}", version) for version in changes.values())
         assert len(set(changes.values())) == len(changes), "no two share a version"
 
+    def test_of_another_package_counts_too(self, package, tmp_path):
+        pipeline = tmp_path / "workflow" / "pipeline"
+        pipeline.mkdir(parents=True)
+        (pipeline / "c.py").write_text("C = 1\n", encoding="utf-8")
+        self.git(tmp_path, "add", "--all")
+        self.git(tmp_path, "commit", "--quiet", "--message", "Pipeline")
+        both = provenance.code_version.__wrapped__
+        commit = both(pipeline)
+        assert commit == self.version()
+        (pipeline / "c.py").write_text("C = 2\n", encoding="utf-8")
+        assert re.fullmatch(rf"{commit}\+[0-9a-f]{{12}}", both(pipeline))
+        assert self.version() == commit
+
     def test_that_git_is_told_to_overlook_is_marked(self, package):
         self.git(package, "update-index", "--assume-unchanged", "a.py")
         (package / "a.py").write_text("A = 2\n", encoding="utf-8")

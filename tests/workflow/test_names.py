@@ -87,7 +87,7 @@ def make(tmp_path):
     (tmp_path / "venv" / ".installed").touch()
     (programs / "snakemake").write_text("#!/bin/sh\nprintf '<%s>' \"$@\"\n")
     (programs / "python").write_text(
-        f'#!/bin/sh\ncase $1 in docs/* | benchmarks/*) printf "<%s>" "$@" ;; *) exec "{sys.executable}" "$@" ;; esac\n'
+        f'#!/bin/sh\ncase $1$2 in -mscripts.* | benchmarks/*) printf "<%s>" "$@" ;; *) exec "{sys.executable}" "$@" ;; esac\n'
     )
     for program in programs.iterdir():
         program.chmod(0o755)
@@ -118,8 +118,8 @@ def test_make_takes_the_scale_of_any_experiment(make):
     assert "results/tables/defences-full*.csv" in said
     assert "<experiment=quickstart><scale=>" in make("run")
     assert "results/tables/quickstart*.csv" in make("run", "EXPERIMENT=")
-    assert "<scale=full><docs/poster.py><full><results>" in make("poster")
-    assert "<scale=small><docs/poster.py><small><results>" in make("poster", "SCALE=small")
+    assert "<scale=full><-m><scripts.poster><full><results>" in make("poster")
+    assert "<scale=small><-m><scripts.poster><small><results>" in make("poster", "SCALE=small")
 
 
 @pytest.mark.parametrize("text", [COMMAND, "$(shell touch PWNED)", "$(file >PWNED)", "x\ntouch PWNED", "$$(touch PWNED)", "$x"])

@@ -26,6 +26,8 @@ from stir_workflow.store.places import KEYED, fits_place
 
 QUARANTINE = ".quarantine"
 OWN_SHA256 = "seal_sha256"
+PIPELINE = Path(__file__).resolve().parents[1]
+"""The package whose code makes artifacts, besides the library's."""
 OLD_KEYS = {"sha256", "size", "recipe", "key", "device", "versions", "code_version"}
 """Of seals that were written before they had a SHA-256 of their own; they are as good as they were."""
 
@@ -85,7 +87,7 @@ def sealing(
             "device": device,
             "device_kind": device_kind or processor(),
             "versions": package_versions(),
-            "code_version": code_version(),
+            "code_version": code_version(PIPELINE),
             **({} if origin is None else {"origin": origin}),
         }
         write_atomically(seal_path(path), seal_text(seal))
