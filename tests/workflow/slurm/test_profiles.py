@@ -72,7 +72,7 @@ class TestThatAllIsMade:
             "checkpoint": ("1", "8001M", "04:00:00"),
             "evaluation": ("2", "8000M", "00:10:00"),
             "iri": ("1", "8001M", "02:00:00"),
-            "representation": ("2", "8000M", "00:10:00"),
+            "representation": ("1", "4000M", "01:00:00"),
             "score": ("2", "16000M", "00:30:00"),
             "report": ("1", "4000M", "00:45:00"),
         }
