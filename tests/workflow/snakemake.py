@@ -46,7 +46,9 @@ def snakemake(folder, experiment, *arguments, cores=("--cores", "2"), config=(),
     command += [] if {"--workflow-profile", "--cores"} & set(arguments) else [*cores]
     command += [] if "--workflow-profile" in arguments else VERBOSE
     command += ["--config", f"experiment={experiment}", "device=cpu", *config]
-    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    # Without the environment's programs, as where it is not activated: a run finds the command stir by itself.
+    places = [place for place in os.environ["PATH"].split(os.pathsep) if place != str(Path(sys.executable).parent)]
+    environment = os.environ | {"PATH": os.pathsep.join(places)}
     ran = subprocess.run(
         command,
         stdout=subprocess.PIPE,

@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+import sysconfig
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -56,8 +57,10 @@ class Session:
         if self._is_main:
             limit_to_this_node(workflow, self.gpus_per_job)
         self._show_progress()
-        # Jobs end with this process; neither they nor Snakemake's own processes run code of the current folder.
-        os.environ |= {OWNER: str(os.getpid()), "PYTHONSAFEPATH": "1"}
+        # Jobs end with this process, and find the command stir though no environment is activated; neither they nor
+        # Snakemake's own processes run code of the current folder.
+        path = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", os.defpath)])
+        os.environ |= {OWNER: str(os.getpid()), "PYTHONSAFEPATH": "1", "PATH": path}
 
     def _show_progress(self) -> None:
         """Say how far the run is, and what ended a job; if jobs run elsewhere, what those that failed have said."""
