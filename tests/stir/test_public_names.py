@@ -41,6 +41,13 @@ def test_a_public_name_brings_torch():
     assert "torch" in _modules_after("import stir; stir.represent")
 
 
+def test_a_job_that_downloads_nothing_imports_no_client_of_the_web():
+    loaders = "stir.data.dataset, stir.data.fashion_mnist, stir.data.torchvision_datasets"
+    modules = set(_modules_after(f"import stir.models, {loaders}"))
+    assert "stir.downloads" in modules
+    assert not {"requests", "urllib3", "pooch"} & modules
+
+
 def test_every_public_name_resolves():
     assert set(stir.__all__) == {
         "Inversion",

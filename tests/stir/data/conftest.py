@@ -1,16 +1,15 @@
 """Folders of real images, and a web server that has files of datasets."""
 
 import os
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
+
+from tests.file_server import FileServer, serving
 
 DIGITS = load_digits()
 GREY = np.round(DIGITS.images * (255 / 16)).astype(np.uint8)
@@ -35,53 +34,10 @@ def write_classes() -> Callable[..., dict[str, np.ndarray]]:
     return write
 
 
-class FileServer:
-    """Serves files by name; answers each request with the next status of a script, then with 200."""
-
-    def __init__(self) -> None:
-        self.files: dict[str, bytes] = {}
-        self.answers: dict[str, Callable[[BaseHTTPRequestHandler], None]] = {}
-        """Name -> what answers instead, in an odd way."""
-        self.script: list[int] = []
-        self.asked: list[str] = []
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self.url = f"http://127.0.0.1:{self.http.server_port}/"
-
-    def _handler(server) -> type[BaseHTTPRequestHandler]:  # noqa: N805
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                server.asked.append(self.path[1:])
-                if self.path[1:] in server.answers:
-                    with suppress(OSError):  # whoever asked has gone
-                        server.answers[self.path[1:]](self)
-                    return
-                body = server.files.get(self.path[1:])
-                status = server.script.pop(0) if server.script else 200 if body is not None else 404
-                content = body if status == 200 and body is not None else b"no"
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(content)))
-                self.end_headers()
-                self.wfile.write(content)
-
-            def log_message(self, format: str, *arguments: object) -> None:
-                pass
-
-        return Handler
-
-
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FileServer]:
-    """Serve on the loopback; failed downloads are tried again at once."""
-    for name in ("NO_PROXY", "no_proxy"):
-        monkeypatch.setenv(name, "127.0.0.1")
-    monkeypatch.setattr("pooch.core.time.sleep", lambda _seconds: None)
-    running = FileServer()
-    thread = threading.Thread(target=running.http.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield running
-    running.http.shutdown()
-    thread.join()
-    running.http.server_close()
+    with serving(FileServer(), monkeypatch) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

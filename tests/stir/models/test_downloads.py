@@ -28,14 +28,14 @@ def test_a_url_is_downloaded_into_the_cache_and_loaded(model, weights, server, t
 def test_with_a_sha256_it_is_downloaded_once(model, weights, server):
     for sha256 in (server.sha256, server.sha256):
         assert fetch_checkpoint(server.url, sha256=sha256).read_bytes() == server.content
-    assert server.requests == 1
+    assert len(server.asked) == 1
 
 
 def test_without_a_sha256_it_is_downloaded_anew(server):
     fetch_checkpoint(server.url)
     server.content = b"other"
     assert fetch_checkpoint(server.url).read_bytes() == b"other"
-    assert server.requests == 2
+    assert len(server.asked) == 2
 
 
 def test_sha256_in_capitals_is_the_same(server):
@@ -61,7 +61,7 @@ def test_a_server_that_fails_is_asked_again(model, weights, server, failures):
     server.script = [503] * failures
     load_checkpoint(model, server.url, sha256=server.sha256)
     assert _holds(model, weights)
-    assert server.requests == failures + 1
+    assert len(server.asked) == failures + 1
 
 
 def test_a_damaged_download_is_tried_again(model, weights, server, monkeypatch):
@@ -69,7 +69,7 @@ def test_a_damaged_download_is_tried_again(model, weights, server, monkeypatch):
     monkeypatch.setattr(type(server), "content", property(lambda _server: answers.pop()), raising=False)
     load_checkpoint(model, server.url, sha256=server.sha256)
     assert _holds(model, weights)
-    assert server.requests == 2
+    assert len(server.asked) == 2
 
 
 def test_a_server_that_is_not_there(model, server):
@@ -101,7 +101,7 @@ def refused(server, message, tmp_path, **settings):
 
 @pytest.fixture
 def impatient(monkeypatch):
-    monkeypatch.setattr(downloads, "PATIENCE", 0.5)
+    monkeypatch.setattr("stir.downloads.PATIENCE", 0.5)
 
 
 def trickle(handler):
@@ -143,7 +143,7 @@ def test_what_is_too_large_is_refused_before_or_while_it_comes(server, tmp_path,
         server.script = [answer]
         refused(server, "more than 1,000,000 bytes", tmp_path)
         assert not server.script
-    assert server.requests == 3, "what is too large is not asked for again"
+    assert len(server.asked) == 3, "what is too large is not asked for again"
 
 
 def test_a_compressed_answer_is_unpacked(server):
@@ -199,7 +199,7 @@ def test_a_file_of_the_cache_stays_whole_while_it_is_replaced(server, tmp_path):
 
 
 def test_progress_is_shown(server, monkeypatch, capsys):
-    monkeypatch.setattr(downloads, "SHOW_AFTER", 0.0)
+    monkeypatch.setattr("stir.downloads.SHOW_AFTER", 0.0)
     fetch_checkpoint(server.url)
     assert "weights.safetensors" in capsys.readouterr().err
 
