@@ -26,11 +26,22 @@ def test_the_numbers_are_those_of_the_kept_tables():
     assert script["readme_with"](script["render"]()) == README
 
 
+def named_in_table(heading):
+    """Return the names in the first column of a table."""
+    rows = re.search(rf"^\| `{heading}` \| \|\n(.*?)\n\n", README, re.DOTALL | re.MULTILINE).group(1)
+    return set(re.findall(r"`([\w.]+)`", "\n".join(row.split(" | ")[0] for row in rows.splitlines())))
+
+
+def test_it_names_every_similarity_measure():
+    from stir.similarity import SIMILARITY_MEASURES
+
+    assert named_in_table("similarity_measures") == set(SIMILARITY_MEASURES), "README.md: the table of similarity measures"
+
+
 def test_it_names_every_architecture():
     from stir.models import ARCHITECTURES, SMALL_IMAGE_ARCHITECTURES
 
-    rows = re.search(r"^\| `architecture` \| \|\n(.*?)\n\n", README, re.DOTALL | re.MULTILINE).group(1)
-    named = set(re.findall(r"`([\w.]+)`", "\n".join(row.split(" | ")[0] for row in rows.splitlines())))
+    named = named_in_table("architecture")
     assert named - {"torchvision.resnet50"} == set(SMALL_IMAGE_ARCHITECTURES)
     assert named <= set(ARCHITECTURES)
 

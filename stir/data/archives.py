@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
-from stir.data.files import check_image_bytes, check_room, is_harmless, said
+from stir.data.files import broken_files_refused, check_image_bytes, check_room, is_harmless, said
 from stir.errors import DatasetError
 
 MOST_HEADER_BYTES = 2**15
@@ -28,17 +28,13 @@ def read_archive(path: Path) -> Contents:
     DatasetError
         If it is damaged, or has anything else than files and folders, each once.
     """
-    try:
-        if not _begins_as_tar(path) and zipfile.is_zipfile(path):
-            return _read_zip(path)
-        return _read_tar(path)
-    except DatasetError:
-        raise
-    except Exception as error:  # what a broken archive raises is anyone's guess
-        raise DatasetError(
-            f"Expected an archive (zip, tar, tar.gz, tar.xz) at {said(path)}; it cannot be read as one: {said(str(error))}. "
+    with broken_files_refused(
+        lambda reason: (
+            f"Expected an archive (zip, tar, tar.gz, tar.xz) at {said(path)}; it cannot be read as one: {reason}. "
             "It is cut, or something else; get it anew."
-        ) from error
+        )
+    ):
+        return _read_tar(path) if _begins_as_tar(path) or not zipfile.is_zipfile(path) else _read_zip(path)
 
 
 def _begins_as_tar(path: Path) -> bool:

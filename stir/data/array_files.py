@@ -7,7 +7,7 @@ from typing import TypeAlias
 import numpy as np
 
 from stir.data.collection import Collection, Part, check_class_names
-from stir.data.files import said
+from stir.data.files import broken_files_refused, said
 from stir.data.numpy_files import Wanted, read_folder, read_npz
 from stir.data.ranges import check_range
 from stir.errors import DatasetError
@@ -43,16 +43,11 @@ def read_numpy(path: Path, shape: tuple[int, int, int], n_classes: int) -> Colle
 
 
 def _read(reader: Reader, path: Path, shape: tuple[int, int, int], n_classes: int) -> Collection:
-    try:
+    with broken_files_refused(
+        lambda reason: f"Cannot read {said(path)}: {reason}. It is cut, or of another format; get it anew, or correct format."
+    ):
         arrays, others = reader(path, lambda names: _wanted(names, path))
         return _collection(arrays, path, shape, n_classes, tuple(f"array {name}" for name in others))
-    except DatasetError:
-        raise
-    except Exception as error:  # what a broken file raises is anyone's guess
-        raise DatasetError(
-            f"Cannot read {said(path)}: {said(str(error) or type(error).__name__)}. "
-            "It is cut, or of another format; get it anew, or correct format."
-        ) from error
 
 
 def _wanted(names: Iterable[str], path: Path) -> list[str]:

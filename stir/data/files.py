@@ -4,7 +4,8 @@ import errno
 import os
 import stat
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from stir.errors import DatasetError
@@ -49,6 +50,28 @@ def kind_of(path: str | Path) -> str:
         if error.errno == errno.ELOOP:
             return "a link that leads to itself"
         raise DatasetError(f"Cannot look at {said(path)}: {error.strerror}. Make it readable, or correct the path.") from error
+
+
+@contextmanager
+def broken_files_refused(message: Callable[[str], str]) -> Iterator[None]:
+    """Refuse a file that cannot be read: what a reader raises for a broken one is anyone's guess.
+
+    Parameters
+    ----------
+    message : function of str
+        Returns the message of the refusal, given what the reader says.
+
+    Raises
+    ------
+    DatasetError
+        In place of every other error.
+    """
+    try:
+        yield
+    except DatasetError:
+        raise
+    except Exception as error:
+        raise DatasetError(message(said(str(error) or type(error).__name__))) from error
 
 
 def check_file(path: Path, what: str = "a file") -> None:

@@ -6,8 +6,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from stir.plotting.marks import HATCH, add_footnote, any_flagged, footnote_of, marked
-from stir.plotting.panels import PANEL, add_legend, colours, comparable_pairs, panels, said_of, what_differs
+from stir.plotting.marks import HATCH, any_flagged, marked
+from stir.plotting.panels import colours, comparable_pairs, draw_panels, said_of, what_differs
 from stir.tables import layer_name, layer_positions
 
 
@@ -17,12 +17,7 @@ def draw_bars(scores: pd.DataFrame, models: pd.DataFrame) -> Figure:
     Of each pair, m1 is the model that comes first in the table. Error bars are one standard
     deviation over pairs and inversion seeds. Bars of flagged scores are hatched.
 
-    Parameters
-    ----------
-    scores : DataFrame
-        Rows of a score table for one measure.
-    models : DataFrame
-        The table of models.
+    Parameters are those of `comparable_pairs`, for one similarity measure.
 
     Raises
     ------
@@ -33,22 +28,12 @@ def draw_bars(scores: pd.DataFrame, models: pd.DataFrame) -> Figure:
     positions = layer_positions(scores)
     rows = comparable_pairs(scores[positions == positions.max()], models)
     rows = rows.assign(forward=rows["reference_model"].map(order) < rows["target_model"].map(order))
-    labels = rows["images_dataset"].nunique()
-    figure = Figure(figsize=(PANEL[0] * labels, PANEL[1] + 0.3), layout="constrained")
-    for axes, of_images in panels(figure, rows):
-        _draw(axes, of_images)
-    add_legend(figure)
-    figure.axes[0].set_ylabel("score (mean ± sd over pairs and inversion seeds)")
     pairs = (
         rows[rows["forward"]].groupby("training")[["reference_model", "target_model"]].apply(lambda r: len(r.drop_duplicates()))
     )
-    figure.suptitle(
-        f"pairs that differ in their {what_differs(rows)}, layer {layer_name(rows)}\n{said_of(rows)}; "
-        + ", ".join(f"{count} {'pair' if count == 1 else 'pairs'} {training}" for training, count in pairs.items()),
-        fontsize=9,
-    )
-    add_footnote(figure, footnote_of(rows))
-    return figure
+    counts = ", ".join(f"{count} {'pair' if count == 1 else 'pairs'} {training}" for training, count in pairs.items())
+    title = f"pairs that differ in their {what_differs(rows)}, layer {layer_name(rows)}\n{said_of(rows)}; {counts}"
+    return draw_panels(rows, _draw, label="score (mean ± sd over pairs and inversion seeds)", title=title)
 
 
 def _draw(axes: Axes, rows: pd.DataFrame) -> None:

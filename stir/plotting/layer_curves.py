@@ -4,8 +4,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from stir.plotting.marks import add_footnote, any_flagged, footnote_of, mark_points
-from stir.plotting.panels import PANEL, add_legend, colours, comparable_pairs, panels, said_of, what_differs
+from stir.plotting.marks import any_flagged, mark_points
+from stir.plotting.panels import colours, comparable_pairs, draw_panels, said_of, what_differs
 from stir.tables import layer_name, layer_positions
 
 STYLES = {"stir": "-", "similarity": "--"}
@@ -16,12 +16,7 @@ def draw_layer_curves(scores: pd.DataFrame, models: pd.DataFrame) -> Figure:
 
     Points of flagged scores are stars; a cross on the axis stands for a score that is no number.
 
-    Parameters
-    ----------
-    scores : DataFrame
-        Rows of a score table for one measure.
-    models : DataFrame
-        The table of models.
+    Parameters are those of `comparable_pairs`, for one similarity measure.
 
     Raises
     ------
@@ -29,15 +24,8 @@ def draw_layer_curves(scores: pd.DataFrame, models: pd.DataFrame) -> Figure:
         If there are no two models that were trained alike.
     """
     rows = comparable_pairs(scores.assign(layer=layer_positions(scores)), models)
-    labels = rows["images_dataset"].nunique()
-    figure = Figure(figsize=(PANEL[0] * labels, PANEL[1] + 0.3), layout="constrained")
-    for axes, of_images in panels(figure, rows):
-        _draw(axes, of_images)
-    figure.axes[0].set_ylabel("score (mean, band: sd over pairs and inversion seeds)")
-    add_legend(figure)
-    figure.suptitle(f"pairs that differ in their {what_differs(rows)}\n{said_of(rows)}", fontsize=9)
-    add_footnote(figure, footnote_of(rows))
-    return figure
+    title = f"pairs that differ in their {what_differs(rows)}\n{said_of(rows)}"
+    return draw_panels(rows, _draw, label="score (mean, band: sd over pairs and inversion seeds)", title=title)
 
 
 def _draw(axes: Axes, rows: pd.DataFrame) -> None:

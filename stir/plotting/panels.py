@@ -1,12 +1,13 @@
 """Which pairs of models stand beside each other, and how trainings look in every figure."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from stir.errors import InvalidInputError
+from stir.plotting.marks import add_footnote, footnote_of
 from stir.tables import described
 
 COLOURS = {"vanilla": "#4477aa", "at": "#cc3311", "trades": "#228833", "mart": "#aa3377"}
@@ -60,7 +61,31 @@ def what_differs(pairs: pd.DataFrame) -> str:
     return "training datasets" if across.any() else "training seeds"
 
 
-def panels(figure: Figure, rows: pd.DataFrame) -> Iterator[tuple[Axes, pd.DataFrame]]:
+def draw_panels(rows: pd.DataFrame, draw: Callable[[Axes, pd.DataFrame], None], *, label: str, title: str) -> Figure:
+    """Draw a panel for each dataset of images, with one axis of scores, a legend, and a footnote where scores are flagged.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Of `comparable_pairs`.
+    draw : function
+        Draws the rows of one dataset of images.
+    label : str
+        Of the axis of scores.
+    title : str
+        Of the figure.
+    """
+    figure = Figure(figsize=(PANEL[0] * rows["images_dataset"].nunique(), PANEL[1] + 0.3), layout="constrained")
+    for axes, of_images in _panels(figure, rows):
+        draw(axes, of_images)
+    figure.axes[0].set_ylabel(label)
+    add_legend(figure)
+    figure.suptitle(title, fontsize=9)
+    add_footnote(figure, footnote_of(rows))
+    return figure
+
+
+def _panels(figure: Figure, rows: pd.DataFrame) -> Iterator[tuple[Axes, pd.DataFrame]]:
     """Give a panel for each dataset of images, and its rows."""
     lowest = min(0.0, rows["stir"].min(), rows["similarity"].min())
     labels = list(rows["images_dataset"].unique())

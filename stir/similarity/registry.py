@@ -21,6 +21,27 @@ from stir.similarity.rbf_cka import rbf_cka
 from stir.similarity.rsa import rsa
 from stir.similarity.svcca import svcca
 
+__all__ = [
+    "POINTWISE_MEASURES",
+    "SIMILARITY_MEASURES",
+    "SimilarityMeasure",
+    "get_similarity_measure",
+    "linear_cka",
+    "linear_regression",
+    "mean_cca",
+    "mean_pnka",
+    "minibatch_cka",
+    "mutual_knn",
+    "pnka",
+    "procrustes",
+    "pwcca",
+    "rbf_cka",
+    "register_similarity_measure",
+    "rsa",
+    "svcca",
+]
+"""Public names of `stir.similarity`."""
+
 
 @dataclass(frozen=True)
 class SimilarityMeasure:

@@ -13,6 +13,7 @@ from stir.plotting.layer_curves import draw_layer_curves
 from stir.plotting.marks import HATCH
 from stir.plotting.pictures import ImageRow, draw_pictures
 from stir.plotting.saving import save_figure
+from stir_workflow.stages.figure import PER_MEASURE
 from tests.tables_of_scores import flagged, model, score_rows
 
 AT_CHANCE = "at chance: clean accuracy is 10%"
@@ -47,6 +48,10 @@ def stars(axes):
 
 def crosses(axes):
     return [float(line.get_ydata()[0]) for line in axes.lines if line.get_marker() == "x"]
+
+
+def test_every_kind_of_figure_of_tables_is_tested_here():
+    assert set(FIGURES) == {"heatmaps", *PER_MEASURE}, "test_marks.py: FIGURES"
 
 
 @pytest.mark.parametrize("kind", FIGURES)

@@ -150,7 +150,7 @@ WRONG_TYPES = [
     ("images.datasets", [], "expected at least 1 items; got 0"),
     ("further_datasets", {"name": "digits"}, "expected a list"),
     ("dataset.classes", [1], "at least 2 items; got 1"),
-    ("figures", ["heatmap"], "unknown 'heatmap'. Did you mean 'heatmaps'"),
+    ("figures", "heatmaps", "expected a list; got 'heatmaps'"),
     ("inversion.random_seeds", [0, -1], "at least 0; got -1"),
     ("inversion.tolerance", "0.1", "expected a number; got '0.1'"),
     ("inversion.minimum_converged_fraction", 80, "expected at most 1; got 80"),

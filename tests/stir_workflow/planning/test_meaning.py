@@ -30,6 +30,7 @@ UNKNOWN = [
     ("inversion.method", "lbgfs", "inversion.method: unknown 'lbgfs'. Did you mean 'lbfgs'?"),
     ("inversion.seed_images", "normal", "inversion.seed_images: unknown 'normal'. Did you mean 'normal_noise'?"),
     ("similarity_measures", ["linear_cka", "linear_ck"], "unknown 'linear_ck'. Did you mean 'linear_cka'"),
+    ("figures", ["heatmap"], "figures: unknown 'heatmap'. Did you mean 'heatmaps'"),
     ("training.0.objective", "vanille", "training\\[0\\].*'vanille'. Did you mean 'vanilla'?"),
     ("training.1.attack.norm", "l3", r"training\[1\].attack.*'l3'. Did you mean 'l2'"),
     ("evaluation.random_start", True, "evaluation: Expected an attack that draws nothing"),

@@ -17,8 +17,15 @@ from stir.training.objectives import OBJECTIVES
 from stir.training.precision import PRECISIONS as TRAINING_PRECISIONS
 from stir.training.schedules import SCHEDULES
 from stir_workflow.planning.loading import SCHEMA
-from stir_workflow.planning.settings import FIXED_IN_INVERSIONS, MEANT_BEFORE, PUBLISHED, WITH_BETA
-from stir_workflow.stages.figure import DEFAULT_FIGURES, FIGURES
+from stir_workflow.planning.settings import (
+    ALWAYS_STATED,
+    FIXED_IN_INVERSIONS,
+    MEANT_BEFORE,
+    PUBLISHED,
+    WITH_BETA,
+    inversion_settings,
+)
+from stir_workflow.stages.figure import DEFAULT_FIGURES
 from stir_workflow.stages.iri import OF_THE_JOB
 from stir_workflow.stages.pair import BASES
 from tests.experiment_files import read_yaml
@@ -61,9 +68,11 @@ def test_defaults_are_those_of_the_dataclass(place):
             assert required or defaults[key] is None, f"{place}.{key} has a default in the library and none in the schema"
 
 
-def test_recipes_of_iris_have_every_setting_of_an_inversion(plan):
+def test_recipes_of_iris_state_the_settings_that_they_always_did_and_every_other_that_is_changed(plan):
     settings = plan().references[0].iris[0].recipe.settings
-    assert set(settings) - set(OF_THE_JOB) == {field.name for field in fields(InversionSettings)} - set(FIXED_IN_INVERSIONS)
+    assert set(settings) - set(OF_THE_JOB) == set(ALWAYS_STATED)
+    chosen = {field.name: object() for field in fields(InversionSettings)}
+    assert inversion_settings(chosen) == {name: chosen[name] for name in chosen if name not in FIXED_IN_INVERSIONS}
 
 
 CHOICES = {
@@ -93,10 +102,8 @@ def test_descriptions_list_the_names_of_the_registry(place):
     assert set(LISTED[place]) <= set(re.findall(r"\w+", PLACES[place]["description"]))
 
 
-def test_figures_are_those_that_can_be_drawn():
-    figures = read_yaml(SCHEMA)["properties"]["figures"]
-    assert figures["items"]["enum"] == list(FIGURES)
-    assert figures["default"] == list(DEFAULT_FIGURES)
+def test_figures_are_drawn_by_default_as_the_stage_draws_them():
+    assert read_yaml(SCHEMA)["properties"]["figures"]["default"] == list(DEFAULT_FIGURES)
 
 
 def test_normalisations_are_those_that_torchvisions_networks_take():

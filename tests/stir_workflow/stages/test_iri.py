@@ -13,18 +13,11 @@ from stir_workflow.stages import iri
 from stir_workflow.stages.job import Job
 from stir_workflow.store.facts import STAGES
 from stir_workflow.store.identity import Recipe
+from tests.stir.inversion.test_settings import BEFORE, OTHER_VALUES
 
 OF_THE_JOB = {"layer": "stage1", "random_seed": 3, "n_images": 12, "threads": 1}
-OTHER = {
-    "method": "normalised_gradient",
-    "seed_images": "other_class_image",
-    "precision": "bfloat16",
-    "fake_last_relu": True,
-    "tolerance": 0.5,
-    "max_iterations": 7,
-    "batch_size": 5,
-}
-"""Another value than the default of every setting that experiments can choose. A new setting has to be added here."""
+OTHER = {name: value for name, value in (OTHER_VALUES | BEFORE).items() if name not in FIXED_IN_INVERSIONS}
+"""Another value than the default of every setting that experiments can choose."""
 
 
 @pytest.fixture

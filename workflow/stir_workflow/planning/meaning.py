@@ -69,6 +69,7 @@ def _registries(experiment: Experiment) -> Iterator[str]:
     from stir.models import ARCHITECTURES
     from stir.seed_images import SEED_IMAGES
     from stir.similarity import SIMILARITY_MEASURES
+    from stir_workflow.stages.figure import FIGURES
 
     inversion = experiment["inversion"]
     named: list[tuple[str, str, Collection[str]]] = [
@@ -76,6 +77,7 @@ def _registries(experiment: Experiment) -> Iterator[str]:
         ("inversion.seed_images", inversion["seed_images"], SEED_IMAGES),
     ]
     named += [("similarity_measures", measure, SIMILARITY_MEASURES) for measure in experiment["similarity_measures"]]
+    named += [("figures", kind, FIGURES) for kind in experiment["figures"]]
     for number, model in enumerate(experiment["models"]):
         named.append((f"models[{number}].architecture", model["architecture"], ARCHITECTURES))
         if "normalisation" in model and not model["architecture"].startswith(TORCHVISION):

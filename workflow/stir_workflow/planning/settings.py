@@ -19,6 +19,9 @@ MEANT_BEFORE = {"schedule": "one_cycle", "precision": "float32", "augmentation":
 that whatever was made then keeps its key."""
 FIXED_IN_INVERSIONS = ("pixel_bounds", "pooling")
 """Settings of inversions that experiments cannot choose: datasets lie in [0, 1], and representations are flat."""
+ALWAYS_STATED = ("method", "seed_images", "precision", "fake_last_relu", "tolerance", "max_iterations", "batch_size")
+"""Settings of inversions that recipes of IRIs state even at their defaults. Those that were added later are left out there,
+so that older artifacts keep their keys."""
 WITH_BETA = ("trades", "mart")
 """Objectives on which beta has an effect; the recipes of others leave it out."""
 
@@ -73,8 +76,9 @@ def _without_what_was_meant(settings: Settings) -> dict[str, Any]:
 
 
 def inversion_settings(inversion: Settings) -> dict[str, Any]:
-    """Return what determines how IRIs are found: all `InversionSettings` that an experiment can choose."""
-    return {field.name: inversion[field.name] for field in fields(InversionSettings) if field.name not in FIXED_IN_INVERSIONS}
+    """Return what determines how IRIs are found: the `InversionSettings` that an experiment can choose."""
+    chosen = {field: inversion[field.name] for field in fields(InversionSettings) if field.name not in FIXED_IN_INVERSIONS}
+    return {field.name: value for field, value in chosen.items() if field.name in ALWAYS_STATED or value != field.default}
 
 
 def attacks_of(experiment: Experiment) -> list[Settings]:

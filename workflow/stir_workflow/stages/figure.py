@@ -1,6 +1,7 @@
 """Stage figure: heatmaps of STIR beside plain similarity, pictures of the IRIs, and the poster's other forms."""
 
 from collections.abc import Iterator, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,10 @@ if TYPE_CHECKING:
 
     from stir.plotting.pictures import ImageRow
 
-FIGURES = ("heatmaps", "images", "bars", "layer_curves", "growth")
-"""What an experiment may ask for under ``figures``."""
+PER_MEASURE = ("bars", "layer_curves", "growth")
+"""Kinds with a figure per similarity measure, which the function ``draw_KIND`` of ``stir.plotting.KIND`` draws."""
+FIGURES = ("heatmaps", "images", *PER_MEASURE)
+"""What an experiment may ask for under ``figures``: matrices of scores, pictures of the IRIs, and the poster's other forms."""
 DEFAULT_FIGURES = ("heatmaps", "images")
 
 
@@ -48,14 +51,10 @@ def drawn_from_tables(kind: str, scores: "pd.DataFrame", models: "pd.DataFrame")
     scores, models : DataFrame
         The experiment's tables.
     """
-    from stir.plotting.bars import draw_bars
-    from stir.plotting.growth import draw_growth
-    from stir.plotting.layer_curves import draw_layer_curves
-
     if kind == "heatmaps":
         yield from _heatmaps(scores)
         return
-    draw = {"bars": draw_bars, "layer_curves": draw_layer_curves, "growth": draw_growth}[kind]
+    draw = getattr(import_module(f"stir.plotting.{kind}"), f"draw_{kind}")
     for measure, rows in scores.groupby("similarity_measure", sort=False):
         yield f"{kind}-{measure}", draw(rows, models)
 

@@ -22,11 +22,6 @@ def defences(pairs: pd.DataFrame) -> list[Row]:
     at the training ball lie more than 5 points apart, is flagged. The interval is over trainings from
     three of each kind on (two, where different kinds are compared), else over inversion seeds.
 
-    Parameters
-    ----------
-    pairs : DataFrame
-        Of `stir_workflow.statements.pairs.pairs_of`, for one dataset of images.
-
     Raises
     ------
     InvalidInputError

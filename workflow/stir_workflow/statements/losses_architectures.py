@@ -23,11 +23,6 @@ def losses_architectures(pairs: pd.DataFrame) -> list[Row]:
     residual reference has residual targets, which are nearer to it, where a VGG reference has VGG ones.
     The interval is over architectures: what leaving one out changes (two or more residual and VGG each).
 
-    Parameters
-    ----------
-    pairs : DataFrame
-        Of `stir_workflow.statements.pairs.pairs_of`, for one dataset of images.
-
     Raises
     ------
     InvalidInputError

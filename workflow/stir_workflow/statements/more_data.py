@@ -31,11 +31,6 @@ def more_data(pairs: pd.DataFrame) -> list[Row]:
     smaller than its first. A model without ``n_train`` has the full set. The interval is over
     trainings from two of each size on, else over inversion seeds.
 
-    Parameters
-    ----------
-    pairs : DataFrame
-        Of `stir_workflow.statements.pairs.pairs_of`, for one dataset of images.
-
     Raises
     ------
     InvalidInputError

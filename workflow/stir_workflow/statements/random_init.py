@@ -37,11 +37,6 @@ def random_init(pairs: pd.DataFrame) -> list[Row]:
     Pairs differ in their training seed alone: initial weights, and here the order of images too. The interval
     is over trainings from three of each kind on, else over inversion seeds: see `stir_workflow.statements.estimate`.
 
-    Parameters
-    ----------
-    pairs : DataFrame
-        Of `stir_workflow.statements.pairs.pairs_of`, for one dataset of images.
-
     Raises
     ------
     InvalidInputError

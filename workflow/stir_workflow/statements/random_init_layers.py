@@ -13,11 +13,6 @@ def random_init_layers(pairs: pd.DataFrame) -> list[Row]:
 
     Pairs and intervals are those of statement 1, at each layer.
 
-    Parameters
-    ----------
-    pairs : DataFrame
-        Of `stir_workflow.statements.pairs.pairs_of`, for one dataset of images.
-
     Raises
     ------
     InvalidInputError

@@ -22,7 +22,7 @@ STATEMENTS: dict[str, Callable[[pd.DataFrame], list[Row]]] = {
     "defences": defences,
     "more_data": more_data,
 }
-"""Name -> function of the pairs of one dataset of images (`stir_workflow.statements.pairs.pairs_of`)."""
+"""Name -> function of ``pairs``: the rows of `stir_workflow.statements.pairs.pairs_of` for one dataset of images."""
 
 
 def judge(

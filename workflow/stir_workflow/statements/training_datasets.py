@@ -17,11 +17,6 @@ def training_datasets(pairs: pd.DataFrame) -> list[Row]:
 
     The interval is over trainings from two of each kind on, else over inversion seeds.
 
-    Parameters
-    ----------
-    pairs : DataFrame
-        Of `stir_workflow.statements.pairs.pairs_of`, for one dataset of images.
-
     Raises
     ------
     InvalidInputError
