@@ -60,7 +60,8 @@ def _draw(axes: Axes, scores: pd.DataFrame, column: str, models: list[str], titl
             value = values[row, column_number]
             colour = "white" if value < DARK_BELOW else "black"
             text = marked(value, flagged=bool(flagged.iloc[row, column_number]))
-            axes.text(column_number, row, text, ha="center", va="center", color=colour)
+            # Inside the axes, so the layout need not measure it.
+            axes.text(column_number, row, text, ha="center", va="center", color=colour, in_layout=False)
     axes.set_xticks(range(len(models)), models, rotation=45, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(len(models)), models)
     axes.set_xlabel("target model")

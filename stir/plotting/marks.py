@@ -3,6 +3,7 @@
 import textwrap
 from collections.abc import Mapping, Sequence
 
+import matplotlib
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -60,7 +61,8 @@ def add_footnote(figure: Figure, text: str) -> None:
     lines = [part for line in text.split("\n") for part in textwrap.wrap(line, characters, subsequent_indent="   ")]
     more = INCHES_PER_LINE * len(lines) + 0.08
     figure.draw_without_rendering()  # lays it out, for the last time
-    figure.set_layout_engine("none")
+    with matplotlib.rc_context({"figure.autolayout": False, "figure.constrained_layout.use": False}):
+        figure.set_layout_engine(None)  # "none" would leave a placeholder, because of which every file is drawn twice
     figure.set_size_inches(width, height + more)
     below = more / (height + more)
     for axes in figure.axes:
