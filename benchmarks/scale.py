@@ -25,7 +25,7 @@ from stir.provenance import code_version, package_versions
 from stir_workflow.planning.loading import load_experiment
 from stir_workflow.planning.plan import Plan
 from stir_workflow.store.artifacts import sealing
-from stir_workflow.store.publication import stamp
+from stir_workflow.store.stamps import stamp
 
 ROOT = Path(__file__).resolve().parent.parent
 SECONDS_BETWEEN_LOOKS = 0.1

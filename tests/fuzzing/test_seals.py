@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from stir.errors import ArtifactError
 from stir.names import is_inside
 from stir_workflow.store.artifacts import checked, seal_path, seal_text
-from stir_workflow.store.publication import read_stamp
+from stir_workflow.store.stamps import read_stamp
 from tests.stir_workflow.sealed import seal_one
 
 JSON = st.recursive(

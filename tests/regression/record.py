@@ -109,7 +109,7 @@ def of_rows(path, prefix):
 
 
 def of_tables(stamp):
-    from stir_workflow.store.publication import stamped
+    from stir_workflow.store.stamps import stamped
 
     numbers = {}
     for name, path in stamped(stamp).items():

@@ -15,7 +15,7 @@ from stir_workflow.store import artifacts
 from stir_workflow.store.artifacts import seal_path
 from stir_workflow.store.facts import STAGES
 from stir_workflow.store.identity import Recipe, key_in
-from stir_workflow.store.publication import stamp
+from stir_workflow.store.stamps import stamp
 from tests.stir_workflow.sealed import flip_a_bit, seal_one
 
 DATASET = Recipe("dataset", 1, {"name": "digits", "n_test": 64, "random_seed": 0})

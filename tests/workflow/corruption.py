@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stir_workflow.store.artifacts import seal_path
-from stir_workflow.store.publication import STAMP, stands_for
+from stir_workflow.store.stamps import STAMP, stands_for
 from stir_workflow.store.survey import survey
 
 

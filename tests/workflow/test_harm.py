@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from stir_workflow.store.artifacts import checked, seal_path
-from stir_workflow.store.publication import keyed_folder
+from stir_workflow.store.stamps import keyed_folder
 from tests.experiment_files import edited, write_yaml
 from tests.stir_workflow.sealed import flip_a_bit
 from tests.workflow.snakemake import contents, dry_run, planned, snakemake

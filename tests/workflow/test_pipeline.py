@@ -11,7 +11,7 @@ import pytest
 from stir.provenance import device_kind, processor
 from stir_workflow.planning.published import published_files
 from stir_workflow.store.artifacts import checked, read_seal
-from stir_workflow.store.publication import stamped
+from stir_workflow.store.stamps import stamped
 from stir_workflow.store.survey import sealed_files
 from tests.experiment_files import edited, write_yaml
 from tests.workflow import jobs

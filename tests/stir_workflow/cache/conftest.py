@@ -9,7 +9,7 @@ from stir_workflow.planning.naming import without_blanks
 from stir_workflow.planning.plan import Plan
 from stir_workflow.store.artifacts import sealing
 from stir_workflow.store.identity import Recipe
-from stir_workflow.store.publication import STAMP, keyed_folder, stamp
+from stir_workflow.store.stamps import STAMP, keyed_folder, stamp
 from tests.experiment_files import TINY, read_yaml, write_yaml
 
 

@@ -14,7 +14,8 @@ from filelock import FileLock
 from stir_workflow.cache import commands
 from stir_workflow.cache.commands import cache
 from stir_workflow.cache.pruning import LOCK
-from stir_workflow.store.artifacts import seal_path, set_aside
+from stir_workflow.store.artifacts import seal_path
+from stir_workflow.store.quarantine import set_aside
 from stir_workflow.store.survey import sealed_files
 from stir_workflow.store.verification import verify
 from tests.stir_workflow.cache.conftest import make, make_unneeded, planned, write_experiment

@@ -8,10 +8,11 @@ import pytest
 
 from stir_workflow.cache.inventory import inventory
 from stir_workflow.cache.needs import experiment_files, needs_of
-from stir_workflow.store.artifacts import seal_path, set_aside
+from stir_workflow.store.artifacts import seal_path
 from stir_workflow.store.identity import Recipe
 from stir_workflow.store.places import SUFFIXES
-from stir_workflow.store.publication import stamp
+from stir_workflow.store.quarantine import set_aside
+from stir_workflow.store.stamps import stamp
 from stir_workflow.store.survey import ARTIFACT
 from tests.stir_workflow.cache.conftest import make_unneeded, planned, write_experiment
 

@@ -14,8 +14,9 @@ from stir_workflow.cache.needs import Needs, experiment_files, needs_of
 from stir_workflow.cache.pruning import LOCK, PruneError, candidates, check_known, no_run, remove
 from stir_workflow.cli import main
 from stir_workflow.running.clones import NOTE, note_sharing
-from stir_workflow.store.artifacts import seal_path, sealing, set_aside
+from stir_workflow.store.artifacts import seal_path, sealing
 from stir_workflow.store.identity import Recipe
+from stir_workflow.store.quarantine import set_aside
 from tests.stir_workflow.cache.conftest import make_unneeded, planned, write_experiment
 
 

@@ -10,7 +10,7 @@ from stir_workflow.planning.cache import set_bad_aside
 from stir_workflow.store import artifacts, verification
 from stir_workflow.store.artifacts import seal_path
 from stir_workflow.store.identity import Recipe
-from stir_workflow.store.publication import keyed_folder, stamp
+from stir_workflow.store.stamps import keyed_folder, stamp
 from tests.stir_workflow.sealed import flip_a_bit, seal_one
 
 

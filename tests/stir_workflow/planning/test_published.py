@@ -6,7 +6,8 @@ from stir_workflow.planning.loading import ExperimentError, load_experiment
 from stir_workflow.planning.plan import Plan
 from stir_workflow.planning.published import check_published, origin, path_problems, published_files
 from stir_workflow.store.artifacts import sealing
-from stir_workflow.store.publication import keyed_folder, publish, stamp
+from stir_workflow.store.publication import publish
+from stir_workflow.store.stamps import keyed_folder, stamp
 from tests.experiment_files import edited, read_yaml, write_yaml
 
 OWN = {"format": "folder", "path": "scans", "image_shape": [1, 8, 8], "n_classes": 10, "fingerprint": "0" * 64, "n_test": 300}

@@ -17,7 +17,7 @@ from stir_workflow.store.artifacts import sealing
 from stir_workflow.store.facts import STAGES
 from stir_workflow.store.hdf5 import Labelled, write_arrays
 from stir_workflow.store.identity import Recipe
-from stir_workflow.store.publication import stamped
+from stir_workflow.store.stamps import stamped
 from tests.tables_of_scores import model, score_rows, wobble
 
 MODELS = [

@@ -10,8 +10,10 @@ from stir.digests import sha256_of
 from stir.errors import ArtifactError
 from stir.provenance import processor
 from stir_workflow.store import artifacts
-from stir_workflow.store.artifacts import checked, is_ours, read_seal, seal_path, sealing, set_aside, write_atomically
+from stir_workflow.store.artifacts import checked, is_ours, read_seal, seal_path, sealing
+from stir_workflow.store.atomic import write_atomically
 from stir_workflow.store.identity import Recipe
+from stir_workflow.store.quarantine import set_aside
 from stir_workflow.store.verification import verify
 from tests.stir_workflow.sealed import CONTENT, edit_seal, flip_a_bit, seal_one
 
@@ -97,7 +99,7 @@ class TestSealing:
 def test_write_atomically_leaves_the_old_text_if_it_fails(tmp_path, monkeypatch):
     path = tmp_path / "table.csv"
     write_atomically(path, "old")
-    monkeypatch.setattr(artifacts, "_flush", lambda _: (_ for _ in ()).throw(OSError("broken disk")))
+    monkeypatch.setattr("stir_workflow.store.atomic.flush", lambda _: (_ for _ in ()).throw(OSError("broken disk")))
     with pytest.raises(OSError, match="broken disk"):
         write_atomically(path, "new")
     assert path.read_text() == "old"

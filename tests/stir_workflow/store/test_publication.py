@@ -9,7 +9,8 @@ from stir.digests import sha256_of
 from stir.errors import ArtifactError
 from stir_workflow.store.artifacts import seal_path, sealing
 from stir_workflow.store.identity import Recipe
-from stir_workflow.store.publication import check_unclaimed, keyed_folder, make_keyed_folder, publish, read_stamp, stamp, stamped
+from stir_workflow.store.publication import check_unclaimed, publish
+from stir_workflow.store.stamps import keyed_folder, make_keyed_folder, read_stamp, stamp, stamped
 from stir_workflow.store.verification import set_bad_aside, verify
 
 RECIPE = Recipe("table", 1, {"experiment": "tiny"})

@@ -8,9 +8,10 @@ import pytest
 from stir.digests import sha256_of
 from stir.errors import ArtifactError
 from stir_workflow.store import artifacts, verification
-from stir_workflow.store.artifacts import seal_path, set_aside
+from stir_workflow.store.artifacts import seal_path
 from stir_workflow.store.identity import Recipe
-from stir_workflow.store.publication import keyed_folder, stamp
+from stir_workflow.store.quarantine import set_aside
+from stir_workflow.store.stamps import keyed_folder, stamp
 from stir_workflow.store.survey import sealed_files
 from stir_workflow.store.verification import verify
 from tests.stir_workflow.sealed import edit_seal, flip_a_bit, seal_one

@@ -12,7 +12,7 @@ from stir.names import WRITABLE, is_name
 from stir_workflow.store.artifacts import seal_path, sealed_recipe
 from stir_workflow.store.identity import Recipe
 from stir_workflow.store.places import FOLDERS, KEYED
-from stir_workflow.store.publication import STAMP, altered, stands_for
+from stir_workflow.store.stamps import STAMP, altered, stands_for
 from stir_workflow.store.survey import Survey, artifact_of, survey
 
 ARTIFACT, UNSEALED = "artifact", "unsealed"

@@ -9,7 +9,8 @@ from stir.files import is_temporary
 from stir.names import WRITABLE, is_inside, shortened
 from stir_workflow.cache.inventory import ARTIFACT, Entry
 from stir_workflow.running.clones import NOTE, sharers
-from stir_workflow.store.artifacts import QUARANTINE, is_ours
+from stir_workflow.store.artifacts import is_ours
+from stir_workflow.store.quarantine import QUARANTINE
 from stir_workflow.store.survey import artifact_of
 
 UNPROVED = "nothing proves that it is this project's: it has no whole seal of its own in the folder of its stage"

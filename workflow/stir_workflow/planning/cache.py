@@ -7,7 +7,7 @@ from stir.names import check_inside
 from stir_workflow.planning.artifact import Artifact
 from stir_workflow.store import verification
 from stir_workflow.store.places import FOLDERS
-from stir_workflow.store.publication import drop_stamp
+from stir_workflow.store.stamps import drop_stamp
 
 
 def set_bad_aside(paths: Iterable[str]) -> list[str]:

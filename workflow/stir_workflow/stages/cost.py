@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from stir_workflow.store.artifacts import write_atomically
+from stir_workflow.store.atomic import write_atomically
 
 KIBIBYTES_PER_MEBIBYTE = 1024
 

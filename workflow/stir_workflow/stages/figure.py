@@ -26,7 +26,7 @@ def make(job: Job) -> None:
     from stir.errors import check_known
     from stir.plotting.saving import save_figure
     from stir.tables import read_table
-    from stir_workflow.store.publication import make_keyed_folder, stamp, stamped
+    from stir_workflow.store.stamps import make_keyed_folder, stamp, stamped
 
     experiment = job.settings["experiment"]
     tables = stamped(job.one("table"))

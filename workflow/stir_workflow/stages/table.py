@@ -16,8 +16,8 @@ def make(job: Job) -> None:
     from stir.summaries import metrics, summary_table
     from stir.tables import csv_text
     from stir_workflow.statements import judge
-    from stir_workflow.store.artifacts import write_atomically
-    from stir_workflow.store.publication import make_keyed_folder, stamp
+    from stir_workflow.store.atomic import write_atomically
+    from stir_workflow.store.stamps import make_keyed_folder, stamp
 
     experiment = job.settings["experiment"]
     scores, accuracies = _scores_and_models(job)

@@ -9,22 +9,18 @@ name is complete.
 import contextlib
 import hashlib
 import json
-import os
-import re
-import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from stir.digests import sha256_of
 from stir.errors import ArtifactError
-from stir.files import open_file, read_bounded, temporary_beside
-from stir.names import is_inside
+from stir.files import read_bounded, temporary_beside
 from stir.provenance import code_version, package_versions, processor
+from stir_workflow.store.atomic import flush, put, write_atomically
 from stir_workflow.store.identity import Recipe
-from stir_workflow.store.places import KEYED, fits_place
+from stir_workflow.store.places import fits_place
 
-QUARANTINE = ".quarantine"
 OWN_SHA256 = "seal_sha256"
 PIPELINE = Path(__file__).resolve().parents[1]
 """The package whose code makes artifacts, besides the library's."""
@@ -78,7 +74,7 @@ def sealing(
         yield temporary
         if not (temporary.is_file() and temporary.stat().st_size):
             raise ArtifactError(f"Nothing was written for {path}.")
-        _flush(temporary)
+        flush(temporary)
         seal = {
             "sha256": sha256_of(temporary),
             "size": temporary.stat().st_size,
@@ -91,7 +87,7 @@ def sealing(
             **({} if origin is None else {"origin": origin}),
         }
         write_atomically(seal_path(path), seal_text(seal))
-        _put(temporary, path)
+        put(temporary, path)
 
 
 def check_key(path: Path, recipe: Recipe) -> None:
@@ -107,37 +103,6 @@ def check_key(path: Path, recipe: Recipe) -> None:
             f"Expected a file name with the key {recipe.key} of its recipe; got {path.name!r}. "
             "Plan and job disagree: run from one checkout, with one version of the package."
         )
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write text to a file that appears whole or not at all, and replaces a link by a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with temporary_beside(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-        _flush(temporary)
-        _put(temporary, path)
-
-
-def copy_atomically(source: Path, path: Path) -> None:
-    """Copy a file; the copy appears whole or not at all, and replaces a link by a file."""
-    with temporary_beside(path) as temporary:
-        with open_file(source) as content, temporary.open("wb") as copy:
-            shutil.copyfileobj(content, copy)
-        _flush(temporary)
-        _put(temporary, path)
-
-
-def _put(temporary: Path, path: Path) -> None:
-    """Rename a finished file to its final name, at which anything may lie."""
-    try:
-        temporary.rename(path)
-    except IsADirectoryError as error:
-        raise ArtifactError(f"Expected a file at {path}, or nothing; there is a folder. Move it away.") from error
-
-
-def _flush(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
 
 
 def seal_text(seal: Mapping[str, Any]) -> str:
@@ -260,42 +225,3 @@ def _no_file(path: Path) -> str:
     if path.exists():
         return f"Expected a file at {path}; there is a folder or device. Remake it."
     return f"Expected the artifact {path}; there is no such file. Run the workflow to make it."
-
-
-def set_aside(path: Path) -> Path:
-    """Move a bad artifact and its seal to a quarantine folder beside it; return where.
-
-    Nothing is deleted: what was there can be looked at. The caller knows that the file is this project's.
-
-    Raises
-    ------
-    ArtifactError
-        If the file lies elsewhere than in ``data/`` or ``results/``, links followed, or the file system does not let it.
-    """
-    folder = path.parent / QUARANTINE
-    if not is_inside(path) or folder.is_symlink():
-        reason = (
-            f"{folder} is a link" if folder.is_symlink() else "it lies outside data/ and results/, or behind a link that does"
-        )
-        raise ArtifactError(f"{path} is bad and cannot be moved to {folder} ({reason}); move it by hand.")
-    try:
-        folder.mkdir(exist_ok=True)
-        number = 0
-        while os.path.lexists(folder / f"{path.name}.{number}") or os.path.lexists(folder / f"{path.name}.{number}.json"):
-            number += 1
-        place = folder / f"{path.name}.{number}"
-        _move(path, place)
-        if re.search(KEYED, path.name) and os.path.lexists(seal_path(path)):
-            _move(seal_path(path), place.with_name(f"{place.name}.json"))
-    except OSError as error:
-        raise ArtifactError(f"{path} is bad and cannot be moved to {folder} ({error.strerror}); move it by hand.") from error
-    return place
-
-
-def _move(path: Path, place: Path) -> None:
-    """Rename; a link goes on pointing where it points."""
-    if path.is_symlink() and not path.readlink().is_absolute():
-        place.symlink_to(path.parent.absolute() / path.readlink())
-        path.unlink()
-    else:
-        path.rename(place)

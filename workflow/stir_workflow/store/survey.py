@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from stir.errors import ArtifactError
-from stir_workflow.store.artifacts import QUARANTINE, seal_path, sealed_recipe
+from stir_workflow.store.artifacts import seal_path, sealed_recipe
 from stir_workflow.store.places import KEYED, SUFFIXES, stage_of_place
-from stir_workflow.store.publication import STAMP, stands_for
+from stir_workflow.store.quarantine import QUARANTINE
+from stir_workflow.store.stamps import STAMP, stands_for
 
 ARTIFACT = re.compile(rf"{KEYED}({'|'.join(map(re.escape, sorted(set(SUFFIXES.values()))))})$")
 SEAL = re.compile(rf"{ARTIFACT.pattern.removesuffix('$')}\.json$")

@@ -9,8 +9,10 @@ from pathlib import Path
 from stir.errors import ArtifactError
 from stir.files import read_bounded
 from stir.progress import progress_bar
-from stir_workflow.store.artifacts import checked, is_ours, seal_path, set_aside, write_atomically
-from stir_workflow.store.publication import STAMP, altered, in_own_folder, read_stamp
+from stir_workflow.store.artifacts import checked, is_ours, seal_path
+from stir_workflow.store.atomic import write_atomically
+from stir_workflow.store.quarantine import set_aside
+from stir_workflow.store.stamps import STAMP, altered, in_own_folder, read_stamp
 from stir_workflow.store.survey import Survey
 
 MEMORY = Path(".snakemake/stir-verified.json")
