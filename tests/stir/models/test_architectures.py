@@ -10,6 +10,7 @@ from stir.models import SMALL_IMAGE_ARCHITECTURES, Architecture, build_model, la
 from stir.models.normalise import Normalise
 from stir.models.resnet import Bottleneck
 from stir.representations import represent
+from stir_workflow.statements.pairs import FAMILIES
 
 SMALL = Architecture("resnet8", width=4, channels=1, classes=10)
 
@@ -30,6 +31,16 @@ WEIGHT_LAYERS = {
     **{"vgg6": 6, "vgg11": 9, "vgg13": 11, "vgg16": 14, "vgg19": 17},
 }
 FACTORS = {**dict.fromkeys(WEIGHT_LAYERS, 8), "resnet8": 4, "vgg6": 4, "resnet50": 32}
+
+
+OF_NO_FAMILY: set[str] = set()
+"""Architectures that statement 2, which compares residual networks with VGGs, leaves out."""
+
+
+@pytest.mark.parametrize("name", SMALL_IMAGE_ARCHITECTURES)
+def test_statement_2_knows_the_family_or_leaves_it_out_on_purpose(name):
+    known = FAMILIES.get(name.rstrip("0123456789"))
+    assert (known is None) == (name in OF_NO_FAMILY), "statements/pairs.py: FAMILIES, or test_architectures.py: OF_NO_FAMILY"
 
 
 @pytest.mark.parametrize("name", RECORDED)

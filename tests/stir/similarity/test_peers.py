@@ -233,4 +233,4 @@ def test_equals_a_peer(measure, peer, n, d1, d2):
 
 def test_every_measure_has_two_peers():
     assert {name: len(peers) for name, peers in PEERS.items() if len(peers) < 2} == {}
-    assert set(SIMILARITY_MEASURES) == set(PEERS)
+    assert set(SIMILARITY_MEASURES) == set(PEERS), "test_peers.py: PEERS"

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from stir import similarity
 from stir.errors import InvalidInputError
 from stir.similarity import (
     POINTWISE_MEASURES,
@@ -68,6 +69,12 @@ def test_the_least_number_of_images_is_the_least(name):
 def test_two_images_are_always_too_few(name):
     with pytest.raises(InvalidInputError):
         get_similarity_measure(name)(*torch.randn(2, 2, 4, generator=torch.Generator().manual_seed(0)))
+
+
+@NAMES
+def test_the_function_of_every_measure_is_public(name):
+    function = get_similarity_measure(name).compute
+    assert getattr(function, "func", function).__name__ in similarity.__all__, "registry.py: __all__"
 
 
 def test_names_stand_for_variants(pair):
