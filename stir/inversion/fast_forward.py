@@ -111,9 +111,9 @@ def _folded_forwards(model: nn.Module, layer: str | None, images: Tensor, settin
         found = resolve_layer(model, layer, two)
         buffers.restore()
         reasons = []
-        for inside in (True, False):
+        for deep in (True, False):
             try:
-                forwards = _folded_forward(model, found, settings, place.dtype, inside=inside)
+                forwards = _folded_forward(model, found, settings, place.dtype, deep=deep)
                 assert forwards.exact is not None
                 _check_agreement(_evaluated(forwards.exact, images), expected, gradients=not settings.fake_last_relu)
                 _check_agreement(_evaluated(forwards.exact, images[:1]), tuple(x[:1] for x in expected), gradients=False)
@@ -132,10 +132,10 @@ def _folded_forwards(model: nn.Module, layer: str | None, images: Tensor, settin
 
 
 def _folded_forward(
-    model: nn.Module, found: Layer, settings: InversionSettings, dtype: torch.dtype, *, inside: bool
+    model: nn.Module, found: Layer, settings: InversionSettings, dtype: torch.dtype, *, deep: bool
 ) -> Forwards:
-    part = cut(model, found.name, found.side)
-    short, n_folded = folded(part.graph, inside=inside)
+    part = cut(model, found.name, found.side, deep=deep)
+    short, n_folded = folded(part.graph, inside=deep)
     short = with_fake_last_relu(short) if settings.fake_last_relu else short
     if short is None:
         raise UntraceableError("there is no ReLU that is seen to be the last")

@@ -43,13 +43,14 @@ class _Whole(nn.Module):
 class _CuttingTracer(OpaqueTracer):
     """Trace a forward pass until one module begins or ends."""
 
-    def __init__(self, module: nn.Module, side: str) -> None:
+    def __init__(self, module: nn.Module, side: str, *, deep: bool) -> None:
         super().__init__()
-        self.module, self.side = module, side
+        self.module, self.side, self.deep = module, side, deep
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         """Return whether a module is not looked into; one that holds the layer is."""
-        return super().is_leaf_module(m, module_qualified_name) and not self._holds(m)
+        innermost = not self.deep and not any(m.children())
+        return innermost or (super().is_leaf_module(m, module_qualified_name) and not self._holds(m))
 
     def must_be_followed(self, m: nn.Module) -> bool:
         """Return whether the layer lies inside."""
@@ -68,7 +69,7 @@ class _CuttingTracer(OpaqueTracer):
         return output
 
 
-def cut(model: nn.Module, layer: str, side: str) -> Part:
+def cut(model: nn.Module, layer: str, side: str, *, deep: bool = True) -> Part:
     """Return the part of a model that leads to a layer.
 
     Modules that `torch.fx` cannot follow (control flow, foreign functions) are called as they are.
@@ -81,6 +82,9 @@ def cut(model: nn.Module, layer: str, side: str) -> Part:
         Dotted name of a module.
     side : str
         ``"output"`` of that module, or its ``"input"``.
+    deep : bool
+        Whether modules that have no others inside are followed, too: their functions are seen, and may be mistaken,
+        since a proxy is no tensor and autograd functions lose their gradients.
 
     Raises
     ------
@@ -88,7 +92,7 @@ def cut(model: nn.Module, layer: str, side: str) -> Part:
         If the way to the layer cannot be followed.
     """
     whole = _Whole(model).eval()
-    tracer = _CuttingTracer(model.get_submodule(layer), side)
+    tracer = _CuttingTracer(model.get_submodule(layer), side, deep=deep)
     try:
         tracer.trace_model(whole)
     except _Reached as reached:

@@ -114,7 +114,7 @@ def _fold(part: fx.GraphModule) -> int:
     n_folded = 0
     for node in list(part.graph.nodes):
         before = node.args[0] if node.args else None
-        if not isinstance(before, fx.Node) or len(before.users) != 1:
+        if not isinstance(before, fx.Node) or any(user is not node and not _looks_at_shape(user) for user in before.users):
             continue
         normalisation, affine = _normalisation(part, node), _affine(part, before)
         if normalisation is None or affine is None:
@@ -126,6 +126,13 @@ def _fold(part: fx.GraphModule) -> int:
         n_folded += 1
     part.recompile()
     return n_folded
+
+
+def _looks_at_shape(node: fx.Node) -> bool:
+    """Return whether a node takes no values of a tensor: what an assertion before BatchNorm asks for."""
+    if node.op == "call_function":
+        return node.target is getattr and node.args[1] in ("shape", "ndim", "dtype", "device")
+    return node.op == "call_method" and node.target in ("size", "dim")
 
 
 def _normalisation(part: fx.GraphModule, node: fx.Node) -> _Normalisation | None:

@@ -50,7 +50,7 @@ class OpaqueTracer(ThreadTracer):
     def __init__(self) -> None:
         super().__init__()
         self.opaque: dict[str, str] = {}
-        """Dotted name of each such module, and the reason."""
+        """Dotted name of each such module, and why it cannot be followed."""
         self._parameters: dict[str, fx.Proxy] = {}
 
     def must_be_followed(self, m: nn.Module) -> bool:  # noqa: ARG002
@@ -65,16 +65,13 @@ class OpaqueTracer(ThreadTracer):
         except Exception as error:
             if self.must_be_followed(m):
                 raise
-            reason = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+            self.opaque.setdefault(self.path_of_module(m), f"{type(error).__name__}: {error}".splitlines()[0])
         else:
             # A module that looks for a type, and finds none in a proxy, gives back what it took: torchvision's transforms.
             if not args or output is not args[0] or self.must_be_followed(m):
                 return output
-            reason = "returns its input while it is traced"
         self._forget(before, depth)
-        name = self.path_of_module(m)
-        self.opaque.setdefault(name, reason)
-        return self.create_proxy("call_module", name, args, kwargs)
+        return self.create_proxy("call_module", self.path_of_module(m), args, kwargs)
 
     def own_attribute(self, attr: str, attr_val: Any, parameter_proxy_cache: dict[str, Any]) -> Any:
         """Return an attribute, and know where proxies of parameters are kept."""
