@@ -112,7 +112,7 @@ def _inversion_flop(architecture: str, layer: str) -> float:
     network = Architecture(**json.loads(architecture))
     name = None if layer == "penultimate" else layer
     images = _images(network, 2)
-    forward = fast_forwards(build_model(network).eval(), name, images, InversionSettings())["float32"]
+    forward = fast_forwards(build_model(network).eval(), name, images, InversionSettings()).exact
     assert forward is not None, "the model could not be traced"
     return count(lambda: forward(images[:1].clone().requires_grad_()).square().sum().backward())
 

@@ -26,7 +26,7 @@ def matmul_rate(dtype: torch.dtype) -> float:
 
 def evaluation_flop(model: nn.Module, images: Tensor) -> float:
     """Count the work of a forward and backward pass up to the penultimate layer, a picture."""
-    forward = fast_forwards(model, None, images[:4], InversionSettings())["float32"]
+    forward = fast_forwards(model, None, images[:4], InversionSettings()).exact
     assert forward is not None, "the model could not be traced"
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         forward(images[:1])

@@ -59,7 +59,7 @@ def _train(recipe: dict[str, Any], images: Tensor, labels: Tensor) -> None:
 def _forward(model: nn.Module, layer: str, images: Tensor) -> Callable[[Tensor], Tensor]:
     """Return the pass up to a layer alone: the proof that it is the model's is not counted."""
     name = None if layer == "penultimate" else layer
-    forward = fast_forwards(model, name, images, InversionSettings())["float32"]
+    forward = fast_forwards(model, name, images, InversionSettings()).exact
     assert forward is not None, "the model could not be traced"
     return forward
 

@@ -62,6 +62,10 @@ class ConvergenceWarning(UserWarning):
     """Some images did not converge; they are returned, marked so."""
 
 
+class PrecisionWarning(UserWarning):
+    """A precision was asked for that the model or the device does not have; float32 is used instead."""
+
+
 class MatchWarning(UserWarning):
     """Images match no better than others would; they are returned, and what is computed from them says little."""
 

@@ -101,12 +101,12 @@ def invert(
             task = Task(references, seeds, draw_partners(len(images), random_seed), settings)
             resumed = None
             if snapshot is None:
-                work = Work(task, torch.empty(seeds.shape, dtype=images.dtype, device=images.device))
+                work = Work(task, torch.empty(seeds.shape, dtype=images.dtype, device=images.device), forwards)
             else:
-                work = Work(task, snapshot.pictures(seeds.shape, images.dtype))
+                work = Work(task, snapshot.pictures(seeds.shape, images.dtype), forwards)
                 resumed = work.resume(snapshot)
-            work.check(forwards["float32"])
-            work.descend(METHODS[settings.method], forwards["float32"], forwards.get("bfloat16"), resumed, progress=progress)
+            work.check()
+            work.descend(METHODS[settings.method], resumed, progress=progress)
         return work
 
     work = lend(reference_model, inverted)

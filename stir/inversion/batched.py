@@ -84,6 +84,8 @@ def run(
 
     if resumed is not None:
         rows = resumed
+        if rounded is None:
+            rows.verify(rows.rounded.clone())
     else:
         rows, waiting = begin(waiting[:batch_size]), waiting[batch_size:]
     while len(rows):

@@ -1,7 +1,12 @@
-"""A faster forward pass for the descent: m1 up to the layer, with BatchNorm folded, in a precision to choose."""
+"""A faster forward pass for the descent: m1 up to the layer, with BatchNorm folded, in a precision to choose.
 
+Nothing here ends an inversion: where a forward pass cannot be prepared, fails, or does not agree with the model as given,
+that model is used instead, and a note says why.
+"""
+
+import time
 from collections.abc import Callable
-from copy import deepcopy
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
@@ -10,23 +15,53 @@ from torch import Tensor, nn
 from stir.dtypes import widened
 from stir.errors import InvalidInputError
 from stir.inversion.settings import InversionSettings
-from stir.layers import resolve_layer
-from stir.models.folding import cut, folded, with_fake_last_relu
+from stir.layers import Layer, resolve_layer
+from stir.models.cutting import UntraceableError, cut
+from stir.models.folding import copied, folded, with_fake_last_relu
 from stir.models.frozen import Buffers, lend
 from stir.models.usable import check_model, place_of, running_eagerly
 from stir.poolings import Pooling, get_pooling
-from stir.representations import represent, rows
+from stir.representations import representing, rows
 
 LARGEST_DIFFERENCE = 1e-3
+LARGEST_DIFFERENCE_OF_GRADIENTS = 0.1
+"""Rounding flips a few ReLUs; a module that hides its own gradient from tracing changes it by far more."""
+TRIALS, TRIAL_SECONDS = 3, 1.0
+"""Evaluations by which precisions are compared, and the seconds after which there are no more of them."""
 Forward = Callable[[Tensor], Tensor]
 
 
-def fast_forwards(model: nn.Module, layer: str | None, images: Tensor, settings: InversionSettings) -> dict[str, Forward | None]:
-    """Return a function images -> representation for ``"float32"``, and one for ``"bfloat16"`` where that is asked for.
+@dataclass(frozen=True)
+class Forwards:
+    """The forward passes of a descent: it begins in a precision, and ends with the exact one."""
 
-    A descent begins with the latter and ends with the former. BatchNorm is folded into convolutions
-    where the model can be traced. None stands for the model as given: where it cannot be traced, or
-    the folded one does not agree with it.
+    exact: Forward | None = None
+    """None stands for the model as given."""
+    rounded: Forward | None = None
+    """In bfloat16."""
+    precision: str = "float32"
+    """Which of them a descent begins with."""
+    note: str = "as given"
+    """What they are made of, or why they are not; on one line."""
+
+    @property
+    def first(self) -> Forward | None:
+        """The rounded one, if descents begin with it."""
+        return self.rounded if self.precision == "bfloat16" else None
+
+    def beginning_in(self, precision: str) -> "Forwards":
+        """Return these for descents that were interrupted: they go on in the precision that they began in."""
+        return self if self.rounded is None else replace(self, precision=precision)
+
+    def without(self, error: Exception) -> "Forwards":
+        """Return the model as given, in place of a forward pass that failed."""
+        return Forwards(note=f"as given: {_one_line(error)}")
+
+
+def fast_forwards(model: nn.Module, layer: str | None, images: Tensor, settings: InversionSettings) -> Forwards:
+    """Prepare the functions images -> representation of a descent.
+
+    BatchNorm is folded into convolutions where the model can be traced.
 
     Parameters
     ----------
@@ -42,21 +77,13 @@ def fast_forwards(model: nn.Module, layer: str | None, images: Tensor, settings:
     Raises
     ------
     InvalidInputError
-        If the model cannot be traced for bfloat16, or there is no last ReLU to fake.
+        If there is no last ReLU to fake.
     """
     check_model(model)
-    forward = lend(model, partial(_folded_forward, model, layer, images, settings))
-    if settings.precision == "float32":
-        return {"float32": forward}
-    device_type = place_of(model, images).device.type
-    if forward is None:
-        raise InvalidInputError(
-            "Expected a model that torch.fx can trace for precision='bfloat16'; this one has control flow or functions "
-            "that it cannot follow. Use precision='float32'."
-        )
-    if device_type not in ("cpu", "cuda"):
-        raise InvalidInputError(f"Expected a CPU or CUDA device for precision='bfloat16'; got {device_type!r}. Use 'float32'.")
-    return {"bfloat16": _Folded(_rounded(forward), forward.layer, forward.pooling, torch.bfloat16), "float32": forward}
+    forwards = lend(model, partial(_folded_forwards, model, layer, images, settings))
+    if settings.precision == "float32" or forwards.exact is None:
+        return forwards
+    return _with_bfloat16(forwards, images.to(place_of(model, images)), choose=settings.precision == "auto")
 
 
 class _Folded:
@@ -73,30 +100,98 @@ class _Folded:
             self._buffers.restore()
 
 
-def _rounded(forward: _Folded) -> nn.Module:
-    return deepcopy(forward.part).to(torch.bfloat16)
-
-
-@torch.no_grad()
-def _folded_forward(model: nn.Module, layer: str | None, images: Tensor, settings: InversionSettings) -> _Folded | None:
+def _folded_forwards(model: nn.Module, layer: str | None, images: Tensor, settings: InversionSettings) -> Forwards:
     place = place_of(model, images)
-    with running_eagerly(model):
-        two = images[:2].expand(2, *images.shape[1:]).to(device=place.device, dtype=place.dtype)
+    images = images.to(place)
+    two = images[:2].expand(2, *images.shape[1:])
+    with representing(model, layer, two, pooling=settings.pooling) as given:
+        expected = _evaluated(given, images)
+    with torch.no_grad(), running_eagerly(model):
         buffers = Buffers(model)
         found = resolve_layer(model, layer, two)
         buffers.restore()
-        part = cut(model, found.name, found.side)
-        buffers.restore()
-    short = None if part is None else folded(part)
-    if short is not None and settings.fake_last_relu:
-        short = with_fake_last_relu(short)
-    if part is None or short is None:
-        if settings.fake_last_relu:
-            raise InvalidInputError(
-                "Found no ReLU before the layer to fake the gradient of, or torch.fx cannot trace it. Leave fake_last_relu out."
-            )
-        return None
-    forward = _Folded(short, found.name, get_pooling(settings.pooling), place.dtype)
-    expected = widened(represent(model, images.to(place), layer=layer, pooling=settings.pooling))
-    difference = (widened(forward(images.to(place))) - expected).norm() / expected.norm()
-    return forward if difference < LARGEST_DIFFERENCE else None
+        reasons = []
+        for deep in (True, False):
+            try:
+                forwards = _folded_forward(model, found, settings, place.dtype, deep=deep)
+                assert forwards.exact is not None
+                _check_agreement(_evaluated(forwards.exact, images), expected, gradients=not settings.fake_last_relu)
+                _check_agreement(_evaluated(forwards.exact, images[:1]), tuple(x[:1] for x in expected), gradients=False)
+            except Exception as error:  # whatever a model has that copies, traces or foldings cannot have
+                reasons.append(_one_line(error))
+            else:
+                return forwards
+            finally:
+                buffers.restore()
+    if settings.fake_last_relu:
+        raise InvalidInputError(
+            "Found no ReLU before the layer to fake the gradient of, or torch.fx cannot trace the model up to the layer "
+            f"({reasons[-1]}). Leave fake_last_relu out."
+        )
+    return Forwards(note=f"as given: {reasons[-1]}")
+
+
+def _folded_forward(
+    model: nn.Module, found: Layer, settings: InversionSettings, dtype: torch.dtype, *, deep: bool
+) -> Forwards:
+    part = cut(model, found.name, found.side, deep=deep)
+    short, n_folded = folded(part.graph, inside=deep)
+    short = with_fake_last_relu(short) if settings.fake_last_relu else short
+    if short is None:
+        raise UntraceableError("there is no ReLU that is seen to be the last")
+    forward = _Folded(short, found.name, get_pooling(settings.pooling), dtype)
+    opaque = [f"{name.removeprefix('model.')} called as it is ({reason})" for name, reason in part.opaque.items()]
+    more = [f"and {len(opaque) - 1} more modules"] if len(opaque) > 1 else []
+    return Forwards(forward, note="; ".join([f"traced, {n_folded} BatchNorm folded", *opaque[:1], *more]))
+
+
+def _evaluated(forward: Forward, images: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the representation and a gradient, as a descent asks for them."""
+    images = images.detach().requires_grad_(True)
+    with torch.enable_grad():
+        representation = widened(forward(images))
+        half = (0.5 * representation.square()).sum()
+    gradients = torch.autograd.grad(half, images, allow_unused=True)[0] if half.requires_grad else None
+    return representation.detach(), torch.zeros_like(images) if gradients is None else gradients
+
+
+def _check_agreement(found: tuple[Tensor, ...], expected: tuple[Tensor, ...], *, gradients: bool) -> None:
+    limits = {"representation": LARGEST_DIFFERENCE, "gradient": LARGEST_DIFFERENCE_OF_GRADIENTS}
+    for (what, limit), of_found, of_given in zip(limits.items(), found, expected, strict=True):
+        difference = (of_found - of_given).norm() / of_given.norm()
+        if not difference < limit and not torch.equal(of_found, of_given) and (gradients or what == "representation"):
+            raise UntraceableError(f"what was traced has another {what} (relative difference {difference:.2g})")
+
+
+def _with_bfloat16(forwards: Forwards, images: Tensor, *, choose: bool) -> Forwards:
+    """Add a forward pass in bfloat16 where it works; where a choice is left, only if an evaluation takes less time with it."""
+    exact = forwards.exact
+    assert isinstance(exact, _Folded)
+    try:
+        rounded = _Folded(copied(exact.part).to(torch.bfloat16), exact.layer, exact.pooling, torch.bfloat16)
+        _, gradients = _evaluated(rounded, images)
+        if not gradients.isfinite().all():
+            raise UntraceableError("its gradient is not finite")
+    except Exception as error:  # operations that this device does not have in bfloat16
+        return replace(forwards, note=f"{forwards.note}; not in bfloat16: {_one_line(error)}")
+    if not choose:
+        return replace(forwards, rounded=rounded, precision="bfloat16")
+    seconds = {"float32": _seconds(exact, images), "bfloat16": _seconds(rounded, images)}
+    timed = ", ".join(f"{1e3 * value:.3g} ms in {name}" for name, value in seconds.items())
+    faster = min(seconds, key=lambda precision: seconds[precision])
+    return replace(forwards, rounded=rounded, precision=faster, note=f"{forwards.note}; {timed} for {len(images)} images")
+
+
+def _seconds(forward: Forward, images: Tensor) -> float:
+    """Return the seconds of one evaluation, the best of a few."""
+    taken: list[float] = []
+    while not taken or (len(taken) < TRIALS and sum(taken) < TRIAL_SECONDS):
+        began = time.perf_counter()
+        _evaluated(forward, images)[1].sum().item()  # waits for a GPU
+        taken.append(time.perf_counter() - began)
+    return min(taken)
+
+
+def _one_line(error: Exception) -> str:
+    text = str(error) if isinstance(error, UntraceableError) else f"{type(error).__name__}: {error}"
+    return text.split("\n")[0][:200].rstrip(".")

@@ -11,7 +11,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from stir.errors import ConvergenceWarning, MatchWarning
+from stir.errors import ConvergenceWarning, MatchWarning, PrecisionWarning
+from stir.inversion.fast_forward import Forwards
 from stir.inversion.problem import relative_errors
 from stir.representations import Representing
 from stir.seed_images import PARTNER_STREAM, random_stream
@@ -50,6 +51,10 @@ class Inversion:
     """Name of the descent."""
     tolerance: float
     """Inversion error at or under which an image counts as converged."""
+    precision_used: str = "float32"
+    """Precision that descents began in, ``"float32"`` (the model's own type) or ``"bfloat16"``; errors are the model's own."""
+    forward_pass: str = "as given"
+    """What descents were made with: what of the model was traced and folded, or why the model was used as given."""
 
 
 @dataclass
@@ -184,5 +189,15 @@ def warn_of_likeness(distance: float, tolerance: float) -> None:
             f"within the tolerance {tolerance:g}, so that each matches the others before anything is inverted and a match says "
             "nothing. Compare correlation with null_correlation; choose another layer or a smaller tolerance.",
             MatchWarning,
+            stacklevel=4,
+        )
+
+
+def warn_of_precision(asked: str, forwards: Forwards) -> None:
+    """Warn of a precision that the model or the device does not have, on behalf of the caller of `invert`."""
+    if asked == "bfloat16" and forwards.precision != asked:
+        warnings.warn(
+            f"Expected a model that runs in bfloat16; the descent is made in float32 ({forwards.note}). Set precision='float32'.",
+            PrecisionWarning,
             stacklevel=4,
         )

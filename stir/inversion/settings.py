@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from stir.checks import PixelBounds
     from stir.inversion.descent import Stopping
 
-PRECISIONS = ("float32", "bfloat16")
+PRECISIONS = ("float32", "bfloat16", "auto")
 DEFAULT_TOLERANCE = 0.05
 
 
@@ -33,8 +33,9 @@ class InversionSettings:
     """Kind of starting picture: ``"normal_noise"`` (published), ``"uniform_noise"``, ``"shared_noise"``, ``"white"``,
     ``"black"``, ``"other_image"`` or ``"other_class_image"``, which needs labels."""
     precision: str = "float32"
-    """``"float32"`` (the model's own type), or ``"bfloat16"`` as long as that helps; errors are verified by the model as
-    given either way."""
+    """Of the descent: ``"float32"`` (the model's own type); ``"bfloat16"`` as long as that helps; or ``"auto"``, whichever
+    takes less time for one evaluation, so that IRIs may differ between runs. The result tells it. Errors are verified by
+    the model as given in any case."""
     fake_last_relu: bool = False
     """Whether gradients pass the last ReLU before the layer as if it were the identity (published), for
     ``normalised_gradient``."""

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from stir.inversion.batched import Rounded, flat, pictures, run
 from stir.inversion.descent import Descent, Rows
-from stir.inversion.fast_forward import Forward
+from stir.inversion.fast_forward import Forwards
 from stir.inversion.problem import InversionProblem, relative_errors
 from stir.inversion.references import References
 from stir.inversion.result import (
@@ -21,6 +21,7 @@ from stir.inversion.result import (
     median_pair_distance,
     warn_of_likeness,
     warn_of_no_match,
+    warn_of_precision,
     warn_of_unconverged,
 )
 from stir.inversion.settings import InversionSettings
@@ -59,8 +60,8 @@ class Task:
 class Work:
     """An inversion under way: the results so far for every image."""
 
-    def __init__(self, task: Task, images: Images) -> None:
-        self.task, self.images = task, images
+    def __init__(self, task: Task, images: Images, forwards: Forwards) -> None:
+        self.task, self.images, self.forwards = task, images, forwards
         self.represent_batch, self.stopping = task.references.represent_batch, task.settings.stopping
         self.shape = tuple(task.seeds.shape[1:])
         n, like = len(task.references), task.references.pool
@@ -75,25 +76,33 @@ class Work:
 
         def state(rows: Rows, waiting: Tensor) -> State:
             done = {"matches": vars(self.matches), "seed_error": self.seed_error, "iterations": self.iterations}
-            return known | done | {"rows": rows.tensors(), "waiting": waiting}
+            return known | done | {"rows": rows.tensors(), "waiting": waiting, "precision": self.forwards.precision}
 
         self.keep = lambda rows, waiting: snapshot.offer(lambda: state(rows, waiting))
         saved = snapshot.load(known)
         if saved is not None:
             self.matches, self.seed_error, self.iterations = Matches(**saved["matches"]), saved["seed_error"], saved["iterations"]
+            self.forwards = self.forwards.beginning_in(saved["precision"])
         return saved
 
-    def check(self, forward: Forward | None) -> None:
-        """Try the model with the first seed images."""
+    def check(self) -> None:
+        """Try the model with the first seed images; go on with the model as given where the fast forward pass fails."""
         targets = self.task.references.pool[:FEW]
         first = self.task.seeds[: len(targets)].to(targets)
         check_alike(self.represent_batch, first)
-        InversionProblem(forward or self.represent_batch).check_gradients(first, targets)
+        if self.forwards.exact is not None:
+            try:
+                return self._problem().check_gradients(first, targets)
+            except Exception as error:  # the model as given tells whether it is the fast forward pass that is at fault
+                self.forwards = self.forwards.without(error)
+        return self._problem().check_gradients(first, targets)
 
-    def descend(
-        self, descent: Descent, exact: Forward | None, rounded: Forward | None, resumed: State | None, *, progress: bool
-    ) -> None:
+    def _problem(self) -> InversionProblem:
+        return InversionProblem(self.forwards.exact or self.represent_batch)
+
+    def descend(self, descent: Descent, resumed: State | None, *, progress: bool) -> None:
         """Descend for all images: begin with the rounded forward pass, where there is one, and end with the exact one."""
+        rounded = self.forwards.first
         device = self.task.references.pool.device
         rows, waiting = None, torch.arange(len(self.task.references), device=device)
         if resumed is not None:
@@ -102,7 +111,7 @@ class Work:
         what = "inverting" if resumed is None else "inverting, from a snapshot"
         with progress_bar(what, len(self.task.references), unit="image", show=progress) as bar:
             run(
-                InversionProblem(exact or self.represent_batch),
+                self._problem(),
                 descent,
                 waiting,
                 shape=self.shape,
@@ -167,6 +176,7 @@ class Work:
         warn_of_no_match(self.matches, self.seed_error, self.stopping.tolerance)
         pair_distance = median_pair_distance(references.pool)
         warn_of_likeness(pair_distance / references.norms.double().median().item(), self.stopping.tolerance)
+        warn_of_precision(self.task.settings.precision, self.forwards)
         known = (references.classes != NO_CLASS).all()
         here = references.images.device
         return Inversion(
@@ -182,4 +192,6 @@ class Work:
             iterations=self.iterations.to(here),
             method=self.task.settings.method,
             tolerance=self.stopping.tolerance,
+            precision_used=self.forwards.precision,
+            forward_pass=self.forwards.note,
         )

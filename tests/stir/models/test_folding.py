@@ -10,9 +10,10 @@ import torch
 from torch import nn
 
 from stir.inversion import invert
-from stir.inversion.fast_forward import fast_forwards
+from stir.inversion.fast_forward import Forwards, fast_forwards
 from stir.models import Architecture, build_model
-from stir.models.folding import cut, folded, with_fake_last_relu
+from stir.models.cutting import UntraceableError, cut
+from stir.models.folding import folded, with_fake_last_relu
 from stir.representations import representing
 
 
@@ -28,7 +29,7 @@ def _lived_in(name):
 @pytest.mark.parametrize(("layer", "side"), [("stage3", "output"), ("classifier", "input"), ("classifier", "output")])
 def test_the_folded_part_is_the_layers_function(name, layer, side):
     model, images = _lived_in(name), torch.rand(5, 3, 32, 32, generator=torch.Generator().manual_seed(1))
-    part = folded(cut(model, layer, side))
+    part = folded(cut(model, layer, side).graph)[0]
     with representing(model, None if side == "input" else layer, images[:1]) as represent_batch, torch.no_grad():
         torch.testing.assert_close(part(images).flatten(1), represent_batch(images), rtol=1e-4, atol=1e-5)
     assert not any(isinstance(module, nn.BatchNorm2d) for module in part.modules())
@@ -41,14 +42,14 @@ def test_an_inversion_takes_the_folded_model_and_finds_what_it_finds_without(mon
     taken = []
 
     def working(*arguments, fold, **keywords):
-        taken.append(fast_forwards(*arguments, **keywords)["float32"])
-        return {"float32": taken[-1] if fold else None}
+        taken.append(fast_forwards(*arguments, **keywords))
+        return taken[-1] if fold else Forwards()
 
     found = []
     for fold in (True, False):
         monkeypatch.setattr(importlib.import_module("stir.inversion.api"), "fast_forwards", partial(working, fold=fold))
         found.append(invert(model, images, layer=layer, random_seed=0, tolerance=0.1))
-    assert all(forward is not None for forward in taken)
+    assert all(forwards.exact is not None for forwards in taken)
     assert all(inversion.converged.all() for inversion in found)
     torch.testing.assert_close(found[0].iterations, found[1].iterations, rtol=0.3, atol=3)
     torch.testing.assert_close(found[0].inversion_error, found[1].inversion_error, rtol=0, atol=0.02)
@@ -56,9 +57,10 @@ def test_an_inversion_takes_the_folded_model_and_finds_what_it_finds_without(mon
 
 def test_a_batchnorm_layer_itself_can_be_the_end():
     model, images = _lived_in("resnet8"), torch.rand(5, 3, 8, 8)
+    short, n_folded = folded(cut(model, "stem.1", "output").graph)
+    assert n_folded == 1
     with representing(model, "stem.1", images[:1]) as represent_batch, torch.no_grad():
-        found = folded(cut(model, "stem.1", "output"))(images).flatten(1)
-        torch.testing.assert_close(found, represent_batch(images), rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(short(images).flatten(1), represent_batch(images), rtol=1e-4, atol=1e-5)
 
 
 def test_a_model_that_cannot_be_traced_is_said_so():
@@ -70,7 +72,8 @@ def test_a_model_that_cannot_be_traced_is_said_so():
         def forward(self, x):
             return self.layer(x) if x.sum() > 0 else x
 
-    assert cut(Branching(), "layer", "output") is None
+    with pytest.raises(UntraceableError, match="control flow"):
+        cut(nn.Sequential(Branching()), "0.layer", "output")
 
 
 @pytest.mark.parametrize("relu", [nn.ReLU(), nn.ReLU(inplace=True), torch.relu, "method"])
@@ -85,7 +88,7 @@ def test_a_fake_last_relu_passes_gradients(relu):
             return self.last(x.relu() if relu == "method" else relu(x))
 
     net, x = Net(), torch.randn(6, 3, requires_grad=True)
-    part = with_fake_last_relu(cut(net, "last", "input"))
+    part = with_fake_last_relu(cut(net, "last", "input").graph)
     torch.testing.assert_close(part(x), net.first(x).clamp(min=0))
     (gradient,) = torch.autograd.grad(part(x).sum(), x)
     torch.testing.assert_close(gradient, net.first.weight.sum(dim=0).expand(6, 3))
@@ -106,6 +109,6 @@ def test_models_that_other_threads_call_meanwhile_give_what_they_give_alone():
     with ThreadPoolExecutor(1) as pool:
         calls = pool.submit(call)
         for _ in range(5):
-            folded(cut(build_model(Architecture("resnet8", 2, 1, 10)).eval(), "stage2", "output"))
+            folded(cut(build_model(Architecture("resnet8", 2, 1, 10)).eval(), "stage2", "output").graph)
         ended.set()
         assert all(calls.result())
