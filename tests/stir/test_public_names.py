@@ -46,6 +46,7 @@ def test_every_public_name_resolves():
         "Inversion",
         "SharedInvariance",
         "errors",
+        "invariance",
         "invert",
         "load_checkpoint",
         "represent",
