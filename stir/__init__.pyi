@@ -1,5 +1,6 @@
 from . import errors as errors
 from . import similarity as similarity
+from .invariance import invariance as invariance
 from .inversion import Inversion as Inversion
 from .inversion import invert as invert
 from .models import load_checkpoint as load_checkpoint
@@ -11,6 +12,7 @@ __all__ = [
     "Inversion",
     "SharedInvariance",
     "errors",
+    "invariance",
     "invert",
     "load_checkpoint",
     "represent",

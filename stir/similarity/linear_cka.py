@@ -1,8 +1,12 @@
 """Linear centred kernel alignment (CKA), biased and debiased."""
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
+from stir.similarity.centring import u_centred
 from stir.similarity.chunks import Matrix
+from stir.similarity.gram import centred_gram
 from stir.similarity.hsic import LEAST_SHARE, cka, linear_products, working_type
 from stir.similarity.matrix_checks import check_form, check_paired
 
@@ -48,3 +52,24 @@ def linear_cka(x: Matrix, y: Matrix, *, debiased: bool = False) -> float:
     if products.share(debiased=debiased) < LEAST_SHARE and working_type(x, y) != torch.float64:
         products = linear_products(x, y, least_n=least_n, dtype=torch.float64)
     return cka(products, debiased=debiased)
+
+
+def linear_kernel(x: Matrix, argument: str, *, debiased: bool = False) -> Float[Tensor, "n n"]:
+    """Return the centred Gram matrix of all pairs of images; linear CKA is the cosine of two of them.
+
+    Parameters
+    ----------
+    x : Matrix
+        A representation (n, d), one image per row.
+    argument : str
+        Its name, for messages.
+    debiased : bool
+        As in `linear_cka`.
+
+    Raises
+    ------
+    InvalidInputError
+        If (debiased) all pairs of images are alike.
+    """
+    gram = centred_gram(x)
+    return u_centred(gram, argument) if debiased else gram

@@ -47,12 +47,27 @@ def mutual_knn(x: Matrix, y: Matrix, *, k: int = 10) -> float:
     if not k >= 1:
         raise InvalidInputError(f"Expected k >= 1; got {k}. It is the number of neighbours: 10 is usual.")
     check_matrices(x, y, least_n=k + 2)
-    shared = _neighbours(x, k, "x") & _neighbours(y, k, "y")
+    shared = neighbours(x, "x", k=k) & neighbours(y, "y", k=k)
     return shared.sum().item() / (len(x) * k)
 
 
-def _neighbours(x: Matrix, k: int, argument: str) -> Bool[Tensor, "n n"]:
-    """Return whether j is among the k nearest of i."""
+def neighbours(x: Matrix, argument: str, *, k: int = 10) -> Bool[Tensor, "n n"]:
+    """Return whether image j is among the k nearest of image i.
+
+    Parameters
+    ----------
+    x : Matrix
+        A representation (n, d), one image per row.
+    argument : str
+        Its name, for messages.
+    k : int
+        Number of neighbours.
+
+    Raises
+    ------
+    InvalidInputError
+        If an image has a k-th and a (k+1)-th neighbour at the same distance, up to rounding.
+    """
     squared = squared_distances(x)
     # Centred squared norms from distances alone: the mean distance to all less the mean squared norm.
     norms = squared.mean(dim=1) - squared.mean() / 2

@@ -72,6 +72,25 @@ def mean_pnka(x: Matrix, y: Matrix) -> float:
     return pnka(x, y).mean().item()
 
 
+def relations(x: Matrix, argument: str) -> Float[Tensor, "n n"]:
+    """Return the rows of the centred Gram matrix at unit length; PNKA is the inner product of rows of two of them.
+
+    Parameters
+    ----------
+    x : Matrix
+        A representation (n, d), one image per row.
+    argument : str
+        Its name, for messages.
+
+    Raises
+    ------
+    InvalidInputError
+        If an image is represented by the mean of all.
+    """
+    gram = centred_gram(x)
+    return gram / _lengths(gram, argument)[:, None]
+
+
 def _lengths(gram: Float[Tensor, "n n"], argument: str) -> Float[Tensor, " n"]:
     lengths = gram.norm(dim=1)
     zero = lengths <= ROUNDING * lengths.max()

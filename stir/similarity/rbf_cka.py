@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from stir.errors import InvalidInputError
+from stir.similarity.centring import double_centred, u_centred
 from stir.similarity.chunks import Matrix
 from stir.similarity.gram import squared_distances
 from stir.similarity.matrix_checks import check_matrices
@@ -56,9 +57,33 @@ def rbf_cka(x: Matrix, y: Matrix, *, bandwidth: float = 1.0, debiased: bool = Fa
             f"Expected a finite bandwidth above 0; got {bandwidth}. It is a fraction of the median distance: try 1.0."
         )
     check_matrices(x, y, least_n=4 if debiased else 3)
-    centre = _u_centred if debiased else _double_centred
-    k, l = (centre(_kernel(z, bandwidth, argument), argument).flatten() for z, argument in ((x, "x"), (y, "y")))  # noqa: E741
+    k, l = (  # noqa: E741
+        rbf_kernel(z, argument, bandwidth=bandwidth, debiased=debiased).flatten() for z, argument in ((x, "x"), (y, "y"))
+    )
     return (torch.dot(k, l) / (torch.dot(k, k).sqrt() * torch.dot(l, l).sqrt())).item()
+
+
+def rbf_kernel(x: Matrix, argument: str, *, bandwidth: float = 1.0, debiased: bool = False) -> Float[Tensor, "n n"]:
+    """Return the centred Gaussian kernel of all pairs of images; RBF CKA is the cosine of two of them.
+
+    Parameters
+    ----------
+    x : Matrix
+        A representation (n, d), one image per row.
+    argument : str
+        Its name, for messages.
+    bandwidth : float
+        As a fraction of the median distance.
+    debiased : bool
+        As in `rbf_cka`.
+
+    Raises
+    ------
+    InvalidInputError
+        As `rbf_cka`.
+    """
+    kernel = _kernel(x, bandwidth, argument)
+    return u_centred(kernel, argument) if debiased else double_centred(kernel)
 
 
 def _kernel(x: Matrix, bandwidth: float, argument: str) -> Float[Tensor, "n n"]:
@@ -77,22 +102,3 @@ def _median_distance(squared: Float[Tensor, "n n"]) -> float:
     values = upper_triangle(squared)
     middle = {(len(values) + 1) // 2, len(values) // 2 + 1}
     return sum(values.kthvalue(place).values.item() ** 0.5 for place in middle) / len(middle)
-
-
-def _double_centred(k: Float[Tensor, "n n"], argument: str) -> Float[Tensor, "n n"]:  # noqa: ARG001
-    rows = k.mean(dim=1)
-    return k.sub_(rows[:, None]).sub_(rows[None, :]).add_(rows.mean())
-
-
-def _u_centred(k: Float[Tensor, "n n"], argument: str) -> Float[Tensor, "n n"]:
-    """Return the matrix whose sum of squares is n(n-3) HSIC₁ (Székely and Rizzo 2014, arXiv:1310.2926)."""
-    n = len(k)
-    size = k.norm()
-    rows = k.fill_diagonal_(0).sum(dim=1)
-    k.sub_(rows[:, None] / (n - 2)).sub_(rows[None, :] / (n - 2)).add_(rows.sum() / ((n - 1) * (n - 2))).fill_diagonal_(0)
-    if not k.norm() > ROUNDING * size:
-        raise InvalidInputError(
-            f"Expected kernel values that differ between pairs of images in {argument}; all are alike, so the estimated HSIC "
-            "with itself is not positive and CKA is undefined. Use more images, or a larger bandwidth."
-        )
-    return k

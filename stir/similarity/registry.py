@@ -9,16 +9,17 @@ from torch import Tensor
 
 from stir.errors import InvalidInputError, check_known
 from stir.similarity.chunks import Matrix
-from stir.similarity.linear_cka import linear_cka
+from stir.similarity.cosines import Cosine
+from stir.similarity.linear_cka import linear_cka, linear_kernel
 from stir.similarity.linear_regression import linear_regression
 from stir.similarity.mean_cca import mean_cca
 from stir.similarity.minibatch_cka import minibatch_cka
-from stir.similarity.mutual_knn import mutual_knn
-from stir.similarity.pnka import mean_pnka, pnka
+from stir.similarity.mutual_knn import mutual_knn, neighbours
+from stir.similarity.pnka import mean_pnka, pnka, relations
 from stir.similarity.procrustes import procrustes
 from stir.similarity.pwcca import pwcca
-from stir.similarity.rbf_cka import rbf_cka
-from stir.similarity.rsa import rsa
+from stir.similarity.rbf_cka import rbf_cka, rbf_kernel
+from stir.similarity.rsa import Comparison, Dissimilarity, dissimilarity_matrix, rsa
 from stir.similarity.svcca import svcca
 
 __all__ = [
@@ -57,33 +58,60 @@ class SimilarityMeasure:
     """The fewest images that it takes; a measure may ask for more where there are more features."""
     of_full_rank: bool = False
     """It takes only more images than the two representations have dimensions together."""
+    cosine: Cosine | None = None
+    """The measure as the cosine of two matrices of pairs of images, where it is one."""
 
     def __call__(self, x: Matrix, y: Matrix) -> float:
         """Return the similarity of x and y."""
         return self.compute(x, y)
 
 
-def _invariant(compute: Callable[[Matrix, Matrix], float], *, least_n: int = 3, of_full_rank: bool = False) -> SimilarityMeasure:
-    return SimilarityMeasure(compute, rotation_invariant=True, symmetric=True, least_n=least_n, of_full_rank=of_full_rank)
+def _invariant(
+    compute: Callable[[Matrix, Matrix], float],
+    cosine: Cosine | None = None,
+    *,
+    least_n: int = 3,
+    of_full_rank: bool = False,
+) -> SimilarityMeasure:
+    return SimilarityMeasure(
+        compute, rotation_invariant=True, symmetric=True, least_n=least_n, of_full_rank=of_full_rank, cosine=cosine
+    )
+
+
+def _of_kernel(compute: Callable[..., float], kernel: Callable[..., Tensor], *, debiased: bool = False) -> SimilarityMeasure:
+    """Return a CKA, biased or debiased, of one kernel."""
+    cosine = Cosine(partial(kernel, debiased=debiased), "u" if debiased else "double")
+    return _invariant(partial(compute, debiased=debiased), cosine, least_n=4 if debiased else 3)
+
+
+def _rsa(comparison: Comparison, dissimilarity: Dissimilarity) -> SimilarityMeasure:
+    """Return an RSA; Euclidean distances alone do not depend on the basis of the features."""
+    return SimilarityMeasure(
+        partial(rsa, comparison=comparison, dissimilarity=dissimilarity),
+        rotation_invariant=dissimilarity == "euclidean",
+        symmetric=True,
+        least_n=3,
+        cosine=Cosine(partial(dissimilarity_matrix, comparison=comparison, dissimilarity=dissimilarity), "pairs"),
+    )
 
 
 SIMILARITY_MEASURES: dict[str, SimilarityMeasure] = {
-    "linear_cka": _invariant(linear_cka),
-    "linear_cka_debiased": _invariant(partial(linear_cka, debiased=True), least_n=4),
+    "linear_cka": _of_kernel(linear_cka, linear_kernel),
+    "linear_cka_debiased": _of_kernel(linear_cka, linear_kernel, debiased=True),
     "minibatch_cka": _invariant(minibatch_cka, least_n=4),
-    "rbf_cka": _invariant(rbf_cka),
-    "rbf_cka_debiased": _invariant(partial(rbf_cka, debiased=True), least_n=4),
+    "rbf_cka": _of_kernel(rbf_cka, rbf_kernel),
+    "rbf_cka_debiased": _of_kernel(rbf_cka, rbf_kernel, debiased=True),
     "mean_cca": _invariant(mean_cca, of_full_rank=True),
     "svcca": _invariant(svcca),
     "pwcca": SimilarityMeasure(pwcca, least_n=3, of_full_rank=True),
     "procrustes": _invariant(procrustes),
-    "rsa_spearman": SimilarityMeasure(rsa, symmetric=True, least_n=3),
-    "rsa_pearson": SimilarityMeasure(partial(rsa, comparison="pearson"), symmetric=True, least_n=3),
-    "rsa_spearman_euclidean": _invariant(partial(rsa, dissimilarity="euclidean")),
-    "rsa_pearson_euclidean": _invariant(partial(rsa, comparison="pearson", dissimilarity="euclidean")),
+    "rsa_spearman": _rsa("spearman", "correlation"),
+    "rsa_pearson": _rsa("pearson", "correlation"),
+    "rsa_spearman_euclidean": _rsa("spearman", "euclidean"),
+    "rsa_pearson_euclidean": _rsa("pearson", "euclidean"),
     "linear_regression": SimilarityMeasure(linear_regression, rotation_invariant=True, least_n=3),
-    "mutual_knn": _invariant(mutual_knn, least_n=12),
-    "mean_pnka": _invariant(mean_pnka),
+    "mutual_knn": _invariant(mutual_knn, Cosine(neighbours), least_n=12),
+    "mean_pnka": _invariant(mean_pnka, Cosine(relations)),
 }
 
 POINTWISE_MEASURES: dict[str, Callable[[Matrix, Matrix], Float[Tensor, " n"]]] = {"pnka": pnka}

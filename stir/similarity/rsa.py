@@ -53,12 +53,41 @@ def rsa(x: Matrix, y: Matrix, *, comparison: Comparison = "spearman", dissimilar
         if value not in get_args(known):
             raise InvalidInputError(f"Expected {argument} among {', '.join(map(repr, get_args(known)))}; got {value!r}.")
     check_matrices(x, y, least_n=3)
-    compared = [_dissimilarities(z, argument, dissimilarity) for z, argument in ((x, "x"), (y, "y"))]
-    if comparison == "spearman":
-        compared = [_ranks(values) for values in compared]
-    of_x, of_y = (values.sub_(values.mean()) for values in compared)
+    of_x, of_y = (_compared(z, argument, comparison, dissimilarity) for z, argument in ((x, "x"), (y, "y")))
     cross, of_x, of_y = torch.dot(of_x, of_y), torch.dot(of_x, of_x), torch.dot(of_y, of_y)
     return (cross / (of_x.sqrt() * of_y.sqrt())).item()
+
+
+def dissimilarity_matrix(
+    x: Matrix, argument: str, *, comparison: Comparison = "spearman", dissimilarity: Dissimilarity = "correlation"
+) -> Float[Tensor, "n n"]:
+    """Return the dissimilarities (or their ranks) less their mean, with a diagonal of zeros; RSA is the cosine of two of them.
+
+    Parameters
+    ----------
+    x : Matrix
+        A representation (n, d), one image per row.
+    argument : str
+        Its name, for messages.
+    comparison, dissimilarity : str
+        As in `rsa`.
+
+    Raises
+    ------
+    InvalidInputError
+        As `rsa`.
+    """
+    values = _compared(x, argument, comparison, dissimilarity)
+    above = values.new_zeros(len(x), len(x))
+    above[above.new_ones(above.shape, dtype=torch.bool).triu_(diagonal=1)] = values
+    return above + above.mT
+
+
+def _compared(x: Matrix, argument: str, comparison: Comparison, dissimilarity: Dissimilarity) -> Float[Tensor, " pairs"]:
+    values = _dissimilarities(x, argument, dissimilarity)
+    if comparison == "spearman":
+        values = _ranks(values)
+    return values.sub_(values.mean())
 
 
 def _dissimilarities(x: Matrix, argument: str, dissimilarity: Dissimilarity) -> Float[Tensor, " pairs"]:

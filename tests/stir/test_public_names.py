@@ -53,6 +53,7 @@ def test_every_public_name_resolves():
         "Inversion",
         "SharedInvariance",
         "errors",
+        "invariance",
         "invert",
         "load_checkpoint",
         "represent",
