@@ -157,11 +157,11 @@ def main() -> None:
     labels = versions()
     lines = [
         "# Other packages' numbers\n",
-        "Rendered by `make peers`; no number here is typed. Every package gets the same float32 arrays and returns what stands",
-        "in its row, with the difference from the right number: NumPy's and SciPy's in float64, by the equations",
-        f"(`benchmarks/exact_similarity.py`). **Bold**: off by more than {WRONG:g}; below the table is why, as the package's",
-        f"source says. Where not said otherwise, n = {IMAGES} images and d = {FEATURES} features, nonnegative and offset like",
-        "those after a ReLU; all is made from fixed random seeds.\n",
+        "This page is rendered by `make peers`; no number is typed. Every package gets the same float32 arrays. Each row shows the",
+        "value that a package returns and its difference from the right value, which is computed from the equations in float64 with",
+        f"NumPy and SciPy (`benchmarks/exact_similarity.py`). Values in **bold** differ by more than {WRONG:g}; the reason, found in the",
+        f"package's source, is below the table. Unless stated otherwise, n = {IMAGES} images and d = {FEATURES} features, nonnegative",
+        "and offset like those after a ReLU; all arrays are drawn with fixed random seeds.\n",
         f"{PREAMBLE}\n",
         f"CPU ({platform.machine()}), {json.dumps(package_versions())}",
     ]
