@@ -157,11 +157,12 @@ def main() -> None:
     labels = versions()
     lines = [
         "# Other packages' numbers\n",
-        "This page is rendered by `make peers`; no number is typed. Every package gets the same float32 arrays. Each row shows the",
-        "value that a package returns and its difference from the right value, which is computed from the equations in float64 with",
-        f"NumPy and SciPy (`benchmarks/exact_similarity.py`). Values in **bold** differ by more than {WRONG:g}; the reason, found in the",
-        f"package's source, is below the table. Unless stated otherwise, n = {IMAGES} images and d = {FEATURES} features, nonnegative",
-        "and offset like those after a ReLU; all arrays are drawn with fixed random seeds.\n",
+        "This page is rendered by `make peers`; no number is typed. Every package gets the same float32 arrays. Each row",
+        "shows the value that a package returns and its difference from the right value, which is computed from the equations",
+        f"in float64 with NumPy and SciPy (`benchmarks/exact_similarity.py`). Values in **bold** differ by more than {WRONG:g}; the",
+        "reason, found in the package's source, is below the table. Unless stated otherwise,",
+        f"n = {IMAGES} images and d = {FEATURES} features, nonnegative and offset like those after a ReLU; all arrays are drawn",
+        "with fixed random seeds.\n",
         f"{PREAMBLE}\n",
         f"CPU ({platform.machine()}), {json.dumps(package_versions())}",
     ]

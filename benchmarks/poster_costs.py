@@ -1,8 +1,8 @@
 """Estimate the cost of the poster's six experiments at full scale: ``make bench-poster``.
 
 Count the floating-point operations of each kind of job by running it on a few images of the real size with
-networks of full width, and multiply by the number of such jobs in the plan. Hours are *expected*: they are derived from an assumed
-fraction of a card's peak, and none of this is run.
+networks of full width, and multiply by the number of such jobs in the plan. Hours are *expected*: they are derived from an
+assumed fraction of a card's peak, and none of this is run.
 """
 
 import argparse

@@ -3,7 +3,7 @@
 Each peer runs in a separate environment and process, between two runs of our measure; both use two threads, after a warm-up on
 few images. Errors are relative to independent float64 implementations. Rates count 2abc operations for a product of
 (a, b) by (b, c), in the cheaper of feature space and Gram space. A symmetric product is counted as half a product ("halves"), as
-we compute it, or as a whole one, as others compute it ("whole"). Rates are compared with that of large square products in PyTorch.
+we compute it, or as a whole one, as others compute it ("whole"). Rates are relative to that of large square products in PyTorch.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """Time training steps in bfloat16 and in float32: ``make bench-training``.
 
-Use one thread, like a job, and batches of random pixels in the shape of CIFAR's; steps of both precisions are timed in turn, so that
-other load on the machine affects both.
+Use one thread, like a job, and batches of random pixels in the shape of CIFAR's; steps of both precisions are timed in turn, so
+that other load on the machine affects both.
 """
 
 import json

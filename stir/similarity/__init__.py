@@ -1,4 +1,4 @@
-"""Representation similarity measures (S_rep), one a file."""
+"""Representation similarity measures (S_rep), with one module per measure."""
 
 from stir.similarity.linear_cka import linear_cka
 from stir.similarity.linear_regression import linear_regression

@@ -58,7 +58,7 @@ def test_it_is_written_no_more_often_than_asked_and_can_be_discarded(tmp_path):
 @pytest.mark.parametrize("content", [b"", b"half a file", b"PK\x03\x04" + bytes(100)])
 def test_a_file_that_is_no_snapshot_is_said(path, content):
     path.write_bytes(content)
-    with pytest.warns(UserWarning, match=r"state\.tmp cannot be read \(.*\); what it was of starts anew"):
+    with pytest.warns(UserWarning, match=r"state\.tmp cannot be read \(.*\); the work restarts from scratch"):
         assert Snapshot(path).load(EXPECTED) is None
 
 
@@ -78,7 +78,7 @@ def test_a_flipped_bit_of_a_tensor_is_noticed(path):
     content = bytearray(path.read_bytes())
     content[content.index(STATE["weights"].numpy().tobytes()) + 1000] ^= 1
     path.write_bytes(content)
-    with pytest.warns(UserWarning, match=r"cannot be read \(.*/data/0 is not what was written\)"):
+    with pytest.warns(UserWarning, match=r"cannot be read \(.*/data/0 does not match its checksum\)"):
         assert Snapshot(path).load({}) is None
 
 
@@ -110,7 +110,7 @@ def test_a_full_disk_leaves_the_state_before_and_ends_no_work(monkeypatch, path,
         raise error
 
     monkeypatch.setattr(torch, "save", save)
-    with pytest.warns(UserWarning, match=r"state\.tmp cannot be written \(.*\); the work goes on without"):
+    with pytest.warns(UserWarning, match=r"state\.tmp cannot be written \(.*\); the work continues without it"):
         Snapshot(path, seconds=0).offer(lambda: STATE | {"losses": [1.0]})
     assert _is_state(Snapshot(path).load(EXPECTED))
     assert [file.name for file in path.parent.iterdir()] == ["state.tmp"]

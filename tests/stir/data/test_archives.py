@@ -181,7 +181,7 @@ def test_a_tar_that_ends_with_a_zip_is_no_zip(archive, kind):
     add_to_tar(path, "one/inner.zip", inner)
     if kind == "tar.gz":
         path.with_name("mine.tar.gz").write_bytes(gzip.compress(path.read_bytes()))
-    refused(path.with_name(f"mine.{kind}"), "Expected only images .* in folders of classes; one/inner.zip .* is none by its name")
+    refused(path.with_name(f"mine.{kind}"), "Expected only images .* in folders of classes; one/inner.zip .* is not an image")
 
 
 def zeros(kind, n, name="one/x.png"):

@@ -87,7 +87,7 @@ def test_what_is_missing_is_asked_for(tmp_path):
 def test_a_class_or_an_image_that_is_missing(folder):
     next((folder / SYNSETS[1]).iterdir()).unlink()
     with pytest.raises(
-        DatasetError, match=r"Expected 12 images \(4 to 4 a class\) of dataset 'imagenet'; got 11 images \(3 to 4 a class\)"
+        DatasetError, match=r"Expected 12 images \(4 to 4 per class\) of dataset 'imagenet'; got 11 images \(3 to 4 per class\)"
     ):
         load(folder)
     for file in (folder / SYNSETS[1]).iterdir():
