@@ -202,7 +202,7 @@ class TestPrune:
         with FileLock(LOCK):
             result = stir_cache("prune", "--yes")
         assert result.exit_code == 1
-        assert "error: A run is under way" in result.stderr
+        assert "error: A run is in progress" in result.stderr
         assert old.exists()
 
     def test_nothing_to_do_is_said(self, made, copies):

@@ -25,7 +25,7 @@ def chosen(**arguments):
 
 
 def files(project):
-    """Return all files but those that runs lock."""
+    """Return all files except lock files."""
     found = (file for part in ("data", "results") for file in (project / part).rglob("*") if file.is_file())
     return sorted(file for file in found if file.name != ".stir.lock")
 
@@ -133,7 +133,7 @@ class TestOwnership:
 
     def test_they_are_listed_with_the_reason(self, made, mine):
         said = CliRunner().invoke(cache, ["prune", "--yes", "--without-copy", "--leftovers"]).output
-        assert "they are left, since of each nothing proves that it is this project's" in said
+        assert "they are left (each for this reason: it does not provably belong to this project" in said
         assert "data/recordings-1764201600/session.npy" in said
         assert "data/mine/.quarantine/kept.npy" in said
 
@@ -211,7 +211,7 @@ class TestNotKnown:
 
 def test_a_run_under_way_is_refused(project):
     LOCK.parent.mkdir()
-    with FileLock(LOCK), pytest.raises(PruneError, match="A run is under way"), no_run():
+    with FileLock(LOCK), pytest.raises(PruneError, match="A run is in progress"), no_run():
         pytest.fail("the block was entered")
     with no_run(), pytest.raises(PruneError), no_run():
         pytest.fail("the block was entered")
