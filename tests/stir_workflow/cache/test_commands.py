@@ -138,8 +138,8 @@ class TestPrune:
         result = stir_cache("prune", "--yes")
         assert old.exists()
         assert not older.exists()
-        assert "DVC holds no copy of them, so they stay" in result.output
-        assert old.name in result.output.split("so they stay")[1].split("\n\n")[0]
+        assert "DVC has no copy of them, so they are kept" in result.output
+        assert old.name in result.output.split("so they are kept")[1].split("\n\n")[0]
 
     def test_every_file_of_an_artifact_must_be_held(self, made, copies):
         old = make_unneeded(made)
@@ -183,7 +183,7 @@ class TestPrune:
     def test_names_experiments_that_may_lie_elsewhere(self, made, copies, tiny, tmp_path):
         (made / "workflow/experiments/tiny.yaml").rename(tmp_path / "mine.yaml")
         write_experiment(made, "other", {**tiny, "layers": ["stage3"], "models": tiny["models"][:1]})
-        said = "results of tiny, of which no file was read. If it lies elsewhere: --experiment FILE"
+        said = "results of tiny, which has no file here. If it is elsewhere: --experiment FILE"
         assert said in stir_cache("prune", "--dry-run").output
 
     def test_a_broken_experiment_is_refused(self, made, copies):

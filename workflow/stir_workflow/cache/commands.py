@@ -116,7 +116,7 @@ def _show(going: Sequence[Entry], staying: Sequence[Entry], needs: Needs) -> Non
     if unknown := sorted({entry.experiment for entry in going if entry.experiment} - needs.names):
         names = ", ".join(unknown)
         click.echo(
-            f"\nAmong them are results of {names}, whose experiment file is missing. If it is in another folder: --experiment FILE"
+            f"\nAmong them are results of {names}, which has no file here. If it is elsewhere: --experiment FILE"
         )
 
 
