@@ -28,7 +28,7 @@ STEPS = 1000
 PARTS = {
     "forward and backward passes": (InversionProblem, "errors_and_gradients"),
     "L-BFGS: the next pictures": (LBFGS, "propose"),
-    "L-BFGS: what was found": (LBFGS, "accept"),
+    "L-BFGS: acceptance": (LBFGS, "accept"),
     "proof by the model as given": ("stir.inversion.state", "match"),
     "tracing and folding": ("stir.inversion.api", "fast_forwards"),
 }

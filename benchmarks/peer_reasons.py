@@ -10,8 +10,8 @@ EARLY = "products before centring"
 REASONS: dict[tuple[str, str], str] = {
     ("linear_cka", "stir-invariance"): f"{EARLY}, in `CKA_pytorch.linear_HSIC`.",
     ("*", "rsatoolbox"): (
-        f"{EARLY}: `calc_rdm_euclidean` takes squared distances as squared norms minus twice the product, in the type and with "
-        "the means of what it is given."
+        f"{EARLY}: `calc_rdm_euclidean` computes squared distances as squared norms minus twice the product, in the type of its "
+        "input and without centring."
     ),
     ("*", "thingsvision"): f"{EARLY}, in `CKANumPy.linear_kernel` and `rbf_kernel`.",
     ("*", "pytorch-cka"): (

@@ -31,7 +31,7 @@ from stir.similarity import get_similarity_measure, minibatch_cka
 ROOT = Path(__file__).resolve().parent.parent
 THREADS = 2
 BATCH_SIZE = 250
-"""Of minibatches."""
+"""Size of minibatches."""
 LARGEST = 2**28
 """Maximum number of entries for peers; larger arrays are used only for our measures."""
 PACKAGES = (

@@ -42,12 +42,12 @@ def _is_number(value: object) -> bool:
 
 
 def check_number(argument: str, value: object, *, over: float, example: str) -> None:
-    """Refuse a value that is not a finite number above a bound.
+    """Refuse a value that is not a finite number above a bound, naming the argument.
 
     Raises
     ------
     InvalidInputError
-        Naming the argument and what came.
+        Naming the argument and its value.
     """
     if not _is_number(value) or not value > over:  # type: ignore[operator]
         raise InvalidInputError(f"Expected {argument} > {over:g} ({example}); got {shortened(value)}. Pass such a number.")
@@ -59,7 +59,7 @@ def check_count(argument: str, value: object, meaning: str) -> None:
     Raises
     ------
     InvalidInputError
-        Naming the argument and what came.
+        Naming the argument and its value.
     """
     if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
         raise InvalidInputError(f"Expected {argument} >= 1; got {shortened(value)}. It is {meaning}: pass an integer.")

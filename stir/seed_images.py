@@ -38,7 +38,7 @@ class SeedImages:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """That of X."""
+        """Shape of X."""
         return tuple(self.reference_images.shape)
 
     def __len__(self) -> int:

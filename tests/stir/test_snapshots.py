@@ -1,4 +1,4 @@
-"""A state on disk is whole, is what was written, and is of the same work; what goes wrong with it ends no work."""
+"""A state on disk is complete, unaltered, and belongs to the same work; problems with it do not end the work."""
 
 import os
 
@@ -13,7 +13,7 @@ EXPECTED = {"settings": {"epochs": 3, "attack": None}, "weights": torch.arange(5
 
 @pytest.fixture
 def path(tmp_path):
-    """Of a snapshot that was written."""
+    """The path of a written snapshot."""
     Snapshot(tmp_path / "state.tmp", seconds=0).offer(lambda: STATE)
     return tmp_path / "state.tmp"
 
@@ -134,7 +134,7 @@ TENSORS = {"a": torch.arange(6.0).view(2, 3), "b": torch.tensor(7)}
 
 
 class TestDigest:
-    """It changes with every value, name, type and shape, and with nothing else."""
+    """It changes with every value, name, type and shape, and only with these."""
 
     @pytest.mark.parametrize(
         "other",

@@ -1,4 +1,4 @@
-"""Tables have the order and the numbers that a hand computes."""
+"""Tables have the expected order and hand-computed numbers."""
 
 import math
 
@@ -43,7 +43,7 @@ SIMILARITY = {("c0", "c2"): 0.8, ("c1", "c2"): 0.6}
 
 
 def scores_of(reference):
-    """Rows as stage score writes them: keys for names, here in an order of their own."""
+    """Rows as the stage score writes them: keys instead of names, in a different order."""
     rows = []
     for (first, target), by_seed in reversed(STIR.items()):
         for random_seed, value in enumerate(by_seed):

@@ -1,4 +1,4 @@
-"""`stir make` and `stir verify` say what is wrong in one message and by their exit status."""
+"""`stir make` and `stir verify` report problems in one message and by their exit status."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Images and labels in HDF5 and NumPy files, of whichever arrangement."""
+"""Images and labels in HDF5 and NumPy files, in all supported layouts."""
 
 import struct
 import tracemalloc

@@ -1,4 +1,4 @@
-"""Images in a folder per class: the same from a folder and from archives; what is wrong is named."""
+"""Images in one folder per class: the same from a folder and from archives; problems are named."""
 
 import shutil
 import warnings

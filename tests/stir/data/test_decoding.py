@@ -1,4 +1,4 @@
-"""Image files: what would be lost, turned or guessed is refused by name; nothing but images is ever opened."""
+"""Image files that would lose information or be rotated are refused by name; only images are opened."""
 
 import io
 import os
@@ -128,7 +128,7 @@ def test_there_is_a_format_for_each_suffix_and_no_other():
 def test_an_eps_that_is_called_png_starts_no_program(tmp_path, monkeypatch):
     monkeypatch.setattr(subprocess, "Popen", lambda *_args, **_more: pytest.fail("a program was started"))
     eps = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\n(touch PWNED) pop showpage\n%%EOF\n"
-    Image.open(io.BytesIO(eps))  # Pillow would know it
+    Image.open(io.BytesIO(eps))  # Pillow would recognise it
     with pytest.raises(DatasetError, match=r"one/x\.png in .* cannot be decoded: it is truncated, or its content is none of BMP"):
         decoded(tmp_path, "x.png", eps, (3, 8, 8))
 

@@ -1,4 +1,4 @@
-"""Files that are none, links, names in two forms, and what systems put beside: refused by name, or of no account."""
+"""Special files, links and names in two forms are refused by name; files that operating systems add are ignored."""
 
 import os
 import shutil

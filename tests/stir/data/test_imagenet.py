@@ -1,4 +1,4 @@
-"""ImageNet's validation images, by a stand-in of three classes."""
+"""ImageNet's validation images, with a substitute of three classes."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ SYNSETS = ("n01440764", "n01443537", "n01484850")
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """Four images a class, of every mode and shape that there are."""
+    """Four images per class, with all modes and shapes."""
     counts = Counts((4,) * 3)
     monkeypatch.setitem(COUNTS, "imagenet", counts)
     monkeypatch.setitem(DATASETS, "imagenet", catalogue._facts((3, 224, 224), counts, test_only=True))

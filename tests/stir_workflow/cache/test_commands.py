@@ -1,4 +1,4 @@
-"""`stir cache list` shows, `stir cache prune` asks: the whole way from the command line to the files."""
+"""`stir cache list` and `stir cache prune`, from the command line to the files."""
 
 import io
 import json
@@ -27,7 +27,7 @@ def stir_cache(*arguments, answer=None):
 
 @pytest.fixture
 def copies(monkeypatch):
-    """What DVC would hold: all files but those in this list."""
+    """A substitute for DVC that has copies of all files except those in this list."""
     missing = []
 
     @contextmanager

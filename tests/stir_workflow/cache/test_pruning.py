@@ -1,4 +1,4 @@
-"""Nothing goes that an experiment needs, that lies elsewhere, or of which there is no other copy."""
+"""Files that an experiment needs, that are outside the project, or that have no other copy are not removed."""
 
 import os
 from pathlib import Path
@@ -95,7 +95,7 @@ class TestCandidates:
 
 
 class TestOwnership:
-    """Of files of the user's, whatever they are called, nothing goes."""
+    """Files of the user are never removed, whatever their names."""
 
     MINE = (
         "data/mine/images.npy",
@@ -150,7 +150,7 @@ class TestOwnership:
         assert old.exists()
 
     def test_what_this_project_left_behind_goes(self, made):
-        """Temporary files carry a digest in their names; what was set aside, and lone seals, carry whole seals."""
+        """Temporary files have a digest in their names; quarantined files and lone seals have valid seals."""
         lone, aside = make_unneeded(made), make_unneeded(made, "stage2")
         lone.unlink()
         place = set_aside(aside)

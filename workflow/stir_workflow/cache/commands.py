@@ -115,9 +115,7 @@ def _show(going: Sequence[Entry], staying: Sequence[Entry], needs: Needs) -> Non
     click.echo(f"No experiment needs these, {size_text(sum(entry.size for entry in going))}:\n{table_text(going, now=now)}")
     if unknown := sorted({entry.experiment for entry in going if entry.experiment} - needs.names):
         names = ", ".join(unknown)
-        click.echo(
-            f"\nAmong them are results of {names}, which has no file here. If it is elsewhere: --experiment FILE"
-        )
+        click.echo(f"\nAmong them are results of {names}, which has no file here. If it is elsewhere: --experiment FILE")
 
 
 @contextlib.contextmanager
