@@ -34,7 +34,7 @@ HEAD = """# The poster's six statements
 This page is rendered by `python -m scripts.poster` from the files in [docs/poster](poster): tables of our experiments, and the
 [published](poster/published) numbers (Nanda et al., ICML 2022, [arXiv 2206.11939](https://arxiv.org/abs/2206.11939)). Every
 verdict is computed from a table by a predicate of `stir_workflow.statements`: **holds** if the whole 95% interval is on
-the claimed side, **fails** if it is on the other side, and **undecided** otherwise, or if a flag says that a precondition is not met.
+the claimed side, **fails** if it is on the other side, and **undecided** otherwise or if a flag reports an unmet precondition.
 A statement holds if all its parts hold, and fails if one fails; parts named `also_` were observed in the published table
 but not claimed, and do not affect the verdict. Only pairs of different models are used.
 
