@@ -1,15 +1,15 @@
 # `make run` runs the experiment quickstart, `make test` the tests; both set up .venv first.
 
 PYTHON ?= python3
-# A name or a path, which may have blanks; several with commas between.
+# A name or a path, which may contain spaces; several are separated by commas.
 EXPERIMENT ?= quickstart
-# Of `make run`: the experiment's own default, if not given. Of `make poster`: full is the paper's (the default), small is for
-# two CPU cores.
+# For `make run`, the default is that of the experiment. For `make poster`, full (the default) is the paper's scale, and small is
+# for two CPU cores.
 SCALE ?=
 ARGUMENTS ?=
-# Of `make fuzz`: inputs per test.
+# For `make fuzz`: inputs per test.
 EXAMPLES ?= 1000
-# What the user says reaches commands by the environment alone: neither make nor a shell takes it for code.
+# Values given by the user are passed to commands only by environment variables, so that neither make nor a shell evaluates them.
 override PYTHON := $(value PYTHON)
 override EXPERIMENT := $(value EXPERIMENT)
 override SCALE := $(value SCALE)
@@ -22,7 +22,7 @@ BIN := $(VENV)/bin
 SNAKEMAKE := $(BIN)/snakemake --workflow-profile workflow/profiles/default
 POSTER := random_init,losses_architectures,training_datasets,random_init_layers,defences,more_data
 
-# Snakemake and matplotlib keep caches in the home folder; where there is none that can be written to, they are kept here.
+# Snakemake and matplotlib keep caches in the home folder; if it is not writable, they are kept here.
 ifneq ($(shell test -w "$$HOME" && echo writable),writable)
 export XDG_CACHE_HOME ?= $(CURDIR)/.snakemake/cache
 endif
@@ -34,8 +34,8 @@ run: $(VENV)/.installed
 	$(SNAKEMAKE) --config experiment="$$EXPERIMENT" scale="$$SCALE"
 	@$(BIN)/python -m stir_workflow.planning.announcing "$$EXPERIMENT" "$$SCALE"
 
-# The poster's six experiments in one run, so that what they share is made once and all cores have work; then their page.
-# After an interruption the same command goes on.
+# Run the poster's six experiments at once, so that shared files are made once and all cores are used; then render their page.
+# After an interruption, the same command resumes.
 poster: $(VENV)/.installed
 	$(SNAKEMAKE) --config experiment=$(POSTER) scale="$${SCALE:-full}"
 	$(BIN)/python -m scripts.poster "$${SCALE:-full}" results
@@ -43,16 +43,16 @@ poster: $(VENV)/.installed
 test: $(VENV)/.installed lint
 	$(BIN)/python -m pytest
 
-# The same and the long ones: hundreds of corruptions, dozens of kills, 13,000 jobs, and with STIR_TEST_SLURM=1 SLURM.
+# Also run the long tests: hundreds of corruptions, dozens of kills, 13,000 jobs, and with STIR_TEST_SLURM=1 SLURM.
 test-all: $(VENV)/.installed lint cluster-plugins
 	$(BIN)/python -m pytest -m 'long or not long'
 
-# The tests on a real SLURM, which they start: as root, with slurm-wlm and munge installed. ARGUMENTS='-m long' for the long ones.
-# It is asked for by STIR_TEST_SLURM=1, since it writes /etc/slurm.
+# Test on a real SLURM, which the tests start: as root, with slurm-wlm and munge installed. ARGUMENTS='-m long' runs the long ones.
+# STIR_TEST_SLURM=1 must be set, since the tests write /etc/slurm.
 test-slurm: cluster-plugins
 	$(BIN)/python -m pytest tests/workflow/slurm $$ARGUMENTS
 
-# Other inputs each time, and a table of what became of them; docs/security.md keeps one.
+# Fuzz with new inputs and print a table of the outcomes; docs/security.md contains one.
 fuzz: $(VENV)/.installed
 	STIR_FUZZ_EXAMPLES="$$EXAMPLES" $(BIN)/python -m pytest tests/fuzzing $$ARGUMENTS
 
@@ -76,14 +76,14 @@ bench-overhead: $(VENV)/.installed
 bench-scale: $(VENV)/.installed
 	$(BIN)/python benchmarks/scale.py $$ARGUMENTS
 
-# What the poster's experiments take at full scale: counted and expected, not run.
+# Cost of the poster's experiments at full scale: counted and estimated, not run.
 bench-poster: $(VENV)/.installed
 	$(BIN)/python benchmarks/poster_costs.py $$ARGUMENTS
 
 bench-training: $(VENV)/.installed
 	$(BIN)/python benchmarks/training.py
 
-# These take their images from the folder or archive that STIR_CIFAR10_JPEG names.
+# These read their images from the folder or archive that STIR_CIFAR10_JPEG names.
 bench-inversion: $(VENV)/.installed
 	$(BIN)/python benchmarks/inversion.py
 
@@ -96,15 +96,15 @@ bench-memory: $(VENV)/.installed
 bench-agreement: $(VENV)/.installed
 	$(BIN)/python benchmarks/agreement.py
 
-# Both install other packages in data/benchmarks/peers/ the first time. ARGUMENTS='--sizes 1000x512' takes fewer sizes.
+# Both install other packages in data/benchmarks/peers/ the first time. ARGUMENTS='--sizes 1000x512' selects sizes.
 bench-similarity: $(VENV)/.installed
 	$(BIN)/python benchmarks/similarity.py $$ARGUMENTS
 
-# Render docs/peers.md: what other packages return, and what is right.
+# Render docs/peers.md: values of other packages beside the right ones.
 peers: $(VENV)/.installed
 	$(BIN)/python benchmarks/peers.py
 
-# The stamp is written last: an installation that was cut off is done again.
+# The stamp is written last, so that an interrupted installation is repeated.
 $(VENV)/.installed: pyproject.toml constraints.txt | check-python
 	"$$PYTHON" -P -m venv $(VENV)
 	$(BIN)/python -P -m pip install --disable-pip-version-check --progress-bar off -c constraints.txt -e '.[workflow,dev]'

@@ -3,8 +3,8 @@
     dataset -> checkpoint -> iri -> representation -> score -> table -> figure -> publication
 
 Run `snakemake --cores all` for the experiment quickstart, and
-`snakemake --cores all --config experiment=NAME` (or a path) for another; several with commas between
-share what they have in common. `scale=full` beside it runs them at that scale of theirs.
+`snakemake --cores all --config experiment=NAME` (or a path) for another one. Several experiments, separated by
+commas, share common files. Add `scale=full` to run them at that scale.
 """
 
 
@@ -12,7 +12,7 @@ include: "workflow/rules/common.smk"
 
 
 rule all:
-    """Tables and figures of the experiments, and everything that they are made from."""
+    """Tables and figures of the experiments, and all files that they depend on."""
     input:
         PLAN.closure("publication"),
 

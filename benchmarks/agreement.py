@@ -1,6 +1,6 @@
 """Compare STIR by `lbfgs` with STIR by `normalised_gradient`, per kind of training: ``make bench-agreement``.
 
-Beside them `lbfgs` in smaller batches and in bfloat16, which round differently. All end at like errors: the
+Also compares `lbfgs` in smaller batches and in bfloat16, which round differently. All end at similar errors: the
 tolerance of `lbfgs` is the median error of `normalised_gradient` for that model.
 """
 
@@ -24,7 +24,7 @@ MEASURES = ("linear_cka", "linear_cka_debiased")
 
 
 def rows(objective: str, images: torch.Tensor, steps: int) -> list[dict[str, object]]:
-    """Invert both models of a kind, each way; score the other one."""
+    """Invert both models of a kind by each method, and score the other one."""
     models = [cifar10.trained("resnet18", 16, objective, random_seed) for random_seed in (0, 1)]
     found = []
     for reference, target in (models, models[::-1]):

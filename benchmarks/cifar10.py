@@ -1,4 +1,4 @@
-"""CIFAR-10 (JPEG) and the networks that benchmarks measure, trained once and kept in data/benchmarks/.
+"""CIFAR-10 (JPEG) and the networks that benchmarks use, trained once and stored in data/benchmarks/.
 
 The images come from the folder or archive that the variable STIR_CIFAR10_JPEG names:
 ``train/<class>/*.jpg`` and ``test/<class>/*.jpg``.
@@ -55,7 +55,7 @@ def reference_images(n: int) -> Tensor:
 
 
 def trained(name: str, width: int, objective: str, random_seed: int) -> nn.Sequential:
-    """Return a network of a recipe in eval mode; train and keep it where that was not done before."""
+    """Return a trained network in eval mode; train and store it if it does not exist."""
     architecture = Architecture(name, width, 3, CLASSES)
     path = CACHE / f"{name}-{width}-{objective}-{random_seed}.safetensors"
     if not path.is_file():
@@ -76,7 +76,7 @@ def _train(architecture: Architecture, objective: str, random_seed: int) -> nn.S
     pixels = images.float().div_(255).contiguous(memory_format=torch.channels_last)
     model = build_model(architecture, random_seed=random_seed).to(memory_format=torch.channels_last)
     model.get_submodule("normalise").fit(pixels)
-    # Without the cache: it would keep the first step's weights as long as the block lasts.
+    # Disable the cache, which would keep the weights of the first step for the whole block.
     with torch.autocast("cpu", torch.bfloat16, cache_enabled=False):
         train(model, pixels, labels, RECIPES[objective], generator=torch.Generator().manual_seed(random_seed), progress=True)
     return model.eval()

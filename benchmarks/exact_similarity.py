@@ -1,4 +1,4 @@
-"""The right numbers: similarities word for word from their equations, in float64 with NumPy and SciPy, apart from `stir`."""
+"""Reference values: similarities written directly from their equations, in float64 with NumPy and SciPy, without `stir`."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -23,7 +23,7 @@ def twice_centred(k: Array) -> Array:
 
 
 def gram(x: Array) -> Array:
-    """Return XXᵀ of centred columns, some columns at a time."""
+    """Return XXᵀ of centred columns, in chunks of columns."""
     k = np.zeros((len(x), len(x)))
     for columns in range(0, x.shape[1], 4096):
         part = centred(x[:, columns : columns + 4096])
@@ -52,14 +52,14 @@ def linear_cka(x: Array, y: Array, _: int) -> float:
 
 
 def minibatch_cka(x: Array, y: Array, batch_size: int) -> float:
-    """Nguyen et al. 2020, equations 2 and 3: HSIC₁ summed over minibatches, the last as it comes."""
+    """Nguyen et al. 2020, equations 2 and 3: HSIC₁ summed over minibatches, without changing the last one."""
     parts = [(gram(x[i : i + batch_size]), gram(y[i : i + batch_size])) for i in range(0, len(x), batch_size)]
     sums = [sum(unbiased_hsic(part[a], part[b]) for part in parts) for a, b in ((0, 1), (0, 0), (1, 1))]
     return sums[0] / np.sqrt(sums[1] * sums[2])
 
 
 def even_minibatch_cka(x: Array, y: Array, batch_size: int) -> float:
-    """Our division of the images: into minibatches that differ by one image at most, each weighing as its images do."""
+    """Divide the images as `stir` does: into minibatches that differ by at most one image, weighted by their number of images."""
     parts = np.array_split(np.arange(len(x)), -(-len(x) // batch_size))
     grams = [(gram(x[part]), gram(y[part])) for part in parts]
     sums = [sum(len(k[0]) * unbiased_hsic(k[a], k[b]) for k in grams) for a, b in ((0, 1), (0, 0), (1, 1))]
@@ -89,7 +89,7 @@ def rbf_cka_debiased(x: Array, y: Array, _: int) -> float:
 
 
 def basis(x: Array, variance: float = 1.0) -> Array:
-    """Return left singular vectors: of all directions but rounding, or as many as keep a fraction of variance."""
+    """Return left singular vectors: all but those of rounding errors, or as many as preserve a fraction of the variance."""
     left, singular_values, _ = np.linalg.svd(centred(x), full_matrices=False)
     left, singular_values = left[:, singular_values > 1e-9 * singular_values[0]], singular_values[: left.shape[1]]
     kept = np.cumsum(singular_values**2) / (singular_values**2).sum()
@@ -102,7 +102,7 @@ def mean_cca(x: Array, y: Array, _: int, *, variance: float = 1.0) -> float:
 
 
 def svcca(x: Array, y: Array, _: int) -> float:
-    """Raghu et al. 2017: components that keep 99% of the variance."""
+    """Raghu et al. 2017: components that preserve 99% of the variance."""
     return mean_cca(x, y, _, variance=0.99)
 
 
@@ -115,7 +115,7 @@ def pwcca(x: Array, y: Array, _: int) -> float:
 
 
 def procrustes(x: Array, y: Array, _: int) -> float:
-    """Williams et al. 2021: the nuclear norm, from the eigenvalues of Gram matrices where images are fewer."""
+    """Williams et al. 2021: the nuclear norm, from the eigenvalues of Gram matrices if there are fewer images than features."""
     x, y = centred(x), centred(y)
     if x.shape[1] > len(x):
         values, vectors = np.linalg.eigh(x @ x.T)
@@ -134,13 +134,13 @@ def linear_regression(x: Array, y: Array, _: int) -> float:
 
 def rsa(x: Array, y: Array, _: int, *, method: str, distance: str) -> float:
     """Kriegeskorte et al. 2008: correlate the dissimilarities of all pairs."""
-    # Offsets leave distances alone, and cost them digits; correlations over features depend on them.
+    # Offsets do not change distances but reduce their precision; correlations over features depend on them.
     first, second = (pdist(centred(z) if distance == "euclidean" else z.astype(np.float64), distance) for z in (x, y))
     return float(getattr(stats, f"{method}r")(first, second).statistic)
 
 
 def neighbours(x: Array) -> Iterator[set[int]]:
-    """Return the nearest of every image, itself left out."""
+    """Return the nearest neighbours of every image, without itself."""
     distances = squareform(pdist(centred(x)))
     np.fill_diagonal(distances, np.inf)
     return (set(row) for row in np.argpartition(distances, NEIGHBOURS, axis=1)[:, :NEIGHBOURS])

@@ -40,7 +40,7 @@ OUR_ITERATIONS = (5, 10, 20, 40, 80, 160, 320, 640)
 
 
 def peer_python() -> str:
-    """Return the Python of the peer's environment; make it where there is none. It sees our PyTorch."""
+    """Return the Python of the peer's environment; make it if necessary. It uses our PyTorch."""
     folder = cifar10.CACHE / "peer"
     python = folder / "bin" / "python"
     if not (folder / ".installed").is_file():
@@ -73,7 +73,7 @@ def run_peer(model: nn.Sequential, images: Tensor, *steps: int, name: str = "res
 
 
 def errors(model: nn.Module, images: Tensor, found: Tensor) -> Tensor:
-    """Return the inversion errors of pictures, in float32, by the model as given."""
+    """Return the inversion errors of pictures, in float32, with the model as given."""
     of_images, of_found = represent(model, images), represent(model, found)
     return (of_found - of_images).norm(dim=1) / of_images.norm(dim=1)
 
@@ -88,7 +88,7 @@ def run_ours(model: nn.Module, images: Tensor, **settings: object) -> tuple[floa
 
 
 def seconds_to(model: nn.Module, images: Tensor, tolerance: float, precision: str) -> tuple[float, float]:
-    """Return the wall time until every image is at or under an error, and the mean evaluations; refuse a run that misses."""
+    """Return the wall time until every image is at or under an error, and the mean number of evaluations; fail if one is not."""
     seconds, found = run_ours(model, images, tolerance=tolerance, precision=precision, max_iterations=2000)
     worst = errors(model, images, found.iri_images).max().item()
     assert worst <= tolerance * (1 + 1e-4), f"an image ended at {worst}, over {tolerance}"
@@ -108,7 +108,7 @@ def pair(model: nn.Module, images: Tensor) -> dict[str, float]:
 
 
 def curves(model: nn.Module, images: Tensor, seconds: float) -> pd.DataFrame:
-    """Return median error against time of both methods; ours also for as long as the peer took."""
+    """Return median error against time for both methods; ours also for the time that the peer took."""
     points = [("published package", n, *run_peer(model, images, n)[n]) for n in PEER_STEPS]
     iterations = list(OUR_ITERATIONS)
     for count in iterations:
@@ -150,7 +150,7 @@ def main() -> None:
     run_ours(model, images[:4], tolerance=0.5, precision="bfloat16")
     work = evaluation_flop(model, images)
     rates = {"bfloat16": matmul_rate(torch.bfloat16), "float32": matmul_rate(torch.float32)}
-    print(f"{work / 1e9:.3f} GFLOP an evaluation; matrix products of side {SIDE}: " + describe_rates(rates))
+    print(f"{work / 1e9:.3f} GFLOP per evaluation; matrix products of side {SIDE}: " + describe_rates(rates))
     pairs = pd.DataFrame([pair(model, images) for _ in range(arguments.pairs)])
     print(pairs.T.to_string(float_format="%.4g"))
     last = pairs.iloc[-1]

@@ -1,6 +1,6 @@
 """Time inversions of networks of full width against the published package: ``make bench-inversion-full``.
 
-Prints the ratio for ten images, and where our time goes.
+Print the ratio for ten images, and a profile of our time.
 """
 
 import argparse
@@ -28,7 +28,7 @@ STEPS = 1000
 PARTS = {
     "forward and backward passes": (InversionProblem, "errors_and_gradients"),
     "L-BFGS: the next pictures": (LBFGS, "propose"),
-    "L-BFGS: what was found": (LBFGS, "accept"),
+    "L-BFGS: acceptance": (LBFGS, "accept"),
     "proof by the model as given": ("stir.inversion.state", "match"),
     "tracing and folding": ("stir.inversion.api", "fast_forwards"),
 }
@@ -36,7 +36,7 @@ PARTS = {
 
 @contextmanager
 def timed_parts() -> Iterator[dict[str, float]]:
-    """Add up the seconds spent in every part."""
+    """Sum up the seconds spent in every part."""
     spent: dict[str, float] = defaultdict(float)
 
     def timed(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -57,7 +57,7 @@ def timed_parts() -> Iterator[dict[str, float]]:
 
 
 def shares(model: nn.Module, images: Tensor, tolerance: float, precision: str) -> str:
-    """Return what part of an inversion's time each part takes."""
+    """Return the fraction of an inversion's time that each part takes."""
     with timed_parts() as spent:
         seconds, _ = run_ours(model, images, tolerance=tolerance, precision=precision, max_iterations=2000)
     spent["the rest"] = seconds - sum(spent.values())
@@ -68,12 +68,12 @@ def compare(name: str, images: Tensor) -> None:
     """Print both sides' times for one network."""
     model = cifar10.trained(name, WIDTH, "short", 0)
     print(f"{name} of width {WIDTH}, accuracy {cifar10.accuracies(model).clean:.3f}", flush=True)
-    print(f"  {evaluation_flop(model, images) / 1e9:.2f} GFLOP an evaluation")
+    print(f"  {evaluation_flop(model, images) / 1e9:.2f} GFLOP per evaluation")
     seconds, error = run_peer(model, images, STEPS, name=name)[STEPS]
     print(f"  published package: {seconds:.1f} s to a median error of {error:.4f}", flush=True)
     for precision in ("bfloat16", "float32"):
         ours, evaluations = seconds_to(model, images, error, precision)
-        print(f"  {precision}: {ours:.2f} s, {evaluations:.1f} evaluations an image, speedup {seconds / ours:.1f}")
+        print(f"  {precision}: {ours:.2f} s, {evaluations:.1f} evaluations per image, speedup {seconds / ours:.1f}")
         print(shares(model, images, error, precision), flush=True)
 
 

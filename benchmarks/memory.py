@@ -1,7 +1,7 @@
 """Peak memory of inversions of few and of many images of 224x224: ``make bench-memory``.
 
-Each runs in a process of its own: images are read from an HDF5 file, pictures are written to the files of a
-snapshot, as the workflow's stage does it.
+Each inversion runs in a separate process: images are read from an HDF5 file, and pictures are written to the files of a
+snapshot, as in the workflow.
 """
 
 import json
@@ -32,7 +32,7 @@ AT_ONCE = 64
 
 
 def write_images(path: Path) -> None:
-    """Write CIFAR-10's test images, enlarged, as bytes."""
+    """Write CIFAR-10's enlarged test images as bytes."""
     with h5py.File(path, "w") as file:
         stored = file.create_dataset("images", (max(COUNTS), 3, SIDE, SIDE), dtype="uint8")
         for start, batch in enumerate(cifar10.reference_images(max(COUNTS)).split(AT_ONCE)):

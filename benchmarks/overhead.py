@@ -1,9 +1,9 @@
-"""Time experiments from nothing, and tell the stages' own work from what surrounds it: ``make bench-overhead``.
+"""Time experiments on an empty cache, and separate the work of the stages from the overhead: ``make bench-overhead``.
 
-Every run starts in an empty folder with the installed package; installation is not counted. A job notes the
-wall time of its own work, without imports; shared evenly among the cores that is the time a run would
-take if nothing else cost any. Overhead is the run's wall time over that: imports, planning, scheduling, verification,
-and cores that wait for another's job.
+Every run starts in an empty folder with the installed package; installation is not included. Jobs record the
+wall time of their own work, including imports. Divided evenly among the cores, this is the time that a run would
+take without overhead. The overhead is the ratio of the run's wall time to this time, and comes from planning, scheduling,
+verification and idle cores.
 """
 
 import argparse
@@ -39,25 +39,25 @@ def run_once(folder: Path, experiment: str) -> float:
 
 
 def costs_of_jobs(folder: Path) -> pd.DataFrame:
-    """Return a row for every job, from the files in which jobs note their costs."""
+    """Return a row per job, from the files in which jobs record their costs."""
     root = folder / "results" / "benchmarks"
     files = sorted(root.rglob("*.tsv"))
     return pd.concat(pd.read_csv(file, sep="\t").assign(stage=file.relative_to(root).parts[0]) for file in files)
 
 
 def by_stage(jobs: pd.DataFrame) -> pd.DataFrame:
-    """Sum the jobs' own seconds up, stage by stage."""
+    """Sum up the jobs' own seconds per stage."""
     columns = {"jobs": ("s", "size"), "own_s": ("s", "sum"), "median_s": ("s", "median"), "cpu_s": ("cpu_s", "sum")}
     return jobs.groupby("stage").agg(**columns, max_rss_mb=("max_rss_mb", "max"))
 
 
 def spread(values: list[float]) -> str:
-    """Write median, least and largest."""
+    """Return median, minimum and maximum as text."""
     return f"{statistics.median(values):.4g} ({min(values):.4g} to {max(values):.4g})"
 
 
 def main() -> None:
-    """Print wall times, own work and their ratio, and where the work was in the last run."""
+    """Print wall times, own work and their ratio, and the work per stage in the last run."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--experiments", nargs="+", default=list(GOALS), choices=list(GOALS))

@@ -1,6 +1,6 @@
-"""Invert with the published package, in an environment of its own; its CUDA calls go to the CPU.
+"""Invert with the published package, in a separate environment; its CUDA calls are redirected to the CPU.
 
-Called by benchmarks/inversion.py: reads networks, images and steps from a folder, writes pictures and times there.
+Called by benchmarks/inversion.py: read networks, images and steps from a folder, and write pictures and times there.
 """
 
 import importlib.util
@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 
 
 def redirect_cuda() -> None:
-    """Send what is meant for a CUDA device to the CPU; nothing else changes."""
+    """Redirect CUDA devices to the CPU, without other changes."""
     for kind in (torch.Tensor, torch.nn.Module):
         original = kind.to
 
@@ -29,7 +29,7 @@ def redirect_cuda() -> None:
 
 
 def load_source(name: str, path: Path) -> types.ModuleType:
-    """Import one of our files beside the peer's package, which has the same name."""
+    """Import one of our files in spite of the peer's package, which has the same name."""
     spec = importlib.util.spec_from_file_location(name, path)
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
@@ -50,7 +50,7 @@ def build(sources: Path, description: dict, weights: Path) -> torch.nn.Sequentia
 
 
 class Network(torch.nn.Module):
-    """Our network with the arguments that the peer calls networks with; its own fake ReLU comes last for ResNets."""
+    """Our network with the call signature that the peer expects; ResNets end with the peer's own fake ReLU."""
 
     def __init__(self, model: torch.nn.Sequential) -> None:
         from stir.model.tools.custom_modules import FakeReLUM
@@ -69,7 +69,7 @@ class Network(torch.nn.Module):
 
 
 def invert(network: Network, images: torch.Tensor, seeds: torch.Tensor, steps: int) -> torch.Tensor:
-    """Invert with the settings that the released `_stir` has as its defaults, steps apart."""
+    """Invert with the default settings of the released `_stir`, except for the number of steps."""
     import stir.helper as helper
     from stir.attack.attacker import AttackerModel
     from stir.attack.losses import LPNormLossSingleModel
@@ -93,7 +93,7 @@ def invert(network: Network, images: torch.Tensor, seeds: torch.Tensor, steps: i
 
 
 def main() -> None:
-    """Invert the images of a folder, once for every number of steps."""
+    """Invert the images of a folder, once per number of steps."""
     folder, sources, steps = Path(sys.argv[1]), Path(sys.argv[2]), [int(word) for word in sys.argv[3:]]
     torch.set_num_threads(2)
     redirect_cuda()

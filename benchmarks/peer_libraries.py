@@ -1,4 +1,4 @@
-"""Similarities by general libraries. A function gets two arrays and a batch size, and returns what is to be timed."""
+"""Similarities by general libraries. Each function takes two arrays and a batch size, and returns a function to be timed."""
 
 import math
 from collections.abc import Callable
@@ -10,7 +10,7 @@ NEIGHBOURS = 10
 
 
 def components(x: np.ndarray, kept: float | None) -> np.ndarray:
-    """Return the centred array, or its principal components that keep a fraction of variance."""
+    """Return the centred array, or its principal components that preserve a fraction of the variance."""
     from sklearn.decomposition import PCA
 
     return x - x.mean(axis=0) if kept is None else PCA(kept, svd_solver="full").fit_transform(x)
@@ -24,7 +24,7 @@ def statsmodels(x, y, _, *, kept: float | None = None) -> Compute:
 
 
 def cca_zoo(x, y, _) -> Compute:
-    """As many canonical pairs as the narrower representation has features."""
+    """Use as many canonical pairs as the narrower representation has features."""
     from cca_zoo.linear import CCA
 
     def compute() -> float:
@@ -84,7 +84,7 @@ def numpy_regression(x, y, _) -> Compute:
 
 
 def overlap(first: np.ndarray, second: np.ndarray) -> float:
-    """Return the mean fraction of neighbours, (n, k) indices, that both have."""
+    """Return the mean fraction of shared neighbours, from (n, k) indices."""
     return float(np.mean([len(set(a) & set(b)) / first.shape[1] for a, b in zip(first, second, strict=True)]))
 
 
@@ -117,7 +117,7 @@ def sklearn_pnka(x, y, _) -> Compute:
 
 
 def scipy_pnka(x, y, _) -> Compute:
-    """Cosines of the rows of centred features' products, an image at a time."""
+    """Cosines of the rows of centred Gram matrices, one image at a time."""
     from scipy.spatial.distance import cosine
 
     def compute() -> float:

@@ -1,4 +1,4 @@
-"""Similarities by packages made for them. A function gets two arrays and a batch size, and returns what is to be timed."""
+"""Similarities by specialised packages. Each function takes two arrays and a batch size, and returns a function to be timed."""
 
 import importlib
 import importlib.util
@@ -29,20 +29,20 @@ class Columns(nn.Module):
 
 
 def loader(x: torch.Tensor, batch_size: int) -> DataLoader:
-    """Return a loader of whole batches, in order, the last as it comes; a label goes with every row."""
+    """Return a loader of batches in order, the last one possibly smaller, with a label per row."""
     batches = BatchSampler(SequentialSampler(range(len(x))), batch_size, drop_last=False)
     return DataLoader(TensorDataset(x, torch.zeros(len(x))), batch_size=None, sampler=batches)
 
 
 def models(x: np.ndarray, y: np.ndarray, batch_size: int, **settings: bool) -> tuple[Columns, Columns, DataLoader]:
-    """Return two models and one loader, for peers that show both models the same input."""
+    """Return two models and one loader, for peers that give both models the same input."""
     both = torch.from_numpy(np.concatenate([x, y], axis=1))
     first, second = Columns(0, x.shape[1], **settings), Columns(x.shape[1], both.shape[1], **settings)
     return first, second, loader(both, batch_size)
 
 
 def bare(package: str) -> None:
-    """Stand in for a package whose `__init__` imports what is not needed here; its modules are its own."""
+    """Replace a package whose `__init__` imports modules that are not needed here; its other modules are unchanged."""
     if package not in sys.modules:
         module = types.ModuleType(package)
         module.__path__ = list(importlib.util.find_spec(package).submodule_search_locations)
@@ -50,7 +50,7 @@ def bare(package: str) -> None:
 
 
 def pytorch_cka(x, y, batch_size) -> Compute:
-    """From features for all images at once, else through models."""
+    """Compare features if all images are in one batch, and models otherwise."""
     import cka
 
     if batch_size >= len(x):
@@ -60,7 +60,7 @@ def pytorch_cka(x, y, batch_size) -> Compute:
 
 
 def cka_pytorch(x, y, batch_size) -> Compute:
-    """One epoch, since every epoch shows the same images again."""
+    """Use one epoch, since every epoch contains the same images."""
     from cka_pytorch.cka import CKACalculator
 
     first, second, batches = models(x, y, batch_size)
@@ -98,13 +98,13 @@ def ckatorch_base(x, y, _, **settings) -> Compute:
 
 
 class Batches(list):
-    """Minibatches with what ckatorch asks of a loader."""
+    """Minibatches with the attributes that ckatorch expects of a loader."""
 
     drop_last, sampler = False, None
 
 
 def ckatorch_models(x, y, batch_size) -> Compute:
-    """Through models; it takes features of three dimensions only, the first of them minibatches."""
+    """Compare models, since features must have three dimensions, the first of which is minibatches."""
     from ckatorch import CKA
 
     first, second, batches = models(x, y, batch_size, leading=True)
@@ -138,14 +138,14 @@ def rsatoolbox(x, y, _, *, distance: str, method: str) -> Compute:
 
 
 def repsim(x, y, _, *, function: str, **settings: str) -> Compute:
-    """Take the entry off the diagonal of the pairwise similarities."""
+    """Return the off-diagonal entry of the pairwise similarities."""
     import repsim
 
     return lambda: float(getattr(repsim, function)([x, y], **settings)[0, 1])
 
 
 def thingsvision(x, y, _, **settings) -> Compute:
-    """Compare with its NumPy form."""
+    """Compare with its NumPy implementation."""
     bare("thingsvision")
     from thingsvision.core.cka import get_cka
 
@@ -168,7 +168,7 @@ def deep_reps(x, y, _, *, function: str) -> Compute:
 
 
 def google_svcca(x, y, _, *, function: str) -> Compute:
-    """Google's code of the papers on SVCCA and PWCCA, as `similarity-repository` carries it; neurons are its rows."""
+    """Google's code of the papers on SVCCA and PWCCA, as included in `similarity-repository`; its rows are neurons."""
     folder = Path(importlib.util.find_spec("similarity").origin).parent / "backend" / "svcca"
     sys.modules["svcca"] = types.ModuleType("svcca")
     sys.modules["svcca"].__path__ = [str(folder)]

@@ -1,17 +1,17 @@
-"""Why a peer's number is wrong, or another quantity, as its source says; by measure and peer, "*" for any measure."""
+"""Reasons why a peer's number is wrong or another quantity, from its source; by measure and peer, "*" for any measure."""
 
 PREAMBLE = """\
-One fault recurs: *products before centring*. Where features are multiplied in float32 as they are, and their means are far from
-0, the means make up nearly all of every product, and what is left of the digits is rounding. Centring the product afterwards
-does not bring them back. Peers that do so in float64 (ckatorch), or centre first, stand it."""
+One error recurs: *products before centring*. If uncentred features are multiplied in float32 and their means are far from
+0, the means dominate every product, and the remaining digits are rounding errors. Centring the product afterwards
+does not restore them. Packages that use float64 (ckatorch) or centre first are not affected."""
 
 EARLY = "products before centring"
 
 REASONS: dict[tuple[str, str], str] = {
     ("linear_cka", "stir-invariance"): f"{EARLY}, in `CKA_pytorch.linear_HSIC`.",
     ("*", "rsatoolbox"): (
-        f"{EARLY}: `calc_rdm_euclidean` takes squared distances as squared norms minus twice the product, in the type and with "
-        "the means of what it is given."
+        f"{EARLY}: `calc_rdm_euclidean` computes squared distances as squared norms minus twice the product, in the type of its "
+        "input and without centring."
     ),
     ("*", "thingsvision"): f"{EARLY}, in `CKANumPy.linear_kernel` and `rbf_kernel`.",
     ("*", "pytorch-cka"): (
@@ -75,7 +75,7 @@ REASONS: dict[tuple[str, str], str] = {
 
 
 def reason(measure: str, peer: str) -> str:
-    """Return why; a wrong number that nobody looked into is refused.
+    """Return why a peer's number is wrong; a wrong number without a documented reason is refused.
 
     Raises
     ------
@@ -84,5 +84,5 @@ def reason(measure: str, peer: str) -> str:
     """
     found = REASONS.get((measure, peer)) or REASONS.get(("*", peer))
     if found is None:
-        raise KeyError(f"{peer} is wrong in {measure}, and {__name__} does not say why. Read its source, and write it down.")
+        raise KeyError(f"{peer} is wrong in {measure}, and {__name__} has no reason for it. Read its source and add the reason.")
     return found

@@ -1,7 +1,7 @@
-"""Compute similarities with other packages, in an environment of their own, on arrays that folders hold.
+"""Compute similarities with other packages, in a separate environment, for arrays in folders.
 
 Called by benchmarks/similarity.py and benchmarks/peers.py: ``python -I peer_similarity.py MEASURE PEER FOLDER...``.
-Reads x.npy and y.npy of every folder, writes value and seconds, or why there are none, to MEASURE-PEER.json there.
+Read x.npy and y.npy of every folder, and write value and seconds, or the reason for a failure, to MEASURE-PEER.json there.
 """
 
 import argparse
@@ -20,7 +20,7 @@ import torch
 
 
 def _beside(name: str) -> SimpleNamespace:
-    """Load a file of this folder, which is not on the path of imports: it has a similarity.py, and so has a peer."""
+    """Load a file of this folder, which is not on the import path, because both it and a peer contain a similarity.py."""
     return SimpleNamespace(**runpy.run_path(str(Path(__file__).with_name(f"{name}.py"))))
 
 
@@ -28,9 +28,9 @@ libraries, packages = _beside("peer_libraries"), _beside("peer_packages")
 
 WARM_IMAGES = 200
 LONG = 20
-"""Seconds after which a timing is not repeated: it no longer moves by much."""
+"""Timings that take longer, in seconds, are not repeated, since they vary little."""
 MEMORY_BYTES = 20 * 2**30
-"""Of addresses, of which the libraries take some GB before any data."""
+"""Address space, of which the libraries use some GB before any data."""
 
 
 def rsa(method: str, distance: str) -> dict[str, partial]:
@@ -116,7 +116,7 @@ PEERS = {
 
 
 def measured(measure: str, peer: str, folder: Path, batch_size: int, repeats: int) -> dict[str, object]:
-    """Return value and median seconds, after one run on few images; or the reason why there is no value."""
+    """Return value and median seconds, after a warm-up on few images; or the reason for a failure."""
     make = PEERS[measure][peer]
     x, y = (np.load(folder / f"{name}.npy") for name in "xy")
     try:

@@ -20,9 +20,9 @@ from stir.provenance import package_versions
 
 PAGE = ROOT / "docs" / "peers.md"
 WRONG = 1e-4
-"""A larger difference is more than the rounding of float32 to these features."""
+"""Larger differences exceed the rounding of float32 for these features."""
 OFF = 1e-5
-"""A larger difference is explained where a reason is known."""
+"""Larger differences are explained if a reason is known."""
 IMAGES, FEATURES = 400, 100
 TITLES = {
     "linear_cka": "Linear CKA",
@@ -70,7 +70,7 @@ def independent() -> Case:
 
 
 def cases(measure: str) -> list[Case]:
-    """Return what a measure is asked."""
+    """Return the cases of a measure."""
     x, y = representations(IMAGES, FEATURES)
     small, far = ([standardised(z, *to) for z in (x, y)] for to in ((0.1, 0), (1, 1000)))
     found = [("ordinary", x, y), ("means of 1000 spreads", *far)]
@@ -87,7 +87,7 @@ def cases(measure: str) -> list[Case]:
 
 
 def numbers(measure: str, peer: str, folders: list[Path], of: list[Case]) -> list[float | str]:
-    """Return a peer's value of every case, or its error."""
+    """Return a peer's value per case, or its error."""
     found: list[float | str] = []
     for batch_size, group in groupby(zip(folders, of, strict=True), key=lambda pair: pair[1].batch_size):
         outcomes = run_peer(measure, peer, [folder for folder, _ in group], batch_size=batch_size, repeats=0, limit=600)
@@ -96,7 +96,7 @@ def numbers(measure: str, peer: str, folders: list[Path], of: list[Case]) -> lis
 
 
 def is_wrong(number: float | str, right: float, tolerance: float = WRONG) -> bool:
-    """Return whether a number is off by more than rounding, or none."""
+    """Return whether a value is missing, or differs by more than rounding."""
     return isinstance(number, str) or not abs(number - right) <= tolerance
 
 
@@ -109,7 +109,7 @@ def cell(number: float | str, right: float) -> str:
 
 
 def our_cell(measure: str, case: Case, right: float) -> str:
-    """Return ours; minibatches of uneven sizes it divides anew, so that another number is right."""
+    """Return our value; minibatches of uneven sizes are divided evenly, which changes the right value."""
     value = ours(measure, case.batch_size)(case.x, case.y)
     if measure == "minibatch_cka" and len(case.x) % case.batch_size:
         return f"{cell(value, even_minibatch_cka(case.x, case.y, case.batch_size))}, of even minibatches"
@@ -117,7 +117,7 @@ def our_cell(measure: str, case: Case, right: float) -> str:
 
 
 def table(measure: str, peers: dict[str, str]) -> Iterator[str]:
-    """Render the table of one measure, and why its wrong peers are wrong."""
+    """Render the table of one measure, and the reasons for wrong values."""
     of = cases(measure)
     rights = [EXACT[measure](case.x, case.y, case.batch_size) for case in of]
     with tempfile.TemporaryDirectory() as name:
@@ -157,11 +157,12 @@ def main() -> None:
     labels = versions()
     lines = [
         "# Other packages' numbers\n",
-        "Rendered by `make peers`; no number here is typed. Every package gets the same float32 arrays and returns what stands",
-        "in its row, with the difference from the right number: NumPy's and SciPy's in float64, by the equations",
-        f"(`benchmarks/exact_similarity.py`). **Bold**: off by more than {WRONG:g}; below the table is why, as the package's",
-        f"source says. Where not said otherwise, n = {IMAGES} images and d = {FEATURES} features, nonnegative and offset like",
-        "those after a ReLU; all is made from fixed random seeds.\n",
+        "This page is rendered by `make peers`; no number is typed. Every package gets the same float32 arrays. Each row",
+        "shows the value that a package returns and its difference from the right value, which is computed from the equations",
+        f"in float64 with NumPy and SciPy (`benchmarks/exact_similarity.py`). Values in **bold** differ by more than {WRONG:g};",
+        "the reason, found in the package's source, is below the table. Unless stated otherwise,",
+        f"n = {IMAGES} images and d = {FEATURES} features, nonnegative and offset like those after a ReLU; all arrays are drawn",
+        "with fixed random seeds.\n",
         f"{PREAMBLE}\n",
         f"CPU ({platform.machine()}), {json.dumps(package_versions())}",
     ]

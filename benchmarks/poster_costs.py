@@ -1,8 +1,8 @@
-"""What the poster's six experiments take at full scale: ``make bench-poster``.
+"""Estimate the cost of the poster's six experiments at full scale: ``make bench-poster``.
 
-Counts floating-point operations of each kind of job, by running its work on a few images of the real size with
-networks of full width, and multiplies by how often the plan does it. Hours are *expected*, from the part of a card's peak that is
-assumed to be reached: none of this was run.
+Count the floating-point operations of each kind of job by running it on a few images of the real size with
+networks of full width, and multiply by the number of such jobs in the plan. Hours are *expected*: they are derived from an
+assumed fraction of a card's peak, and none of this is run.
 """
 
 import argparse
@@ -88,7 +88,7 @@ def _images(architecture: Architecture, n: int) -> torch.Tensor:
 
 @cache
 def _training_flop(architecture: str, recipe: str) -> float:
-    """Return the operations of an image in an epoch, attacks included, monitoring not."""
+    """Return the operations per image in an epoch, including attacks but not monitoring."""
     network = Architecture(**json.loads(architecture))
     settings = json.loads(recipe) | {"epochs": 1, "batch_size": COUNTED, "monitor": None, "precision": "float32"}
     images, labels = _images(network, COUNTED), torch.arange(COUNTED)
@@ -99,7 +99,7 @@ def _training_flop(architecture: str, recipe: str) -> float:
 
 @cache
 def _evaluation_flop(architecture: str, attack: str) -> float:
-    """Return the operations of an image that is right as it is."""
+    """Return the operations per image that is classified correctly without an attack."""
     network = Architecture(**json.loads(architecture))
     model, images = build_model(network).eval(), _images(network, 1)
     labels = model(images).argmax(dim=1)
@@ -108,7 +108,7 @@ def _evaluation_flop(architecture: str, attack: str) -> float:
 
 @cache
 def _inversion_flop(architecture: str, layer: str) -> float:
-    """Return the operations of an image's forward and backward pass up to a layer."""
+    """Return the operations per image of a forward and backward pass up to a layer."""
     network = Architecture(**json.loads(architecture))
     name = None if layer == "penultimate" else layer
     images = _images(network, 2)
@@ -123,7 +123,7 @@ def main() -> None:
     parser.add_argument("--scale", default="full")
     parser.add_argument("--card", default="NVIDIA H100 SXM, bfloat16, dense")
     parser.add_argument("--teraflops", type=float, default=989.4, help="peak of the card")
-    parser.add_argument("--fraction", type=float, default=0.2, help="of the peak that is reached")
+    parser.add_argument("--fraction", type=float, default=0.2, help="fraction of the peak that is reached")
     arguments = parser.parse_args()
     torch.set_num_threads(os.cpu_count() or 1)
     artifacts = planned(arguments.scale)
@@ -141,7 +141,7 @@ def main() -> None:
     table = pd.DataFrame(
         [*rows, {"stage": "all"} | {c: sum(r[c] for r in rows) for c in ("jobs", "PFLOP", "GPU hours (expected)")}]
     )
-    print(f"The six experiments at scale {arguments.scale}; {evaluations:g} evaluations an image in an inversion")
+    print(f"The six experiments at scale {arguments.scale}; {evaluations:g} evaluations per image in an inversion")
     print(f"{arguments.fraction:g} of {arguments.teraflops:g} TFLOP/s ({arguments.card})")
     print(table.to_string(index=False, float_format="{:.4g}".format))
     print(json.dumps(package_versions()))

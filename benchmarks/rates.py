@@ -1,4 +1,4 @@
-"""What the machine can do and what an evaluation asks of it."""
+"""Rate of the machine, and operations of an evaluation."""
 
 import time
 
@@ -25,15 +25,15 @@ def matmul_rate(dtype: torch.dtype) -> float:
 
 
 def evaluation_flop(model: nn.Module, images: Tensor) -> float:
-    """Count the work of a forward and backward pass up to the penultimate layer, a picture."""
+    """Count the operations per picture of a forward and backward pass up to the penultimate layer."""
     forward = fast_forwards(model, None, images[:4], InversionSettings()).exact
     assert forward is not None, "the model could not be traced"
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         forward(images[:1])
-    # The backward pass stops at the pixels: it has the products of the forward pass and none for weights.
+    # The backward pass only computes gradients of pixels: it has as many products as the forward pass, and none for weights.
     return 2 * counter.get_total_flops()
 
 
 def describe_rates(rates: dict[str, float]) -> str:
-    """Say rates by name."""
+    """Return the rates as text."""
     return ", ".join(f"{rate / 1e9:.0f} GFLOP/s in {name}" for name, rate in rates.items())

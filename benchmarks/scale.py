@@ -1,8 +1,8 @@
-"""The graph of 100 models by 10 layers by 3 random seeds: ``make bench-scale``.
+"""Measure the graph of 100 models with 10 layers and 3 random seeds: ``make bench-scale``.
 
-Plans it from nothing, then over a cache in which every file is there (small sealed files under the
-planned names), twice: the first time every file is read, the second time none. Prints seconds, memory
-and jobs. ``--costs`` prints instead what it would cost to compute, as docs/scale.md has it.
+Plan it on an empty cache, then twice on a cache in which every file exists (small sealed files with the
+planned names): the first time every file is read, the second time none. Print seconds, memory
+and jobs. ``--costs`` prints the estimated cost of computing it instead, as shown in docs/scale.md.
 """
 
 import argparse
@@ -35,14 +35,14 @@ LIMIT = 1000 * MEBIBYTE
 
 @dataclass(frozen=True)
 class DryRun:
-    """What `snakemake -n` said and took."""
+    """Output and cost of `snakemake -n`."""
 
     code: int
     text: str
     seconds: float
     cpu_seconds: float
     megabytes: float
-    """Largest resident memory of Snakemake and its children together."""
+    """Peak resident memory of Snakemake and its children together."""
 
     @property
     def jobs(self) -> dict[str, int]:
@@ -67,7 +67,7 @@ def _resident(process: psutil.Process) -> int:
 
 
 def dry_run(folder: Path, experiment: Path) -> DryRun:
-    """Plan an experiment in a folder; every process is held to 1,000 MiB of data."""
+    """Plan an experiment in a folder; every process is limited to 1,000 MiB of data."""
     command = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", folder, "-n"]
     command += ["--cores", "2", "--quiet", "host", "rules", "--config", f"experiment={experiment}", "device=cpu"]
     environment = dict(os.environ)
@@ -85,7 +85,7 @@ def dry_run(folder: Path, experiment: Path) -> DryRun:
 
 
 def fill_cache(folder: Path, plan: Plan) -> None:
-    """Put a small sealed file under every planned name."""
+    """Write a small sealed file at every planned path."""
     for path, artifact in plan.by_path.items():
         place = folder / path
         if place.suffix == ".stamp":
@@ -103,7 +103,7 @@ def _say(what: str, ran: DryRun) -> None:
 
 
 def measure_graph() -> None:
-    """Print what the three dry runs took."""
+    """Print the cost of the three dry runs."""
     import snakemake
 
     with tempfile.TemporaryDirectory() as name:
@@ -123,11 +123,13 @@ def measure_graph() -> None:
 def main() -> None:
     """Measure the graph, or print costs."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--costs", action="store_true", help="print what the experiment would cost")
-    parser.add_argument("--evaluations", type=float, help="passes of an inversion, an image; default: docs/benchmarks.md")
-    parser.add_argument("--card", default="NVIDIA A100, float32 without tensor cores", help="what --teraflops are of")
+    parser.add_argument("--costs", action="store_true", help="print the estimated cost of the experiment")
+    parser.add_argument("--evaluations", type=float, help="evaluations per image of an inversion; default: docs/benchmarks.md")
+    parser.add_argument(
+        "--card", default="NVIDIA A100, float32 without tensor cores", help="name of the card that --teraflops belongs to"
+    )
     parser.add_argument("--teraflops", type=float, default=19.5, help="peak of the card")
-    parser.add_argument("--fraction", type=float, default=0.4, help="of the peak that is reached: assumed")
+    parser.add_argument("--fraction", type=float, default=0.4, help="assumed fraction of the peak that is reached")
     arguments = parser.parse_args()
     if arguments.costs:
         from scale_tables import print_costs

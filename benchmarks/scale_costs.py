@@ -1,17 +1,17 @@
-"""What an experiment costs, from what one job of each stage costs: pure arithmetic."""
+"""Cost of an experiment, from the cost of one job of each stage: pure arithmetic."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 FLOAT32, FLOAT64 = 4, 8
 SECONDS_PER_HOUR = 3600
-# Of an IRI file, an image: five errors in float32, two marks, a count in int64 (`stir_workflow.stages.iri`).
+# Bytes per image in an IRI file: five errors in float32, two marks, a count in int64 (`stir_workflow.stages.iri`).
 BYTES_OF_ERRORS = 5 * FLOAT32 + 2 + 8
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What an experiment's costs depend on."""
+    """Quantities that an experiment's cost depends on."""
 
     models: int
     features: Mapping[str, int]
@@ -47,14 +47,14 @@ def jobs(setting: Setting) -> dict[str, int]:
 
 
 def bytes_of_iri(setting: Setting) -> int:
-    """Return the bytes of the arrays of one IRI file: X', seed images, and how well each image matched."""
+    """Return the bytes of the arrays of one IRI file: X', seed images, and the errors per image."""
     return setting.images * (2 * setting.values_an_image * FLOAT32 + BYTES_OF_ERRORS)
 
 
 def bytes_of_representation(setting: Setting) -> int:
     """Return the bytes of the arrays of one representation file.
 
-    Layers with more than two features an image are kept in a joint basis if the experiment says so:
+    If the experiment uses a joint basis, layers with more than two features per image are stored in it:
     m2(X) in as many dimensions as images, m2(X') in twice as many, in float64.
     """
     n, total = setting.images, 0
@@ -79,12 +79,12 @@ def gigabytes(setting: Setting) -> dict[str, float]:
 
 @dataclass(frozen=True)
 class Flop:
-    """Counted floating-point operations, an image."""
+    """Counted floating-point operations per image."""
 
     training: float
-    """Of one epoch, in the mean over recipes, attacks included."""
+    """One epoch, averaged over recipes, including attacks."""
     evaluation: float
-    """Of clean and robust accuracy."""
+    """Measuring clean and robust accuracy."""
     inversion: Mapping[str, float]
     """Layer -> one forward and backward pass up to it."""
     representation: Mapping[str, float]
@@ -92,18 +92,18 @@ class Flop:
 
 
 def flop_of_jobs(setting: Setting, flop: Flop, *, epochs: int, evaluations: float) -> dict[str, float]:
-    """Return stage -> operations of one of its jobs, in the mean over layers.
+    """Return stage -> operations of one of its jobs, averaged over layers.
 
     Parameters
     ----------
     setting : Setting
         The experiment.
     flop : Flop
-        Counted, an image.
+        Counted operations per image.
     epochs : int
-        Of training.
+        Epochs of training.
     evaluations : float
-        Forward and backward passes of an inversion, an image.
+        Forward and backward passes per image of an inversion.
     """
     layers = setting.features
     return {

@@ -1,4 +1,4 @@
-"""Count and measure, once each, what the jobs of a large experiment do many times."""
+"""Count and measure once the work that the jobs of a large experiment repeat many times."""
 
 import tempfile
 import time
@@ -28,7 +28,7 @@ SIDE, COUNTED = 32, 4
 
 
 def count(work: Callable[[], Any]) -> float:
-    """Return the floating-point operations that a piece of work does."""
+    """Return the number of floating-point operations of a function."""
     with FlopCounterMode(display=False) as counter:
         work()
     return counter.get_total_flops()
@@ -57,7 +57,7 @@ def _train(recipe: dict[str, Any], images: Tensor, labels: Tensor) -> None:
 
 
 def _forward(model: nn.Module, layer: str, images: Tensor) -> Callable[[Tensor], Tensor]:
-    """Return the pass up to a layer alone: the proof that it is the model's is not counted."""
+    """Return only the pass up to a layer, without the check that it equals that of the model."""
     name = None if layer == "penultimate" else layer
     forward = fast_forwards(model, name, images, InversionSettings()).exact
     assert forward is not None, "the model could not be traced"
@@ -65,11 +65,13 @@ def _forward(model: nn.Module, layer: str, images: Tensor) -> Callable[[Tensor],
 
 
 def _evaluate(forward: Callable[[Tensor], Tensor], images: Tensor) -> None:
-    forward(images.clone().requires_grad_()).square().sum().backward()  # the weights are frozen: it stops at the pixels
+    forward(
+        images.clone().requires_grad_()
+    ).square().sum().backward()  # weights are frozen, so only gradients of pixels are computed
 
 
 def describe(n_images: int, **sizes: Any) -> Setting:
-    """Return the setting of n CIFAR images and full-width ResNet18s; features are those of the network."""
+    """Return the setting with n CIFAR images and full-width ResNet18s, with the features of the network."""
     model = build_model(NETWORK).eval()
     image = torch.rand(1, 3, SIDE, SIDE)
     features = {layer: represent(model, image, layer=layer).shape[1] for layer in LAYERS}
@@ -78,14 +80,14 @@ def describe(n_images: int, **sizes: Any) -> Setting:
 
 
 def cpu_seconds(work: Callable[[], Any]) -> float:
-    """Return the CPU time of a piece of work, all threads."""
+    """Return the CPU time of a function, summed over threads."""
     began = time.process_time()
     work()
     return time.process_time() - began
 
 
 def seconds_of_joint_bases(setting: Setting) -> float:
-    """Measure what a representation job's joint bases take: one a width of layer, times layers and random seeds."""
+    """Measure the joint bases of a representation job: one per width of a layer, times layers and random seeds."""
     n, widths = setting.images, list(setting.features.values())
     if setting.basis != "joint":
         return 0.0
@@ -97,7 +99,7 @@ def seconds_of_joint_bases(setting: Setting) -> float:
 
 
 def seconds_of_scorings(setting: Setting, measures: list[str]) -> float:
-    """Measure what one score job compares: one comparison a kind of layer and measure, times how many there are."""
+    """Measure the comparisons of a score job: one per kind of layer and measure, times their number."""
     n, total = setting.images, 0.0
     for d in setting.features.values():
         wide = setting.basis == "joint" and d > 2 * n
@@ -108,7 +110,7 @@ def seconds_of_scorings(setting: Setting, measures: list[str]) -> float:
 
 
 def seconds_to_read(megabytes: int = 256) -> float:
-    """Measure what it takes to check and read a file of representations, a gigabyte."""
+    """Measure the time to check and read a file of representations, per gigabyte."""
     recipe = Recipe("representation", 0)
     values = torch.rand(megabytes * 1000, 250).numpy()
     with tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""An experiment as large as they get: 100 models, 10 layers, 3 random seeds."""
+"""A large experiment: 100 models, 10 layers, 3 random seeds."""
 
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,9 @@ RECIPES = [
 
 
 def scale_experiment(*, seeds_per_recipe: int = 25, n_layers: int = 10, n_random_seeds: int = 3) -> dict[str, Any]:
-    """Return what the experiment file says: four recipes, ``seeds_per_recipe`` models of each.
+    """Return the content of the experiment file: four recipes with ``seeds_per_recipe`` models each.
 
-    The graph of jobs does not depend on the dataset; the digits stand for whatever is inverted.
+    The graph of jobs does not depend on the dataset, so the digits are used.
     """
     models = [
         {
@@ -32,7 +32,7 @@ def scale_experiment(*, seeds_per_recipe: int = 25, n_layers: int = 10, n_random
         for recipe in RECIPES
     ]
     return {
-        "description": "Who shares whose invariances, of 100 models in 10 layers?",
+        "description": "Which of 100 models share invariances in 10 layers?",
         "dataset": {"name": "digits", "n_test": 1200},
         "images": {"n_images": 1000},
         "training": RECIPES,

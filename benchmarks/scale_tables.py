@@ -1,4 +1,4 @@
-"""Print what the experiment of `scale_experiment` would cost, with whatever was counted, measured or assumed."""
+"""Print the estimated cost of the experiment of `scale_experiment`, from counted, measured and assumed quantities."""
 
 import argparse
 import json
@@ -20,11 +20,11 @@ MODELS, TRAIN_IMAGES, TEST_IMAGES, IMAGES = 100, 50_000, 10_000, 1000
 
 
 def measured_evaluations() -> float:
-    """Read how many evaluations an image a full-width ResNet18 took, in float32, from the benchmarks."""
+    """Read the number of evaluations per image of a full-width ResNet18, in float32, from the benchmarks."""
     text = BENCHMARKS.read_text(encoding="utf-8").split("resnet18 of width 64", 1)[1]
-    found = re.search(r"float32: [\d.]+ s, ([\d.]+) evaluations an image", text)
+    found = re.search(r"float32: [\d.]+ s, ([\d.]+) evaluations per image", text)
     if found is None:
-        raise SystemExit(f"{BENCHMARKS} does not say how many evaluations an image a ResNet18 of width 64 took.")
+        raise SystemExit(f"{BENCHMARKS} does not contain the evaluations per image of a ResNet18 of width 64.")
     return float(found[1])
 
 
@@ -43,26 +43,26 @@ def print_costs(arguments: argparse.Namespace) -> None:
     seconds = _cpu_seconds(setting, measures)
     columns = {
         "jobs": costs.jobs(setting),
-        "TFLOP a job": {stage: number / 1e12 for stage, number in work.items()},
+        "TFLOP per job": {stage: number / 1e12 for stage, number in work.items()},
         "GPU hours (expected)": costs.gpu_hours(setting, work, flop_per_second=rate),
-        "CPU s a job": seconds,
+        "CPU s per job": seconds,
         "CPU hours": costs.cpu_hours(setting, seconds),
         "GB": costs.gigabytes(setting),
         "GB, basis: features": costs.gigabytes(settings["features"]),
     }
     table = pd.DataFrame(columns, index=list(columns["jobs"]))
-    table.loc["all"] = table.drop(columns=["TFLOP a job", "CPU s a job"]).sum()
+    table.loc["all"] = table.drop(columns=["TFLOP per job", "CPU s per job"]).sum()
     table["jobs"] = table["jobs"].astype(int)
     print(f"{MODELS} ResNet18s of width 64, {IMAGES} images of 32x32x3, ", end="")
     print(f"{len(setting.features)} layers, {random_seeds} random seeds, basis: joint")
     print("features: " + ", ".join(f"{layer} {features}" for layer, features in setting.features.items()))
-    print(f"{evaluations:g} evaluations an image; {arguments.fraction:g} of {arguments.teraflops:g} TFLOP/s ({arguments.card})")
+    print(f"{evaluations:g} evaluations per image; {arguments.fraction:g} of {arguments.teraflops:g} TFLOP/s ({arguments.card})")
     print(table.to_string(float_format=lambda number: f"{number:,.4g}", na_rep=""))
     print(f"{os.cpu_count()} CPU cores, 2 threads, {platform.machine()}, {code_version()}, {json.dumps(package_versions())}")
 
 
 def _cpu_seconds(setting: costs.Setting, measures: list[str]) -> dict[str, float]:
-    """Measure what jobs do on the CPU whatever the device: checked reading, joint bases, scores."""
+    """Measure the work that jobs do on the CPU for any device: checked reading, joint bases, scores."""
     to_read = counts.seconds_to_read()
     iris = len(setting.features) * setting.random_seeds * costs.bytes_of_iri(setting) / 1e9
     representations = (setting.models + 1) * costs.bytes_of_representation(setting) / 1e9

@@ -1,9 +1,9 @@
 """Time similarity measures against other packages, on the same arrays in one run: ``make bench-similarity``.
 
-A peer runs in an environment and a process of its own, ours before and after it; both on two threads, after a run on
-few images. Errors are against float64 forms that share no code with ours. Rates count 2abc operations for a product of
-(a, b) by (b, c), in the cheaper of feature space and Gram space: a symmetric product by half ("halves"), as ours is
-made, or as others make it ("whole"). They are compared with the rate of PyTorch's product of large squares.
+Each peer runs in a separate environment and process, between two runs of our measure; both use two threads, after a warm-up on
+few images. Errors are relative to independent float64 implementations. Rates count 2abc operations for a product of
+(a, b) by (b, c), in the cheaper of feature space and Gram space. A symmetric product is counted as half a product ("halves"), as
+we compute it, or as a whole one, as others compute it ("whole"). Rates are relative to that of large square products in PyTorch.
 """
 
 import argparse
@@ -31,9 +31,9 @@ from stir.similarity import get_similarity_measure, minibatch_cka
 ROOT = Path(__file__).resolve().parent.parent
 THREADS = 2
 BATCH_SIZE = 250
-"""Of minibatches."""
+"""Size of minibatches."""
 LARGEST = 2**28
-"""Entries; a larger array is for ours alone."""
+"""Maximum number of entries for peers; larger arrays are used only for our measures."""
 PACKAGES = (
     *("pytorch-cka==1.1.3", "ckatorch==1.0.3", "cka-pytorch==1.1.3", "torch_cka==0.21", "rsatoolbox==0.3.2"),
     *("stir-invariance==0.0", "repsim==0.1.5", "thingsvision==2.7.3", "deep-reps==0.0.6", "similarity-repository==0.0.1"),
@@ -52,19 +52,19 @@ SPEED = {
     "rsa_pearson": ("rsatoolbox", "scipy"),
 }
 PRODUCTS = ("linear_cka", "linear_cka_debiased", "minibatch_cka", "rbf_cka", "rbf_cka_debiased", "mean_pnka", "mutual_knn")
-"""Measures whose time should be that of products."""
+"""Measures whose time should be dominated by matrix products."""
 Outcome = dict[str, object]
 
 
 def peer_python() -> Path:
-    """Return the Python of the peers' environment; make it where there is none. It sees our PyTorch and NumPy."""
+    """Return the Python of the peers' environment; make it if necessary. It uses our PyTorch and NumPy."""
     folder = ROOT / "data" / "benchmarks" / "peers"
     python = folder / "bin" / "python"
     if not (folder / ".installed").is_file():
         subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
         install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
         for package in (*PACKAGES, *NEEDED):
-            # One by one: where a package cannot be had or built, its row says so and the others have theirs.
+            # Install packages one by one: if one cannot be installed, its row says so and the others are still compared.
             subprocess.run([*install, package], check=False)
         site = subprocess.check_output(
             [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], text=True
@@ -94,7 +94,7 @@ def run_peer(measure: str, peer: str, folders: list[Path], *, batch_size: int, r
 
 
 def representations(n: int, d: int, random_seed: int = 0) -> tuple[Array, Array]:
-    """Return two float32 arrays (n, d) like layers after a ReLU: nonnegative, offset, correlated, and related."""
+    """Return two related float32 arrays (n, d) like layers after a ReLU: nonnegative, offset and correlated."""
     random = np.random.default_rng(random_seed)
     common = random.normal(size=(n, 64)) * np.linspace(2, 0.1, 64)
     pair = np.empty((2, n, d), dtype=np.float32)
@@ -108,7 +108,7 @@ def representations(n: int, d: int, random_seed: int = 0) -> tuple[Array, Array]
 
 
 def ours(measure: str, batch_size: int) -> Callable[[Array, Array], float]:
-    """Return our measure, of arrays."""
+    """Return our measure as a function of arrays."""
     if measure == "minibatch_cka":
         return lambda x, y: minibatch_cka(torch.from_numpy(x), torch.from_numpy(y), batch_size=batch_size)
     compute = get_similarity_measure(measure)
@@ -116,7 +116,7 @@ def ours(measure: str, batch_size: int) -> Callable[[Array, Array], float]:
 
 
 def time_ours(measure: str, x: Array, y: Array, repeats: int) -> Outcome:
-    """Return value and median seconds, after one run on few images."""
+    """Return value and median seconds, after a warm-up on few images."""
     compute = ours(measure, BATCH_SIZE)
     compute(x[:WARM_IMAGES], y[:WARM_IMAGES])
     seconds: list[float] = []
@@ -130,7 +130,7 @@ def time_ours(measure: str, x: Array, y: Array, repeats: int) -> Outcome:
 
 
 def operations(measure: str, n: int, d: int, *, whole: bool) -> float:
-    """Return how many operations the products take, in the cheaper space; symmetric ones by halves, or as a whole."""
+    """Return the operations of the products, in the cheaper space; symmetric ones are counted by halves or whole."""
     if measure == "minibatch_cka":
         return sum(operations("linear_cka", min(BATCH_SIZE, n - i), d, whole=whole) for i in range(0, n, BATCH_SIZE))
     in_gram_space, in_feature_space = (4 * n * n * d, 6 * n * d * d) if whole else (2 * n * n * d, 4 * n * d * d)
@@ -138,7 +138,7 @@ def operations(measure: str, n: int, d: int, *, whole: bool) -> float:
 
 
 def pairs(measure: str, peers: tuple[str, ...], x: Array, y: Array, arguments: argparse.Namespace) -> Iterator[Outcome]:
-    """Time ours and each peer in turn; a peer that fails, or takes long, is not asked again."""
+    """Time our measure and each peer in turn; a peer that fails or is slow does not run again."""
     asked = set()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -154,7 +154,7 @@ def pairs(measure: str, peers: tuple[str, ...], x: Array, y: Array, arguments: a
 
 
 def row(measure: str, peer: str, rounds: list[Outcome], truths: tuple[float, float], shape: tuple[int, int]) -> Outcome:
-    """Return one line of the table: medians over rounds, and the least ratio of one."""
+    """Return one line of the table: medians over rounds, and the smallest ratio of one round."""
     of_ours = [found["ours"] for found in rounds]
     line = {"measure": measure, "n": shape[0], "d": shape[1], "peer": peer, "peer s": np.nan}
     line |= {"ours s": statistics.median(found["seconds"] for found in of_ours), "ratio": np.nan, "least": np.nan}
@@ -168,7 +168,7 @@ def row(measure: str, peer: str, rounds: list[Outcome], truths: tuple[float, flo
 
 
 def exact(measure: str, x: Array, y: Array) -> tuple[float, float]:
-    """Return what is right for a peer and for ours, which divides the images evenly among minibatches."""
+    """Return the right values for a peer and for our measure, which divides the images evenly among minibatches."""
     right = EXACT[measure](x, y, BATCH_SIZE)
     return right, even_minibatch_cka(x, y, BATCH_SIZE) if measure == "minibatch_cka" else right
 
@@ -186,7 +186,7 @@ def compared(measure: str, x: Array, y: Array, arguments: argparse.Namespace) ->
 
 
 def of_products(lines: pd.DataFrame, rates: dict[str, float]) -> pd.DataFrame:
-    """Return the rate that the products alone would have had in our whole time, in 1e9 operations a second and in %."""
+    """Return the rate of the products relative to our whole time, in 1e9 operations per second and in %."""
     found = []
     lines = lines[lines["measure"].isin(PRODUCTS)]
     for (measure, n, d), seconds in lines.groupby(["measure", "n", "d"], sort=False)["ours s"]:
@@ -204,13 +204,13 @@ def shapes(words: str) -> list[tuple[int, int]]:
 
 
 def main() -> None:
-    """Print a table for every size."""
+    """Print a table per size."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", type=shapes, default="1000x512,10000x512,1000x65536,10000x65536")
     parser.add_argument("--measures", type=lambda words: words.split(","), default=",".join(SPEED))
     parser.add_argument("--largest-measures", type=lambda words: words.split(","), default="linear_cka,minibatch_cka")
-    parser.add_argument("--pairs", type=int, default=3, help="rounds of ours and a peer in turn")
-    parser.add_argument("--repeats", type=int, default=3, help="timings in a round, of which the median counts")
+    parser.add_argument("--pairs", type=int, default=3, help="rounds in which our measure and a peer run in turn")
+    parser.add_argument("--repeats", type=int, default=3, help="timings per round, of which the median is used")
     parser.add_argument("--limit", type=float, default=600, help="seconds for a peer in one round")
     parser.add_argument("--exact-largest", action="store_true", help="compute the error of the largest size too: minutes more")
     arguments = parser.parse_args()

@@ -1,7 +1,7 @@
-"""What a step of training takes in bfloat16, against float32: ``make bench-training``.
+"""Time training steps in bfloat16 and in float32: ``make bench-training``.
 
-One thread, as a job has; batches of random pixels in the shape of CIFAR's; steps of both precisions take turns, so that
-what else the machine does falls on both.
+Use one thread, like a job, and batches of random pixels in the shape of CIFAR's; steps of both precisions are timed in turn, so
+that other load on the machine affects both.
 """
 
 import json
@@ -23,7 +23,7 @@ BATCH, ROUNDS = 128, 5
 
 
 def seconds_an_image(architecture: Architecture, objective: str, precision: str, images: torch.Tensor) -> float:
-    """Return what an epoch of a few batches takes, an image."""
+    """Return the time per image of an epoch with a few batches."""
     model = build_model(architecture)
     recipe = TrainingRecipe(objective, 1, BATCH, 0.01, 0.9, 5e-4, ATTACKS[objective], precision=precision)
     labels = torch.arange(len(images)) % 10
@@ -33,10 +33,10 @@ def seconds_an_image(architecture: Architecture, objective: str, precision: str,
 
 
 def main() -> None:
-    """Print milliseconds an image and the ratio, with its range over rounds."""
+    """Print milliseconds per image and the ratio, with its range over rounds."""
     torch.set_num_threads(1)
     images = torch.rand(3 * BATCH, 3, 32, 32, generator=torch.Generator().manual_seed(0))
-    print("| network | objective | float32, ms an image | bfloat16, ms an image | float32 / bfloat16 |")
+    print("| network | objective | float32, ms per image | bfloat16, ms per image | float32 / bfloat16 |")
     print("|---|---|---|---|---|")
     for architecture in NETWORKS:
         for objective in ATTACKS:

@@ -1,7 +1,7 @@
 """Copy the results of the poster's six experiments into docs/poster/, and render docs/poster.md from there alone.
 
-``python -m scripts.poster`` keeps what results/ has as that of scale ``small``; ``python -m scripts.poster full FOLDER``
-what another folder of results has, as that of scale ``full``. A test renders the page again.
+``python -m scripts.poster`` stores the files of results/ as scale ``small``, and ``python -m scripts.poster full FOLDER``
+those of another folder of results as scale ``full``. A test renders the page again.
 """
 
 import json
@@ -31,15 +31,15 @@ OF_CHECKPOINTS = ("epochs", "schedule", "batch_size", "learning_rate")
 OF_IRIS = ("n_images", "method", "max_iterations")
 HEAD = """# The poster's six statements
 
-Rendered by `python -m scripts.poster` from [docs/poster](poster) alone: tables of our experiments, and what was
-[published](poster/published) (Nanda et al., ICML 2022, [arXiv 2206.11939](https://arxiv.org/abs/2206.11939)). Every
+This page is rendered by `python -m scripts.poster` from the files in [docs/poster](poster): tables of our experiments, and the
+[published](poster/published) numbers (Nanda et al., ICML 2022, [arXiv 2206.11939](https://arxiv.org/abs/2206.11939)). Every
 verdict is computed from a table by a predicate of `stir_workflow.statements`: **holds** if the whole 95% interval is on
-the claimed side, **fails** if it is on the other, else, or where a flag says that a precondition is not met, **undecided**.
-A statement holds if all its parts do, and fails if one does; parts named `also_` are seen in the published table,
-not stated, and decide nothing. Only pairs of different models count.
+the claimed side, **fails** if it is on the other side, and **undecided** otherwise or if a flag reports an unmet precondition.
+A statement holds if all its parts hold, and fails if one fails; parts named `also_` were observed in the published table
+but not claimed, and do not affect the verdict. Only pairs of different models are used.
 
-What an interval is over stands beside it. *trainings*, *architectures*: the delete-one jackknife, since pairs share
-models. *inversion seeds*: how well these very networks were measured; it says **nothing about other trainings**.
+The column "over" names the unit of the interval. *trainings*, *architectures*: a delete-one jackknife, since pairs share
+models. *inversion seeds*: the measurement error for these particular networks, which implies **nothing about other trainings**.
 *published sd*: the published ±, taken as standard errors, since the number of runs is not known.
 """
 
@@ -63,7 +63,7 @@ def _overview() -> Iterator[str]:
 
 
 def _together() -> Iterator[str]:
-    """Say what the experiments of a scale took, each job counted once however many of them use what it made."""
+    """Return the time of the experiments of a scale as text; jobs that several of them share are counted once."""
     for scale in SCALES:
         file = KEPT / scale / "together.json"
         if file.is_file():
@@ -71,7 +71,7 @@ def _together() -> Iterator[str]:
             stages = ", ".join(f"{stage} {n}: {took['seconds'][stage] / 60:.1f} min" for stage, n in took["jobs"].items())
             yield (
                 f"Scale {scale}, {', '.join(took['experiments'])} together: {sum(took['jobs'].values())} jobs, whose own times"
-                f" sum to {sum(took['seconds'].values()) / 60:.0f} min ({stages}); jobs run side by side, one a core or a GPU."
+                f" sum to {sum(took['seconds'].values()) / 60:.0f} min ({stages}); jobs run in parallel, one per core or GPU."
             )
             yield ""
 
@@ -105,7 +105,7 @@ def _of_scale(scale: str, name: str, published: pd.DataFrame | None) -> Iterator
 
 
 def _verdicts(verdicts: pd.DataFrame, published: pd.DataFrame | None) -> Iterator[str]:
-    """Put the parts of a statement in a table, those published beside ours."""
+    """Render the parts of a statement as a table, published ones beside ours."""
     theirs = {} if published is None else {row["part"]: row for row in published.to_dict("records")}
     parts = set(verdicts["part"])
     yield "| part | layer | images | poster [95%] | ours | 95% interval | bound | over | poster | verdict | flag |"
@@ -133,12 +133,12 @@ def _row(our: dict[Any, Any] | None, their: dict[Any, Any] | None) -> str:
 
 
 def _flags(our: dict[Any, Any]) -> str:
-    """Return what leaves a part undecided, and the flags of its scores; tables that were kept before have no ``flags``."""
+    """Return the reasons why a part is undecided, and the flags of its scores; older tables have no column ``flags``."""
     return "; ".join(text for text in (our["flag"], our.get("flags")) if isinstance(text, str) and text)
 
 
 def _numbers(scale: str | None, name: str) -> Iterator[str]:
-    """Put every published number beside ours."""
+    """Render every published number beside ours."""
     file = KEPT / "published" / f"{name}.csv"
     if file.is_file():
         ours = [_table(scale, name, part) if scale else None for part in ("", "-models")]
@@ -146,7 +146,7 @@ def _numbers(scale: str | None, name: str) -> Iterator[str]:
 
 
 def _settings(made: dict[str, Any]) -> Iterator[str]:
-    """Put our settings beside the poster's: what differs was shortened."""
+    """Render our settings beside the poster's, with differences in bold."""
     ours = _our_settings(made)
     yield "| setting | poster (likely: defaults of its code) | ours |"
     yield "|---|---|---|"
@@ -160,7 +160,7 @@ def _our_settings(made: dict[str, Any]) -> dict[str, str]:
     recipes = [each["training"] for each in trained]
     attacks = [recipe["attack"] for recipe in recipes if recipe.get("attack")]
     said: dict[str, Iterable[Any]] = {
-        # A recipe leaves out what is as by default.
+        # A recipe leaves out defaults.
         name: [recipe.get(name, getattr(TrainingRecipe, name, None)) for recipe in recipes]
         for name in OF_CHECKPOINTS
     }
@@ -171,7 +171,7 @@ def _our_settings(made: dict[str, Any]) -> dict[str, str]:
 
 
 def _models(scale: str, name: str) -> Iterator[str]:
-    """List accuracies, a column for each attack, and flags."""
+    """List accuracies, with a column per attack, and flags."""
     models = _read(scale, name, "-models")
     attacks = (models["attack_norm"] + ", eps " + models["attack_eps"].map("{:g}".format)).rename("attack")
     robust = models.assign(attack=attacks).pivot_table(index="model", columns="attack", values="robust_accuracy", sort=False)
@@ -185,7 +185,7 @@ def _models(scale: str, name: str) -> Iterator[str]:
 
 
 def _inversions(scale: str, name: str) -> Iterator[str]:
-    """Say how well inversions matched: the median over images, the largest 90th percentile, the fewest converged."""
+    """Render the errors of inversions: the median over images, the largest 90th percentile, the smallest converged fraction."""
     scores, models = _read(scale, name, ""), _read(scale, name, "-models").drop_duplicates("model").set_index("model")
     scores = scores.assign(training=scores["reference_model"].map(models["objective"]))
     yield "| reference models | images | inversion error | 90th percentile | tolerance | converged | inversion seeds |"

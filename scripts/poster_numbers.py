@@ -1,4 +1,4 @@
-"""Every published number beside ours."""
+"""Tables of every published number beside ours."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ SCORES = {"stir": "STIR", "linear_cka": "linear CKA"}
 
 
 def beside(name: str, published: pd.DataFrame, scores: pd.DataFrame | None, models: pd.DataFrame | None) -> Iterator[str]:
-    """Put what was published of a statement in a table, and ours of the last layer beside it where there is.
+    """Render the published numbers of a statement, and ours for the last layer if there are any.
 
     Parameters
     ----------
@@ -19,7 +19,7 @@ def beside(name: str, published: pd.DataFrame, scores: pd.DataFrame | None, mode
     published : DataFrame
         The table of this name.
     scores, models : DataFrame, optional
-        Of our experiment.
+        Tables of our experiment.
     """
     ours = None
     if scores is not None and models is not None:

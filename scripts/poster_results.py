@@ -1,4 +1,4 @@
-"""Copy an experiment's tables and figure out of results/, and what made them: settings, devices, versions, times."""
+"""Copy an experiment's tables and figure out of results/, with their settings, devices, versions and times."""
 
 import json
 import shutil
@@ -18,19 +18,19 @@ FIGURES = {
     "defences": ["penultimate-linear_cka"],
     "more_data": ["growth-linear_cka"],
 }
-"""The figure in the poster's form, of each experiment."""
+"""The figure of each experiment in the poster's form."""
 DIGITS = "%.4g"
-"""Of a kept score; results/ has them all."""
+"""Columns of stored scores; results/ has all columns."""
 DEFAULT_SCALE = "small"
-"""Of the six experiments: its results are published under their names alone."""
+"""Default scale of the six experiments, whose results are published without a scale in their names."""
 KEY = "[0-9a-f]" * 10
 Seal = dict[str, Any]
 
 
 def keep(results: Path, kept: Path, scale: str) -> list[str]:
-    """Copy what there is of the six experiments at a scale; return their names.
+    """Copy the available results of the six experiments at a scale; return their names.
 
-    What was kept of an experiment that ``results`` has nothing of stays.
+    Stored files of experiments without results are kept.
     """
     seals, times = _seals(results), _times(results)
     found: list[str] = []
@@ -90,7 +90,7 @@ def _times(results: Path) -> dict[str, float]:
 
 
 def _ancestry(key: str, seals: dict[str, Seal]) -> dict[str, Seal]:
-    """Return the seals of an artifact and of all that it is made from."""
+    """Return the seals of an artifact and of everything it depends on."""
     found: dict[str, Seal] = {}
     waiting = [key]
     while waiting:
@@ -119,7 +119,7 @@ def _took(made: dict[str, Seal], times: dict[str, float]) -> dict[str, Any]:
 
 
 def _made_by(key: str, ancestry: dict[str, Seal], times: dict[str, float]) -> dict[str, Any]:
-    """Say what made an experiment's artifacts, from the seals of all that its tables and figures are made from."""
+    """Return the provenance of an experiment's artifacts, from the seals of everything its tables and figures depend on."""
     by_stage = _by_stage(ancestry)
     return {
         "checkpoints": _distinct(by_stage["checkpoint"], without=("random_seed", "threads")),

@@ -25,7 +25,7 @@ NAMES = {"similarity": "plain linear CKA", "stir": "STIR"}
 
 
 def keep_results() -> None:
-    """Copy tables and figures, and what made them."""
+    """Copy tables and figures, with their provenance."""
     KEPT.mkdir(exist_ok=True)
     for name in TABLES:
         shutil.copy(ROOT / "results" / "tables" / name, KEPT / name)
@@ -37,7 +37,7 @@ def keep_results() -> None:
 
 
 def render() -> str:
-    """Render the README's block: what the paper says, what the quickstart gives."""
+    """Render the README's block: the paper's numbers and those of the quickstart."""
     summary = pd.read_csv(KEPT / "quickstart-summary.csv")
     chosen = summary[_own_group(summary) & (summary["similarity_measure"] == "linear_cka")].set_index("reference_group")
     lines = [
@@ -57,7 +57,7 @@ def _own_group(summary: pd.DataFrame) -> "pd.Series[bool]":
 
 
 def _measures(summary: pd.DataFrame) -> list[str]:
-    """Return plain similarity and STIR of the ResNets by every measure."""
+    """Render plain similarity and STIR of the ResNets for every measure."""
     lines = [
         "| resnet8, penultimate layer, by | plain, vanilla | STIR, vanilla | plain, at | STIR, at |",
         "|---|---|---|---|---|",
@@ -78,15 +78,15 @@ def _cell(row: pd.Series, score: str) -> str:
 
 
 def _flags(row: pd.Series) -> str:
-    """Return the flags of a row of the summary; a table that was kept before there were flags has none."""
+    """Return the flags of a row of the summary; older tables have none."""
     flags = row.get("flags", "")
     return flags if isinstance(flags, str) else ""
 
 
 def _flagged(rows: pd.DataFrame) -> list[str]:
-    """Say what the marks mean, with the models named; nothing where nothing is marked."""
+    """Explain the marks, naming the models; nothing is rendered if no score is marked."""
     found = dict.fromkeys(filter(None, (_flags(row) for _, row in rows.iterrows())))
-    meaning = "[docs/warnings.md](docs/warnings.md) says what that means"
+    meaning = "[docs/warnings.md](docs/warnings.md) explains the flags"
     return ["", f"{MARK} {'; '.join(found)}: {meaning}."] if found else []
 
 

@@ -1,7 +1,7 @@
 """Measure to what degree one neural network shares another's invariances.
 
-The public names are in ``__init__.pyi``; each is imported when it is first used,
-so that ``import stir_workflow.store.identity`` costs no ``import torch``.
+The public names are in ``__init__.pyi``. Each is imported when it is first used,
+so that ``import stir_workflow.store.identity`` does not import torch.
 """
 
 import lazy_loader

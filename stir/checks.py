@@ -1,4 +1,4 @@
-"""Preconditions of images and settings, checked once, where they enter the library."""
+"""Preconditions of images and settings, checked once when they are passed to the library."""
 
 import math
 from collections.abc import Sequence
@@ -15,11 +15,11 @@ from stir.stored_images import Images, StoredImages
 PixelBounds = tuple[float, float] | None
 IMAGES_AT_ONCE = 64
 ROUNDED_PIXEL = 1e-6
-"""A pixel may be so far out of the bounds, as a part of their range: resizing in float32 overshoots by less."""
+"""Tolerance of pixels out of bounds, as a fraction of their range; resizing in float32 overshoots by less."""
 
 
 def check_pixel_bounds(pixel_bounds: PixelBounds) -> PixelBounds:
-    """Refuse bounds that are not two rising numbers.
+    """Refuse bounds that are not two increasing numbers.
 
     Raises
     ------
@@ -42,59 +42,59 @@ def _is_number(value: object) -> bool:
 
 
 def check_number(argument: str, value: object, *, over: float, example: str) -> None:
-    """Refuse what is not a finite number over a bound.
+    """Refuse a value that is not a finite number above a bound, naming the argument.
 
     Raises
     ------
     InvalidInputError
-        Naming the argument and what came.
+        Naming the argument and its value.
     """
     if not _is_number(value) or not value > over:  # type: ignore[operator]
         raise InvalidInputError(f"Expected {argument} > {over:g} ({example}); got {shortened(value)}. Pass such a number.")
 
 
 def check_count(argument: str, value: object, meaning: str) -> None:
-    """Refuse what is not an integer of at least 1.
+    """Refuse a value that is not an integer of at least 1.
 
     Raises
     ------
     InvalidInputError
-        Naming the argument and what came.
+        Naming the argument and its value.
     """
     if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
         raise InvalidInputError(f"Expected {argument} >= 1; got {shortened(value)}. It is {meaning}: pass an integer.")
 
 
 def check_batch_size(batch_size: int) -> None:
-    """Refuse a batch of no images.
+    """Refuse an invalid batch size.
 
     Raises
     ------
     InvalidInputError
         If ``batch_size`` is not an integer of at least 1.
     """
-    check_count("batch_size", batch_size, "the number of images at once")
+    check_count("batch_size", batch_size, "the number of images per batch")
 
 
 def check_random_seed(random_seed: int) -> None:
-    """Refuse what is no random seed.
+    """Refuse an invalid random seed.
 
     Raises
     ------
     InvalidInputError
-        If it is not an integer of at least 0, of at most 64 bits.
+        If it is not an integer of at least 0 with at most 64 bits.
     """
     if not isinstance(random_seed, Integral) or isinstance(random_seed, bool) or not 0 <= random_seed < 2**64:
         raise InvalidInputError(f"Expected random_seed as an integer >= 0; got {shortened(random_seed)}. It has 64 bits at most.")
 
 
 def check_images(images: Images, argument: str = "images", *, pixel_bounds: PixelBounds = None) -> None:
-    """Refuse what is not a batch of finite floating-point images within the bounds, up to rounding.
+    """Refuse images that are not a batch of finite floating-point values within the bounds, up to rounding.
 
     Raises
     ------
     InvalidInputError
-        Naming the argument, what came, and the remedy.
+        Naming the argument, the value, and the remedy.
     """
     if not isinstance(images, Tensor | StoredImages):
         raise InvalidInputError(
@@ -133,7 +133,7 @@ def _check_pixels(images: Tensor, start: int, argument: str, pixel_bounds: Pixel
 
 
 def clamped(images: Images, pixel_bounds: PixelBounds) -> Images:
-    """Return images whose pixels are within the bounds, which rounding may have missed; images on disk as they are."""
+    """Return images with pixels clamped to the bounds, since rounding may exceed them; images on disk are returned unchanged."""
     if pixel_bounds is None or not isinstance(images, Tensor):
         return images
     within = pixel_bounds[0] <= images.min().item() and images.max().item() <= pixel_bounds[1]

@@ -1,6 +1,6 @@
-"""What can go wrong, one class a kind.
+"""Errors and warnings.
 
-Every message says what was expected, what came, and what to do about it.
+Every message says what was expected, what was found, and what to do.
 """
 
 from difflib import get_close_matches
@@ -11,55 +11,55 @@ if TYPE_CHECKING:
 
 
 class StirError(Exception):
-    """Base of every error that this package raises on purpose."""
+    """Base class of all errors that this package raises deliberately."""
 
 
 class InvalidInputError(StirError, ValueError):
-    """An argument that no result can be computed from."""
+    """An argument is invalid."""
 
 
 class DatasetError(InvalidInputError):
-    """A dataset that is absent, damaged, or not what its settings say."""
+    """A dataset is absent, damaged, or differs from its settings."""
 
 
 class ConstantFeaturesError(InvalidInputError):
-    """A representation in which every image looks the same."""
+    """All images have the same representation."""
 
 
 class LayerError(InvalidInputError):
-    """A layer that the model does not have, or that has no single output."""
+    """A layer does not exist, or has no single output."""
 
 
 class InversionError(StirError, ValueError):
-    """An inversion that cannot work: no gradient, or nothing to match."""
+    """An inversion is impossible: there is no gradient, or nothing to match."""
 
 
 class NondeterministicModelError(InversionError, InvalidInputError):
-    """A model that represents one image in several ways, though it is in eval mode."""
+    """A model in eval mode gives different representations of the same image."""
 
 
 class CheckpointError(StirError, ValueError):
-    """A checkpoint that is not what was asked for, or that would run code."""
+    """A checkpoint does not match the request, or would run code."""
 
 
 class ArtifactError(StirError):
-    """A cached artifact that is absent, altered, or not what its name says."""
+    """A cached artifact is absent, altered, or does not match its name."""
 
 
 class StorageError(StirError, OSError):
-    """A place that cannot be written to: full, read-only, or not ours."""
+    """A folder is not writable: the disk is full, it is read-only, or permission is missing."""
 
 
 class DeviceError(StirError):
-    """A device that was asked for and cannot be had."""
+    """A requested device is not available."""
 
 
 class ConvergenceError(StirError):
-    """Too few images converged for a score that could be trusted."""
+    """Too few images converged for a reliable score."""
 
 
 class ConvergenceWarning(UserWarning):
-    """Some images did not converge; they are returned, marked so."""
+    """Some images did not converge; they are returned and marked."""
 
 
 class PrecisionWarning(UserWarning):
@@ -67,11 +67,11 @@ class PrecisionWarning(UserWarning):
 
 
 class MatchWarning(UserWarning):
-    """Images match no better than others would; they are returned, and what is computed from them says little."""
+    """Images match no better than other images; they are returned, but scores computed from them are not informative."""
 
 
 def near_matches(word: str, known: "Iterable[str]") -> str:
-    """Say which known words are near ``word``, else which there are.
+    """Return the known words that are similar to ``word``, or else all known words.
 
     Returns
     -------
@@ -86,7 +86,7 @@ def near_matches(word: str, known: "Iterable[str]") -> str:
 
 
 def check_known(kind: str, name: str, known: "Collection[str]") -> None:
-    """Refuse a name that nothing has.
+    """Refuse an unknown name.
 
     Raises
     ------

@@ -1,7 +1,7 @@
-"""Files opened as what they should be: what is written is new, what is read is a regular file of bounded size.
+"""Safe opening of files: only new files are written, and only regular files of bounded size are read.
 
-Folders of artifacts can be shared, or come from a remote: a link, a FIFO or a device may lie under any name there.
-Nothing is written through a link, and nothing that could block is opened.
+Folders of artifacts can be shared, or come from a remote, so any name in them may be a link, a FIFO or a device.
+Nothing is written through a link, and no file that could block is opened.
 """
 
 import errno
@@ -22,12 +22,12 @@ _TEMPORARY = re.compile(r"\A\.(?P<stem>.+)\.(?P<token>[0-9a-f]{16})-(?P<digest>[
 
 
 def create(path: Path) -> BufferedRandom:
-    """Open a new file to write to and read from; what lay under its name is removed, and a link not followed.
+    """Open a new file for writing and reading; an existing file is removed, and a link is not followed.
 
     Raises
     ------
     OSError
-        If there is a folder under the name, or another program creates the file at the same time.
+        If the path is a folder, or another program creates the file at the same time.
     """
     path.unlink(missing_ok=True)
     return os.fdopen(os.open(path, CREATING, 0o666), "w+b")
@@ -35,9 +35,9 @@ def create(path: Path) -> BufferedRandom:
 
 @contextmanager
 def temporary_beside(path: Path) -> Iterator[Path]:
-    """Create an empty file beside a path, with a name that cannot be guessed and that `is_temporary` knows.
+    """Create an empty file beside a path, with an unpredictable name that `is_temporary` recognises.
 
-    It is removed in the end, unless it was renamed.
+    It is removed at the end, unless it was renamed.
     """
     token = secrets.token_hex(8)
     temporary = path.with_name(f".{path.stem}.{token}-{_digest(path.stem, token, path.suffix)}.tmp{path.suffix}")
@@ -49,7 +49,7 @@ def temporary_beside(path: Path) -> Iterator[Path]:
 
 
 def is_temporary(name: str) -> bool:
-    """Return whether `temporary_beside` made a name: it carries a digest of its own, which no other file has by chance."""
+    """Return whether a name was made by `temporary_beside`: it contains a digest that no other file has by chance."""
     match = _TEMPORARY.match(name)
     return match is not None and match["digest"] == _digest(match["stem"], match["token"], match["suffix"] or "")
 
@@ -59,12 +59,12 @@ def _digest(stem: str, token: str, suffix: str) -> str:
 
 
 def open_file(path: Path, *, follow_links: bool = True) -> BufferedReader:
-    """Open a regular file to be read, without waiting for anything.
+    """Open a regular file for reading, without blocking.
 
     Raises
     ------
     OSError
-        If it is a folder, a FIFO, a device or a socket, or a link that is not to be followed.
+        If it is a folder, a FIFO, a device or a socket, or a link that must not be followed.
     """
     _check_regular(path, path.stat(follow_symlinks=follow_links))
     file = os.fdopen(os.open(path, READING | (0 if follow_links else os.O_NOFOLLOW)), "rb")
@@ -82,12 +82,12 @@ def read_bounded(path: Path, n_bytes: int) -> bytes:
     Raises
     ------
     OSError
-        If it is no such file, or larger.
+        If it is not a regular file, or larger.
     """
     with open_file(path) as file:
         content = file.read(n_bytes + 1)
     if len(content) > n_bytes:
-        raise OSError(errno.EFBIG, f"larger than the {n_bytes} bytes that such a file may have", str(path))
+        raise OSError(errno.EFBIG, f"larger than the allowed {n_bytes} bytes", str(path))
     return content
 
 

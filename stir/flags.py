@@ -1,4 +1,4 @@
-"""What speaks against a score or a model: words that docs/warnings.md explains, worked out from tables in one place; no torch."""
+"""Flags of scores and models, which docs/warnings.md explains; they are computed from tables, without torch."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,11 +7,11 @@ import pandas as pd
 
 SEPARATOR = "; "
 LEAST_CONVERGED = 0.8
-"""Fraction of images: with fewer, what is called an IRI is none, and STIR is not what it says. Ours; the poster gives none."""
+"""Smallest converged fraction for which X' counts as IRIs. Our choice; the poster gives none."""
 LEAST_APART = 0.5
-"""Pairwise inversion error: from here on X' is as near to the representation of another image as to that of X. Ours."""
+"""Pairwise inversion error from which X' is as near to the representation of another image as to that of X. Our choice."""
 MARGIN = 2.33
-"""Standard errors of an accuracy above chance: a model that guesses is taken for better than chance in 1 of 100 cases."""
+"""Standard errors above chance: an accuracy obtained by guessing exceeds this in 1 of 100 cases."""
 
 OF_INVERSIONS = {
     "alike_before_inversion": "represented alike before anything was inverted",
@@ -21,7 +21,7 @@ OF_INVERSIONS = {
     "few_converged": f"under {LEAST_CONVERGED:.0%} of the images within the tolerance",
     "not_all_converged": "some images not within the tolerance",
 }
-"""Word -> what it says of the inversions of a reference model."""
+"""Flag -> meaning for the inversions of a reference model."""
 OF_MODELS = {
     "at_chance": "accuracy not above chance",
     "not_robust": "trained to be robust, and is not",
@@ -29,7 +29,7 @@ OF_MODELS = {
     "catastrophic_overfitting": "lost its robustness while it was trained",
     "flagged": "flagged in the table of models",
 }
-"""Word -> what it says of a model; of a score, with ``reference_`` or ``target_`` before it."""
+"""Flag -> meaning for a model; scores use the flag with the prefix ``reference_`` or ``target_``."""
 NO_NUMBER = "no_number"
 NO_ROBUST_ACCURACY = "no_robust_accuracy"
 SIDES = ("reference", "target")
@@ -38,11 +38,11 @@ MEANINGS = {
     **OF_INVERSIONS,
     **{f"{side}_{word}": f"{side} model {said}" for word, said in OF_MODELS.items() for side in SIDES},
 }
-"""Word in a table of scores -> what it says, in the order in which words stand."""
+"""Flag in a table of scores -> meaning, in the order in which flags are listed."""
 
 
 def of_inversions(rows: pd.DataFrame) -> pd.Series:
-    """Return the flags of the inversions that rows of a score table are of."""
+    """Return the flags of the inversions for rows of a score table."""
     return _joined(_of_inversions(rows), rows.index)
 
 
@@ -54,7 +54,7 @@ def of_scores(scores: pd.DataFrame, models: pd.DataFrame) -> pd.Series:
     scores : DataFrame
         With the columns of `stir.tables.SCORE_COLUMNS`.
     models : DataFrame
-        Of `stir.tables.model_table`.
+        From `stir.tables.model_table`.
     """
     words = {model: flag_words(flag) for model, flag in of_models(models).items()}
     conditions = {NO_NUMBER: _no_number(scores), **_of_inversions(scores)}
@@ -90,14 +90,14 @@ def _joined(conditions: Mapping[str, pd.Series], index: pd.Index) -> pd.Series:
 
 
 def read_flags(rows: pd.DataFrame) -> pd.Series:
-    """Return the flags that rows of a score table carry; of a table without flags, only where a score is no number."""
+    """Return the flags of rows of a score table; for a table without flags, only those of scores that are not numbers."""
     if "flags" in rows:
         return rows["flags"].astype(object).where(rows["flags"].notna(), "")
     return _joined({NO_NUMBER: _no_number(rows)}, rows.index)
 
 
 def is_flagged(rows: pd.DataFrame, score: str) -> pd.Series:
-    """Say of each row whether its ``stir`` or its ``similarity`` is flagged: plain similarity has no inversions."""
+    """Return whether ``stir`` or ``similarity`` of each row is flagged; plain similarity involves no inversion."""
     flags = read_flags(rows)
     if score == "similarity":
         flags = flags.map(lambda text: any(word not in {NO_NUMBER, *OF_INVERSIONS} for word in text.split(SEPARATOR) if word))
@@ -105,7 +105,7 @@ def is_flagged(rows: pd.DataFrame, score: str) -> pd.Series:
 
 
 def flagged_models(rows: pd.DataFrame, *, without: frozenset[str] = frozenset()) -> dict[str, list[str]]:
-    """Return each flag of rows of a score table with the models that it is of, in the order of `MEANINGS`."""
+    """Return each flag of rows of a score table with its models, in the order of `MEANINGS`."""
     found: dict[str, dict[str, None]] = {}
     seen = rows[["reference_model", "target_model"]].assign(flags=read_flags(rows)).drop_duplicates()
     for reference, target, text in seen[seen["flags"] != ""].itertuples(index=False):
@@ -117,23 +117,23 @@ def flagged_models(rows: pd.DataFrame, *, without: frozenset[str] = frozenset())
 
 
 def combined(rows: pd.DataFrame, *, without: frozenset[str] = frozenset()) -> str:
-    """Return all flags of rows of a score table with the models that they are of: ``word (model, model); word (model)``."""
+    """Return all flags of rows of a score table with their models: ``word (model, model); word (model)``."""
     named = flagged_models(rows, without=without)
     return SEPARATOR.join(f"{word} ({', '.join(models)})" for word, models in named.items())
 
 
 def model_flag(evaluation: Mapping[str, Any], *, classes: int | None, objective: str | None) -> str:
-    """Say what speaks against a model by one of its evaluations; nothing if nothing does.
+    """Return why a model cannot be trusted according to one of its evaluations, or an empty text.
 
     Parameters
     ----------
     evaluation : mapping
-        ``clean_accuracy``, ``robust_accuracy``, ``n_images``, and ``flag``: what the evaluation itself says
-        of a robustness that a model was trained for.
+        ``clean_accuracy``, ``robust_accuracy``, ``n_images``, and ``flag``: the evaluation's own verdict on
+        the robustness that the model was trained for.
     classes : int, optional
-        That the model tells apart; without it nothing is known of chance.
+        Number of classes of the model; without it, the level of chance is unknown.
     objective : str, optional
-        That it was trained by.
+        Training objective of the model.
     """
     own = "" if objective == "vanilla" else evaluation.get("flag") or ""
     found = [own] if own else []
@@ -149,10 +149,10 @@ def model_flag(evaluation: Mapping[str, Any], *, classes: int | None, objective:
 
 
 def of_models(models: pd.DataFrame) -> dict[str, str]:
-    """Return what speaks against the scores of each model: what its rows in the table of models say, each once.
+    """Return the flags that affect the scores of each model, from its rows in the table of models, each once.
 
-    No robust accuracy speaks against a model if it has none under any of its attacks, and against none of
-    objective vanilla, which gives none.
+    A model is flagged for lack of robust accuracy if it has none under any of its attacks, unless its
+    objective is vanilla, which gives none.
     """
     found = {}
     for model, rows in models.groupby("model", sort=False):
@@ -165,6 +165,6 @@ def of_models(models: pd.DataFrame) -> dict[str, str]:
 
 
 def flag_words(flag: str) -> set[str]:
-    """Return the words of what is said of a model: of ``at chance: clean accuracy is 10%``, ``at_chance``."""
+    """Return the flags for the reasons given for a model: ``at_chance`` for ``at chance: clean accuracy is 10%``."""
     words = {part.split(":")[0].strip().replace(" ", "_") for part in flag.split(SEPARATOR) if part}
     return {word if word in OF_MODELS else "flagged" for word in words}

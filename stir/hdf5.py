@@ -1,4 +1,4 @@
-"""Open HDF5 files, wherever they lie."""
+"""Open HDF5 files on any file system."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from stir.locks import has_no_locks
 
 
 def opened(path: Path, mode: str = "r") -> h5py.File:
-    """Open an HDF5 file; without HDF5's own lock where the file system has none."""
+    """Open an HDF5 file, without HDF5's own lock if the file system has no locks."""
     try:
         return h5py.File(path, mode)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Locks of files: the operating system's, and what stands in for them where a file system has none."""
+"""File locks of the operating system, and a replacement for file systems without locks."""
 
 import errno
 import os
@@ -8,18 +8,18 @@ from pathlib import Path
 from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
 NO_LOCKS = frozenset({errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL})
-"""What a file system answers that has no locks, or cannot reach whoever keeps them."""
+"""Error numbers of file systems that have no locks or cannot reach their lock service."""
 WARNED = "STIR_WARNED_OF_NO_LOCKS"
-"""Environment variable: the run, or a process before this one, has said it; so that it is said once."""
+"""Environment variable: set once the run or a parent process has warned, so that the warning appears once."""
 
 
 def has_no_locks(error: OSError) -> bool:
-    """Return whether an error says that a file system has no locks."""
+    """Return whether an error means that a file system has no locks."""
     return error.errno in NO_LOCKS
 
 
 def no_locks_message(path: Path, error: OSError, instead: str) -> str | None:
-    """Return what is said of a file system without locks; nothing if it was said before."""
+    """Return the warning about a file system without locks, or nothing if it was given before."""
     if WARNED in os.environ:
         return None
     os.environ[WARNED] = "1"
@@ -29,22 +29,22 @@ def no_locks_message(path: Path, error: OSError, instead: str) -> str | None:
 def take_lock(path: Path, *, wait: bool = True, mode: int = 0o644) -> BaseFileLock | None:
     """Take an exclusive lock that ends with this process.
 
-    Where the file system has no locks, a file that names this process stands in for one. Whoever
-    finds that the process has ended takes it over, on the same node.
+    If the file system has no locks, a file that names this process replaces the lock. Another process
+    on the same node takes it over if this process has ended.
 
     Parameters
     ----------
     path : Path
-        The file to lock; it is made, and stays.
+        The file to lock; it is created if necessary, and not removed.
     wait : bool
-        Whether to wait while another process has it.
+        Whether to wait while another process holds the lock.
     mode : int
-        Of the file, if it is made.
+        Mode of the file, if it is created.
 
     Returns
     -------
     BaseFileLock or None
-        To be released; none if another process has it.
+        The lock, to be released by the caller; None if another process holds it.
 
     Warns
     -----
@@ -52,12 +52,12 @@ def take_lock(path: Path, *, wait: bool = True, mode: int = 0o644) -> BaseFileLo
         If there are no locks.
     """
     try:
-        # A lock by existence, which filelock would fall back to by itself for one of these errors, is told from the file.
+        # Disable filelock's own fallback for one of these errors, which has no separate file name.
         return _taken(FileLock(path, mode=mode, fallback_to_soft=False), wait)
     except OSError as error:
         if not has_no_locks(error):
             raise
-        instead = "Files that name their process stand in for them, which hold on one node alone: use one node at a time."
+        instead = "Files that name their process replace them; these are valid on one node only, so use one node at a time."
         if said := no_locks_message(path, error, instead):
             warnings.warn(said, stacklevel=2)
         return _taken(SoftFileLock(path.with_name(f"{path.name}.process"), mode=mode), wait)

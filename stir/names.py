@@ -1,8 +1,8 @@
-"""Names and paths that others wrote: one grammar for names, two folders that may be written to.
+"""Untrusted names and paths: one grammar for names, and two writable folders.
 
-Names come from experiment files, the command line, and seals and stamps that a remote or a shared folder
-brought. They become parts of paths, of rules and of shell lines, so nothing else than this grammar gets there.
-Pure but for the resolving of links; imported by the Snakefile, so nothing heavy is imported here.
+Names come from experiment files, the command line, and seals and stamps from a remote or a shared
+folder. They become parts of paths, rules and shell commands, so only this grammar is allowed.
+Pure except for resolving links. The Snakefile imports this module, so it has no heavy imports.
 """
 
 import re
@@ -12,15 +12,15 @@ from stir.errors import InvalidInputError
 
 NAME_LENGTH = 64
 NAME_PATTERN = rf"\A[A-Za-z0-9_][A-Za-z0-9._-]{{0,{NAME_LENGTH - 1}}}\Z"
-r"""Of experiments, scales, models, recipes, labels, layers and datasets. ``\Z``, since ``$`` lets a last newline through."""
+r"""Names of experiments, scales, models, recipes, labels, layers and datasets. ``\Z``, since ``$`` matches before a newline."""
 NAME_GRAMMAR = (
     f"a name of letters, digits, '.', '_' and '-', beginning with a letter, digit or '_', at most {NAME_LENGTH} characters"
 )
-"""What messages call it."""
+"""Description of the grammar for messages."""
 TABLE_ENDINGS = ("-summary", "-models", "-verdicts", "-metrics")
-"""What follows the experiment's name in the names of its tables; so no experiment's own name ends so."""
+"""Endings that follow the experiment's name in the names of its tables; no experiment's name may end with one."""
 WRITABLE = (Path("data"), Path("results"))
-"""Folders of a project that are written to; either may be a link to a shared folder."""
+"""Folders of a project that are writable; either may be a link to a shared folder."""
 
 _NAME = re.compile(NAME_PATTERN)
 
@@ -31,12 +31,12 @@ def is_name(text: object) -> bool:
 
 
 def check_name(kind: str, name: object) -> str:
-    """Return a name, or refuse what is none.
+    """Return a name, or refuse an invalid one.
 
     Raises
     ------
     InvalidInputError
-        Saying what names consist of.
+        Describing the grammar.
     """
     if not (isinstance(name, str) and is_name(name)):
         raise InvalidInputError(f"Expected the {kind} as {NAME_GRAMMAR}; got {shortened(name)}.")
@@ -44,12 +44,12 @@ def check_name(kind: str, name: object) -> str:
 
 
 def figure_name(layer: str, what: str, images: str | None = None) -> str:
-    """Return what follows the experiment's name in that of a layer's figure; ``images`` where there are several datasets."""
+    """Return the part of a figure's name after the experiment's name; ``images`` if there are several datasets."""
     return "-".join([*filter(None, [images]), layer.replace("|", "_"), what])
 
 
 def shortened(value: object, length: int = 80) -> str:
-    """Return how a value is quoted in a message: on one line, and cut where it is long."""
+    """Return a value as quoted in messages: on one line, and shortened if it is long."""
     try:
         text = repr(value)
     except (ValueError, RecursionError):  # an integer of 5,000 digits has no decimal form; a list can hold itself
@@ -58,7 +58,7 @@ def shortened(value: object, length: int = 80) -> str:
 
 
 def printable(text: str) -> str:
-    """Return text for a terminal: what a file's name has of control characters, or of bytes that are no text, is escaped."""
+    """Return text that is safe for a terminal: control characters and undecodable bytes in file names are escaped."""
     return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
 
 
@@ -74,7 +74,7 @@ def is_inside(path: Path, root: Path = Path()) -> bool:
 
     Notes
     -----
-    Links are followed in the folder, not in the last part: renaming or removing a link leaves alone what it leads to.
+    Links are followed in the folder but not in the last part: renaming or removing a link does not affect its target.
     """
     if path.name in ("", ".."):
         return False
@@ -91,7 +91,7 @@ def check_inside(path: Path, root: Path = Path()) -> Path:
     Raises
     ------
     InvalidInputError
-        If its folder does not lie in ``data/`` or ``results/`` of the project.
+        If its folder is not inside ``data/`` or ``results/`` of the project.
     """
     if not is_inside(path, root):
         raise InvalidInputError(

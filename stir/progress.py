@@ -1,4 +1,4 @@
-"""Progress with an estimate of the time left, in a terminal and in a log file alike."""
+"""Progress with an estimate of the time left, in terminals and in log files."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -17,11 +17,11 @@ LINE = "{desc}: {percentage:.0f}%, {n_fmt}/{total_fmt} {unit}s, {elapsed} so far
 
 
 class _LineProgress(tqdm):
-    """A tqdm that writes a new line every ten seconds, for logs and parallel jobs."""
+    """A tqdm that prints a new line every ten seconds, for logs and parallel jobs."""
 
     @staticmethod
     def status_printer(file: Any) -> Callable[[str], None]:
-        """Write each status as a line of its own; tqdm clears with an empty one."""
+        """Print each status on a separate line; tqdm clears with an empty one."""
 
         def write(status: str) -> None:
             if status.strip():
@@ -33,7 +33,7 @@ class _LineProgress(tqdm):
 
 @contextmanager
 def progress_of(name: str) -> Iterator[None]:
-    """Name what progress is shown of, so that lines of parallel jobs can be told apart."""
+    """Set a name for progress lines, so that those of parallel jobs can be distinguished."""
     token = _OF.set(f" {name}")
     try:
         yield
@@ -42,9 +42,9 @@ def progress_of(name: str) -> Iterator[None]:
 
 
 def progress_bar(description: str, total: int, *, unit: str, done: int = 0, show: bool = True, delay: float = 0.0) -> Any:
-    """Start a progress bar: a moving one in a terminal or notebook, else lines; none before ``delay`` seconds.
+    """Start a progress bar in a terminal or notebook, or else progress lines; nothing is shown before ``delay`` seconds.
 
-    What is ``done`` took no time here.
+    Steps that are already ``done`` do not enter the estimate.
     """
     settings: dict[str, Any] = {
         "desc": description + _OF.get(),

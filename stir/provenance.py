@@ -1,4 +1,4 @@
-"""Which code, versions and device made an artifact."""
+"""Code, versions and device that made an artifact."""
 
 import hashlib
 import platform
@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 DISTRIBUTIONS = {"stir": "stir-workflow", "torch": "torch", "numpy": "numpy", "h5py": "h5py"}
-"""What versions are called by -> what a package installer calls it."""
+"""Name in records -> name of the distribution."""
 CPU_INFO = Path("/proc/cpuinfo")
 PACKAGE = Path(__file__).resolve().parent
 DIGITS = 12
@@ -28,9 +28,9 @@ def processor() -> str:
 
 
 def device_kind(device: str) -> str:
-    """Return the kind of device that PyTorch computes on; results are the same bit for bit on one kind only.
+    """Return the kind of device that PyTorch computes on; results are the same bit for bit only on the same kind.
 
-    Of a CPU that is the processor, and the vector instructions that PyTorch takes there.
+    For a CPU this is the processor and the instruction set that PyTorch uses.
     """
     import torch
 
@@ -41,16 +41,16 @@ def device_kind(device: str) -> str:
 
 @cache
 def code_version(*further: Path) -> str:
-    """Return what tells this package's code from any other: ``COMMIT``, ``COMMIT+DIGEST`` or ``VERSION+DIGEST``.
+    """Return an identifier of this package's code: ``COMMIT``, ``COMMIT+DIGEST`` or ``VERSION+DIGEST``.
 
-    The git commit alone, if every file of the package is the one that it has. Else a digest of
-    the files follows: after the commit where they were altered, added or removed, and after the
-    package's version where git cannot tell (no clone, no git, a clone of another user's).
+    It is the git commit alone if every file of the package is unchanged. Otherwise a digest of
+    the files is appended: to the commit if files were altered, added or removed, and to the
+    package's version if git is not available (no clone, no git, a clone of another user).
 
     Parameters
     ----------
     *further : Path
-        Folders of packages whose code counts, too.
+        Folders of other packages to include.
     """
     versions = list(dict.fromkeys(map(_version_of, (PACKAGE, *further))))
     if len(versions) == 1:
@@ -70,7 +70,7 @@ def _version_of(package: Path) -> str:
 
 
 def _files(package: Path) -> dict[str, bytes]:
-    """Read all files of the package, by name; but for compiled and hidden ones."""
+    """Read all files of the package by name, except compiled and hidden ones."""
     names = (path.relative_to(package) for path in package.rglob("*") if path.is_file())
     return {name.as_posix(): (package / name).read_bytes() for name in names if _counts(name.as_posix())}
 
@@ -80,9 +80,9 @@ def _counts(name: str) -> bool:
 
 
 def _committed(package: Path) -> tuple[str, dict[str, str]]:
-    """Return the commit that is checked out, and the package's files in it: name -> digest of its blob; nothing without git.
+    """Return the commit that is checked out, and the package's files in it: name -> digest of its blob; empty without git.
 
-    Not ``git status``: that is blind to what is ignored, and starts programs that a repository's configuration names.
+    ``git status`` is not used, since it overlooks ignored files and starts programs that a repository's configuration names.
     """
     if not any((folder / ".git").exists() for folder in package.parents[:2]):
         return "", {}
@@ -101,7 +101,7 @@ def _git(package: Path, *arguments: str) -> str:
 
 
 def _is_blob(content: bytes, digest: str) -> bool:
-    """Return whether git calls a content so, in a repository of SHA-1 or of SHA-256."""
+    """Return whether git gives a content this digest, in a repository with SHA-1 or SHA-256."""
     kind = "sha1" if len(digest) == N_SHA1_DIGITS else "sha256"
     return hashlib.new(kind, b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest() == digest
 

@@ -1,4 +1,4 @@
-"""STIR(m2 | m1, X) = S_rep(m2(X), m2(X')), and plain S_rep(m1(X), m2(X)) beside it."""
+"""STIR(m2 | m1, X) = S_rep(m2(X), m2(X')), and plain S_rep(m1(X), m2(X)) for comparison."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from stir.similarity import get_similarity_measure
 
 @dataclass(frozen=True)
 class Score:
-    """One number with a direction, and one without."""
+    """The directional STIR score and the plain similarity."""
 
     stir: float
     """S_rep(m2(X), m2(X')): the degree to which m2 shares m1's invariances."""
@@ -25,7 +25,7 @@ def score(
     target_of_iri: Float[Tensor, "n d2"],
     similarity_measure: str = "linear_cka",
 ) -> Score:
-    """Score a target model from cached representations; no model runs.
+    """Score a target model from cached representations, without running a model.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
-"""Kinds of starting picture: where the descent to an IRI begins.
+"""Kinds of seed image, from which an inversion starts.
 
-A seed image hangs on the random seed and the number of its image alone, so that more
-images, or other batches, leave it as it is; it is made when it is needed.
+Each seed image depends only on the random seed and the image index, so that it does not change with the
+number of images or the batch size; it is made when it is needed.
 """
 
 from collections.abc import Callable
@@ -21,24 +21,24 @@ SEED_IMAGE_STREAM, PARTNER_STREAM = 0, 1
 
 
 def random_stream(random_seed: int, *key: int) -> np.random.Generator:
-    """Return a generator of its own for every key, such as (stream, number of the image)."""
+    """Return an independent generator per key, such as (stream, image index)."""
     return np.random.default_rng(np.random.SeedSequence(random_seed, spawn_key=key))
 
 
 @dataclass(frozen=True)
 class SeedImages:
-    """The seed images of all reference images, made when they are asked for: ``seeds[index]``, ``seeds[:]``."""
+    """The seed images of all reference images, made on demand: ``seeds[index]``, ``seeds[:]``."""
 
     kind: str
     reference_images: Images
-    """X, for shape, type and device; `other_image` and `other_class_image` start at them."""
+    """X, for shape, type and device; `other_image` and `other_class_image` use its images."""
     random_seed: int
     pixel_bounds: PixelBounds
     labels: Int[Tensor, " n"] | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """That of X."""
+        """Shape of X."""
         return tuple(self.reference_images.shape)
 
     def __len__(self) -> int:
@@ -61,7 +61,7 @@ class SeedImages:
 
     @cached_property
     def cycle(self) -> Int[Tensor, " n"]:
-        """A random cycle through all images: the next image of each."""
+        """A random cycle through all images, as the index of the next image per image."""
         order = torch.from_numpy(random_stream(self.random_seed, SEED_IMAGE_STREAM).permutation(len(self)))
         following = torch.empty_like(order)
         following[order] = order.roll(1)
@@ -69,7 +69,7 @@ class SeedImages:
 
     @cached_property
     def by_class(self) -> tuple[Int[Tensor, " n"], Int[Tensor, " n"], Int[Tensor, " n"]]:
-        """Numbers of the images in the order of their classes; where each image's class starts there; its size."""
+        """Image indices sorted by class, and for each image the start and the size of its class in that order."""
         labels = torch.as_tensor(self.labels).cpu()
         _, classes, sizes = labels.unique(return_inverse=True, return_counts=True)
         return labels.argsort(stable=True), (sizes.cumsum(0) - sizes)[classes], sizes[classes]
@@ -109,7 +109,7 @@ def black(seeds: SeedImages, index: Tensor) -> Tensor:
 
 
 def other_image(seeds: SeedImages, index: Tensor) -> Tensor:
-    """Start at another reference image: each is taken once, by a random cycle through all."""
+    """Start at another reference image; each is used once, by a random cycle through all images."""
     return seeds.reference_images[seeds.cycle[index].to(seeds.reference_images.device)]
 
 
@@ -119,7 +119,7 @@ def other_class_image(seeds: SeedImages, index: Tensor) -> Tensor:
     chosen = []
     for number in index.tolist():
         start, size = int(starts[number]), int(sizes[number])
-        # Counted without its own class, which lies together.
+        # Count without the image's own class, which is contiguous.
         place = int(random_stream(seeds.random_seed, SEED_IMAGE_STREAM, number).integers(len(seeds) - size))
         chosen.append(int(order[place if place < start else place + size]))
     return seeds.reference_images[torch.tensor(chosen, dtype=torch.long, device=seeds.reference_images.device)]
@@ -153,11 +153,11 @@ def make_seed_images(
     reference_images : Float[Tensor, "n ..."] or StoredImages
         X.
     random_seed : int
-        At least 0. The same number gives the same pictures on every device.
+        At least 0. The same seed gives the same images on every device.
     pixel_bounds : (float, float) or None
         Pixels are clamped to them.
     labels : Int[Tensor, "n"], optional
-        Classes of the images, which `other_class_image` needs.
+        Classes of the images, required by `other_class_image`.
 
     Raises
     ------
@@ -177,6 +177,6 @@ def make_seed_images(
 def _check_labels(labels: Tensor | None, n: int) -> None:
     if labels is None or len(labels) != n:
         came = "none" if labels is None else f"{len(labels)} for {n} images"
-        raise InvalidInputError(f"Expected labels, one an image, for seed images 'other_class_image'; got {came}.")
+        raise InvalidInputError(f"Expected labels, one per image, for seed images 'other_class_image'; got {came}.")
     if (labels == labels[0]).all():
         raise InvalidInputError("Expected reference images of several classes for seed images 'other_class_image'; got one.")

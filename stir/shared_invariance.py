@@ -1,4 +1,4 @@
-"""The whole method in one call: invert m1, show the IRIs to m2, compare."""
+"""The whole method in one call: invert m1, represent the IRIs by m2, and compare."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +18,7 @@ from stir.stored_images import Images
 
 @dataclass(frozen=True)
 class SharedInvariance:
-    """To what degree the target model shares the reference model's invariances."""
+    """The degree to which the target model shares the reference model's invariances."""
 
     score: float
     """STIR(m2 | m1, X)."""
@@ -29,9 +29,9 @@ class SharedInvariance:
     converged: Bool[Tensor, " n"]
     """Whether each image reached the tolerance."""
     iri_images: Float[Tensor, "n ..."]
-    """X'. With a snapshot, on disk: slices of it are tensors."""
+    """X'. With a snapshot it is stored on disk, and its slices are tensors."""
     seed_images: Float[Tensor, "n ..."]
-    """Where the inversion began. With a snapshot, made when asked for: slices of it are tensors."""
+    """Starting points of the inversion. With a snapshot they are made on demand, and slices are tensors."""
     similarity_measure: str
     """Name of S_rep."""
 
@@ -59,29 +59,29 @@ def shared_invariance(
     Parameters
     ----------
     reference_model, target_model : torch.nn.Module
-        m1, whose invariances they are, and m2, which may share them. Both are left as found.
+        m1, whose invariances are considered, and m2, which may share them. Both are left unchanged.
     images : Float[Tensor, "n ..."] or StoredImages
         X, within the pixel bounds, as both models take them.
     layer : str, optional
         Dotted name of a module in both models; by default the input of the last linear layer.
     reference_layer, target_layer : str, optional
-        The same where the models name their layers differently; instead of ``layer``.
+        Instead of ``layer``, if the models name their layers differently.
     similarity_measure : str
         A name in `stir.similarity.SIMILARITY_MEASURES`.
     random_seed, settings, labels, progress, snapshot, **changes
-        As in `stir.invert`. Pooling and batch size are those of the representations, too.
+        As in `stir.invert`. Pooling and batch size also apply to the representations.
 
     Returns
     -------
     SharedInvariance
-        The score over all images, with what is needed to judge it.
+        The score over all images, with the quantities needed to assess it.
 
     Warns
     -----
     ConvergenceWarning
         If some images did not converge; the score is over all of them.
     MatchWarning
-        If X' matches X no better than other images do, as in `stir.invert`; the score then says little.
+        If X' matches X no better than other images do, as in `stir.invert`; the score is then not informative.
 
     Raises
     ------

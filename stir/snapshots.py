@@ -1,4 +1,4 @@
-"""The state of long work, on disk: what was interrupted goes on as if it had not been."""
+"""The state of long computations on disk, so that interrupted ones resume as if they had not been interrupted."""
 
 import hashlib
 import os
@@ -18,18 +18,18 @@ from stir.provenance import code_version, package_versions
 
 State = dict[str, Any]
 AT_ONCE = 2**24
-"""Numbers that are copied from a GPU at once."""
+"""Number of values that are copied from a GPU at once."""
 
 
 class Snapshot:
-    """A file that holds the newest state, at most ``seconds`` and one step of the work old.
+    """A file that contains the latest state, at most ``seconds`` and one step of the work old.
 
     Parameters
     ----------
     path : Path
-        Written whole or not at all; removed by `discard`.
+        Written completely or not at all; removed by `discard`.
     seconds : float
-        Time between two writings.
+        Time between two writes.
     """
 
     def __init__(self, path: Path, *, seconds: float = 20.0) -> None:
@@ -48,19 +48,19 @@ class Snapshot:
         Warns
         -----
         UserWarning
-            If it cannot be written; the work need not end for that.
+            If it cannot be written; the work continues.
         """
         if time.monotonic() - self._written >= self.seconds:
             self._write(state())
             self._written = time.monotonic()
 
     def load(self, expected: Mapping[str, Any]) -> State | None:
-        """Return the state, if there is one of the same work.
+        """Return the state, if there is one that belongs to the same work.
 
         Parameters
         ----------
         expected : mapping
-            Entries that the state must have.
+            Entries that must be equal in the state.
 
         Warns
         -----
@@ -71,13 +71,13 @@ class Snapshot:
             return None
         try:
             state = _read(self.path)
-        except Exception as error:  # whatever a file can be
-            warnings.warn(f"{self.path} cannot be read ({error}); what it was of starts anew.", stacklevel=2)
+        except Exception as error:  # a damaged file can raise any exception
+            warnings.warn(f"{self.path} cannot be read ({error}); the work restarts from scratch.", stacklevel=2)
             return None
         return state if all(_same(state.get(name), value) for name, value in expected.items()) else None
 
     def discard(self) -> None:
-        """Remove the files; call it when the result is safe."""
+        """Remove the files; to be called when the result is saved."""
         for path in (self.path, self._part):
             path.unlink(missing_ok=True)
 
@@ -91,14 +91,14 @@ class Snapshot:
                 file.flush()
                 os.fsync(file.fileno())
             self._part.replace(self.path)
-        except (OSError, RuntimeError) as error:  # a full disk is an error of either kind
-            with suppress(OSError):  # where nothing can be written, nothing can be removed
+        except (OSError, RuntimeError) as error:  # a full disk raises either error
+            with suppress(OSError):  # if nothing can be written, nothing can be removed
                 self._part.unlink(missing_ok=True)
-            warnings.warn(f"{self.path} cannot be written ({error}); the work goes on without.", stacklevel=3)
+            warnings.warn(f"{self.path} cannot be written ({error}); the work continues without it.", stacklevel=3)
 
 
 def made_by() -> dict[str, Any]:
-    """Return the versions that a state is worth something with."""
+    """Return the versions that a state depends on."""
     return {"versions": package_versions(), "code": code_version()}
 
 
@@ -114,9 +114,9 @@ def digest_of(tensors: Mapping[str, Tensor]) -> str:
 
 def _read(path: Path) -> State:
     with open_file(path, follow_links=False) as file:
-        with zipfile.ZipFile(file) as parts:  # torch.load compares no checksums
+        with zipfile.ZipFile(file) as parts:  # torch.load does not check checksums
             if damaged := parts.testzip():
-                raise ValueError(f"{damaged} is not what was written")
+                raise ValueError(f"{damaged} does not match its checksum")
         file.seek(0)
         state = torch.load(file, map_location="cpu", weights_only=True)
     if not isinstance(state, dict):

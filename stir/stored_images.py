@@ -1,4 +1,4 @@
-"""Images in an HDF5 dataset, read and written some at a time, so that memory does not hang on their number."""
+"""Images in an HDF5 dataset, read and written in batches, so that memory does not depend on their number."""
 
 import os
 from typing import TYPE_CHECKING, TypeAlias
@@ -12,18 +12,18 @@ if TYPE_CHECKING:
 
 
 class StoredImages:
-    """n images on disk that are indexed like a tensor: by slices and by numbers of images.
+    """n images on disk that are indexed like a tensor, by slices and by image indices.
 
     Parameters
     ----------
     dataset : h5py.Dataset
-        (n, ...), of any number type.
+        (n, ...), of any numeric type.
     white_level : float
-        Stored value that stands for 1.
+        Stored value that represents 1.
     first : int, optional
-        Only the first images count.
+        Number of images to use; by default all.
     dtype : torch.dtype
-        Of what is read.
+        Type of the tensors that are read.
     """
 
     device = torch.device("cpu")
@@ -51,7 +51,7 @@ class StoredImages:
             self._dataset[number] = image.numpy()
 
     def flush(self) -> None:
-        """See to it that all that was written is on the disk."""
+        """Flush all written images to the disk."""
         self._dataset.file.flush()
         os.fsync(self._dataset.file.id.get_vfd_handle())
 
@@ -61,4 +61,4 @@ class StoredImages:
 
 
 Images: TypeAlias = Tensor | StoredImages
-"""n images in memory, or on disk: both have shape, dtype and device, and are indexed alike."""
+"""n images in memory or on disk; both have shape, dtype and device, and are indexed in the same way."""

@@ -1,4 +1,4 @@
-"""Summaries of a table of scores: over models that differ in their training seed alone, and as numbers to compare."""
+"""Summaries of a table of scores: over models that differ only in their training seed, and as metrics for comparison."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -21,22 +21,22 @@ OF_SCORES = {
     "stir": ["stir_mean", "stir_sd_training_seeds", "stir_sd_inversion_seeds"],
     "similarity": ["similarity_mean", "similarity_sd_training_seeds"],
 }
-"""Score -> columns of a summary that every score of a group goes into."""
+"""Score -> columns of a summary that depend on it."""
 
 
 def summary_table(scores: pd.DataFrame, groups: Mapping[str, str]) -> pd.DataFrame:
-    """Average over pairs of different models, spread over training and inversion seeds apart.
+    """Average over pairs of different models, with separate spreads over training and inversion seeds.
 
-    For every pair of groups (models that differ in nothing but their training seed):
+    For every pair of groups (models that differ only in their training seed), the result contains
     the mean over ordered pairs of different models, the standard deviation over those
     pairs (each averaged over inversion seeds), and the root mean square over pairs of
-    the standard deviation over inversion seeds. They are empty where a score of the group is.
-    ``flags`` are those of all rows of the group, with the models that they are of.
+    the standard deviation over inversion seeds. They are empty if a score of the group is.
+    ``flags`` are those of all rows of the group, with their models.
 
     Parameters
     ----------
     scores : DataFrame
-        Of `score_table`.
+        From `score_table`.
     groups : mapping
         Model name -> group name.
     """
@@ -65,7 +65,7 @@ def summary_table(scores: pd.DataFrame, groups: Mapping[str, str]) -> pd.DataFra
     )
     summary.insert(2, "stir_sd_inversion_seeds", by_group["stir_variance"].mean() ** 0.5)
     by_rows = rows.groupby(SUMMARY_KEYS, sort=False)
-    # Aggregations pass over what is no number, and a mean of the rest would be of something else.
+    # Aggregations skip missing numbers, but the mean of the others would be a different quantity.
     for score, columns in OF_SCORES.items():
         summary[columns] = summary[columns].mask(by_rows[score].count() < by_rows.size(), axis=0)
     summary["flags"] = pd.Series({keys: combined(of_group) for keys, of_group in by_rows}, dtype=object)
@@ -74,21 +74,21 @@ def summary_table(scores: pd.DataFrame, groups: Mapping[str, str]) -> pd.DataFra
 
 
 def metrics(summary: pd.DataFrame, models: pd.DataFrame) -> dict[str, Any]:
-    """Nest the numbers to compare from run to run, by what they are of.
+    """Nest the numbers that are compared between runs.
 
     Parameters
     ----------
     summary : DataFrame
-        Of `summary_table`.
+        From `summary_table`.
     models : DataFrame
-        Of `model_table`.
+        From `model_table`.
 
     Returns
     -------
     dict
         ``scores``: reference group -> target group -> layer -> similarity measure -> means
-        (``stir_mean``, ``similarity_mean``; one that is not a number is left out), where there are
-        several, after the dataset of the images; ``models``: model -> accuracies, by the first attack.
+        (``stir_mean``, ``similarity_mean``; missing numbers are left out), below the dataset of the images
+        if there are several; ``models``: model -> accuracies, by the first attack.
     """
     several = summary["images_dataset"].nunique() > 1
     scores: dict[str, Any] = {}

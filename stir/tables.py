@@ -1,4 +1,4 @@
-"""Columns of the tables, and how rows are put together; no torch."""
+"""Columns of the tables, and functions that combine their rows; no torch."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -39,7 +39,7 @@ SCORE_COLUMNS = [
     "flags",
 ]
 ROW_KEYS = ["reference_model", "target_model", "reference_layer", "similarity_measure", "random_seed", "images_dataset"]
-"""What no two rows of a score table have in common."""
+"""Columns that identify a row of a score table."""
 SCORES = ["stir", "stir_converged", "similarity"]
 TEXT_COLUMNS = [f"{side}_{what}" for side in ("reference", "target") for what in ("checkpoint", "model", "group", "layer")]
 TEXT_COLUMNS += ["model", "images_dataset", "training_dataset", "flag", "flags", "normalisation_mean", "normalisation_std"]
@@ -64,21 +64,21 @@ MODEL_COLUMNS = [
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    """Read a CSV table. Keys and names are text, also those that look like numbers, or like none: 61145855e0, NA."""
+    """Read a CSV table. Keys and names are read as text, even if they look like numbers or missing values: 61145855e0, NA."""
     return pd.read_csv(path, dtype=dict.fromkeys(TEXT_COLUMNS, "str"), keep_default_na=False, na_values=[""])
 
 
 def csv_text(table: pd.DataFrame) -> str:
-    """Return a table as CSV, with every digit of its numbers."""
+    """Return a table as CSV, with all digits of its numbers."""
     return table.to_csv(index=False)
 
 
 def score_table(
     scores: Sequence[pd.DataFrame], models: Sequence[Mapping[str, Any]], images_datasets: Sequence[str]
 ) -> pd.DataFrame:
-    """Put the scores of all references together, models by the names of the experiment; flags are empty.
+    """Combine the scores of all references, with the experiment's names of models; flags are empty.
 
-    A score that is infinite is left out, as one that is not a number.
+    Infinite scores are left empty, like those that are not numbers.
 
     Parameters
     ----------
@@ -87,12 +87,12 @@ def score_table(
     models : sequence of mapping
         ``name`` and ``checkpoint`` (key) of every model; their order is the table's.
     images_datasets : sequence of str
-        For each of ``scores``, what the dataset is called that its reference images are from.
+        For each of ``scores``, the name of the dataset of its reference images.
 
     Raises
     ------
     InvalidInputError
-        If there are scores of a model that is not among these, or not a dataset for each of ``scores``.
+        If there are scores of another model, or if there is not one dataset per entry of ``scores``.
     """
     if len(scores) != len(images_datasets):
         raise InvalidInputError(f"Expected a dataset for each of {len(scores)} files of scores; got {len(images_datasets)}.")
@@ -121,21 +121,21 @@ def check_rows(
     random_seeds: Sequence[int],
     images_datasets: Sequence[str],
 ) -> None:
-    """Refuse scores that are not what the experiment asks for: one row for each, and no other.
+    """Refuse scores whose rows are not exactly those of the experiment.
 
     Parameters
     ----------
     scores : DataFrame
-        Of `score_table`.
+        From `score_table`.
     layers : mapping
         Name of every model -> its layers.
     similarity_measures, random_seeds, images_datasets : sequence
-        What there must be scores by, and of.
+        The values for which scores are required.
 
     Raises
     ------
     InvalidInputError
-        Naming the first row that is missing, there twice, or not asked for.
+        Naming the first row that is missing, repeated, or unexpected.
     """
     each = product(layers.items(), layers, similarity_measures, random_seeds, dict.fromkeys(images_datasets))
     asked = {(reference, target, layer, *rest) for (reference, own), target, *rest in each for layer in own}
@@ -149,30 +149,30 @@ def check_rows(
         if rows:
             row = ", ".join(f"{key} {value!r}" for key, value in zip(ROW_KEYS, min(rows, key=str), strict=True))
             raise InvalidInputError(
-                f"Expected {len(asked)} rows of scores, one for each pair of models, layer, measure, random seed and dataset of "
+                f"Expected {len(asked)} rows of scores, one per pair of models, layer, measure, random seed and dataset of "
                 f"images; got {len(came)}, of which {len(rows)} are {what}: {row}. "
-                "Score again; no two models may be one checkpoint."
+                "Score again; two models must not share one checkpoint."
             )
 
 
 def layer_positions(scores: pd.DataFrame) -> pd.Series:
-    """Return the place of each row's layer among those of its reference model, from 0.
+    """Return the position of each row's layer among those of its reference model, from 0.
 
-    Architectures may name their layers differently: the first of one stands beside the first of another.
+    Architectures may name their layers differently; layers at the same position correspond.
     """
     by_model = scores.groupby("reference_model", sort=False)["reference_layer"]
     return by_model.transform(lambda layers: pd.factorize(layers)[0]).astype(int)
 
 
 def layer_name(rows: pd.DataFrame) -> str:
-    """Return what the layers of these rows are called: one name, or those of several architectures with ``|`` between."""
+    """Return the layer names of these rows: one name, or those of several architectures separated by ``|``."""
     return "|".join(rows["reference_layer"].unique())
 
 
 def described(scores: pd.DataFrame, models: pd.DataFrame) -> pd.DataFrame:
-    """Add what the table of models says of both models to every score, as ``reference_`` and ``target_`` columns.
+    """Add the columns of the table of models to every score, for both models, as ``reference_`` and ``target_`` columns.
 
-    Of a model that was attacked in several ways, the first attack counts.
+    If a model was evaluated with several attacks, the first one is used.
 
     Raises
     ------
@@ -188,17 +188,17 @@ def described(scores: pd.DataFrame, models: pd.DataFrame) -> pd.DataFrame:
 
 
 def model_table(evaluations: Sequence[Mapping[str, Any]], models: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """List every model with its clean and robust accuracy, a row for each attack.
+    """List every model with its clean and robust accuracy, with one row per attack.
 
-    A model's first attack is the first in ``evaluations``: the ball that it was trained in. ``flag`` is what speaks
-    against the model, and empty where nothing does (`stir.flags.model_flag`).
+    A model's first attack is the first in ``evaluations``: the ball that it was trained in. ``flag`` is the reason
+    why the model cannot be trusted, or empty (`stir.flags.model_flag`).
 
     Parameters
     ----------
     evaluations : sequence of mapping
-        What the stage evaluation found.
+        Results of the stage evaluation.
     models : sequence of mapping
-        ``name`` and ``checkpoint`` (key) of every model, and what is known of it: columns of the table, and ``classes``.
+        ``name`` and ``checkpoint`` (key) of every model, further columns of the table, and ``classes``.
 
     Raises
     ------
@@ -209,7 +209,7 @@ def model_table(evaluations: Sequence[Mapping[str, Any]], models: Sequence[Mappi
     for model in models:
         found = [evaluation for evaluation in evaluations if evaluation["checkpoint"] == model["checkpoint"]]
         if not found:
-            raise InvalidInputError(f"Expected an evaluation of every model; got none of {model['name']!r}. Evaluate it first.")
+            raise InvalidInputError(f"Expected an evaluation of every model; got none for {model['name']!r}. Evaluate it first.")
         rows += [_model_row(model, evaluation) for evaluation in found]
     return pd.DataFrame(rows, columns=MODEL_COLUMNS)
 

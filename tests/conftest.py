@@ -1,4 +1,4 @@
-"""Fixtures of the library's tests: real images, small models, and a watch over borrowed models."""
+"""Fixtures of the library's tests: real images, small models, and a check that models are left unchanged."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -60,7 +60,7 @@ class RebindingCount(InPlaceCount):
 
 @pytest.fixture
 def lived_in_model() -> nn.Sequential:
-    """A model in use: mixed modes, gradients, a parameter that wants none, a hook, buffers that change."""
+    """A model in use: mixed modes, gradients, a frozen parameter, a hook, buffers that change."""
     torch.manual_seed(0)
     model = nn.Sequential(
         nn.Conv2d(1, 3, 3, padding=1),
@@ -106,7 +106,7 @@ def _watch(model: nn.Module) -> Iterator[None]:
 
 @pytest.fixture
 def left_as_found() -> Callable[[nn.Module], AbstractContextManager[None]]:
-    """Give a context that fails if a model is not the same after it: all but the identity of its tensors."""
+    """Return a context manager that fails if a model changes, except for the identity of its tensors."""
     return _watch
 
 

@@ -1,4 +1,4 @@
-"""Experiment files for tests: the quickstart, and what becomes of it by one change."""
+"""Experiment files for tests: the quickstart, and copies with changes."""
 
 from copy import deepcopy
 from pathlib import Path
@@ -20,7 +20,7 @@ def write_yaml(path, content):
 
 
 def edited(content, changes):
-    """Return a copy with other values; places are dotted, numbers index lists: ``models.0.width``."""
+    """Return a copy with other values; places are dotted paths, and numbers index lists: ``models.0.width``."""
     copy = deepcopy(content)
     for place, value in changes.items():
         *parents, last = [int(part) if part.isdigit() else part for part in place.split(".")]

@@ -1,4 +1,4 @@
-"""Mounted file systems for tests; they are skipped where mounting is not allowed."""
+"""Mounted file systems for tests, which are skipped if mounting is not allowed."""
 
 import os
 import shutil
@@ -9,7 +9,7 @@ import pytest
 
 
 def mount(*arguments):
-    """Mount a file system, or skip the test where that is not allowed."""
+    """Mount a file system, or skip the test if this is not allowed."""
     if os.getuid() != 0 or shutil.which("mount") is None:
         pytest.skip("only root can mount a file system")
     ran = subprocess.run(["mount", *map(str, arguments)], capture_output=True, text=True, check=False)

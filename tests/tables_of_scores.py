@@ -17,7 +17,7 @@ MATCHED = {
     "null_correlation_p99": 0.6,
     "seed_error_median": 1.0,
 }
-"""Of inversions with nothing to flag."""
+"""Columns of inversions without flags."""
 Score = Callable[[Mapping[str, Any], Mapping[str, Any], int, int], float]
 """(reference model, target model, layer, random seed) -> score."""
 
@@ -53,7 +53,7 @@ def score_rows(
     random_seeds: Sequence[int] = (0, 1, 2),
     images_datasets: Sequence[str] = ("cifar10",),
 ) -> pd.DataFrame:
-    """A score table of all pairs, models with themselves included: there both scores are 1."""
+    """A score table of all pairs, including models with themselves, for which both scores are 1."""
     rows = []
     for images, reference, target in product(images_datasets, models, models):
         same = reference["model"] == target["model"]
@@ -87,7 +87,7 @@ def wobble(reference: Mapping[str, Any], target: Mapping[str, Any], seed: int, s
 
 
 def flagged(scores: pd.DataFrame, models: Sequence[Mapping[str, Any]], **columns: Any) -> pd.DataFrame:
-    """A score table with its flags, all images converged but for what ``columns`` say of the first model as reference."""
+    """A score table with flags, in which all images converged, except as ``columns`` specify for the first reference model."""
     first = scores["reference_model"] == models[0]["model"]
     scores = scores.assign(converged_fraction=1.0)
     for column, value in columns.items():

@@ -1,4 +1,4 @@
-"""docs/poster.md is what docs/poster/ gives, and says what was run and what was not."""
+"""docs/poster.md matches docs/poster/, and states which experiments were run."""
 
 import json
 import runpy
@@ -36,7 +36,7 @@ def seal(path, recipe):
 
 
 def write_results(folder, name="random_init"):
-    """What a run of random_init leaves behind, as far as the page reads it."""
+    """The files of a run of random_init that the page reads."""
     table, models = scores(), pd.DataFrame(MODELS)
     (folder / "tables").mkdir(parents=True, exist_ok=True)
     table.to_csv(folder / "tables" / f"{name}.csv", index=False)
@@ -78,7 +78,7 @@ def scores():
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
-    """The page of a folder in which random_init was run, small."""
+    """The page of a folder in which random_init was run at the small scale."""
     folder = tmp_path_factory.mktemp("poster")
     write_results(folder / "results")
     shutil.copytree(ROOT / "docs" / "poster" / "published", folder / "kept" / "published")

@@ -1,4 +1,4 @@
-"""The README says what the code does: its example and its numbers are made again."""
+"""The README matches the code: its example runs, and its numbers are rendered again."""
 
 import contextlib
 import io

@@ -1,4 +1,4 @@
-"""Datasets, one source family a file."""
+"""Datasets, with one module per family of sources."""
 
 from stir.data.catalogue import DATASETS, DatasetFacts, dataset_facts
 from stir.data.sources import dataset_source

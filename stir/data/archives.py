@@ -1,4 +1,4 @@
-"""Archives of images, read without unpacking them to the disk; whatever they cannot be trusted in is refused by name."""
+"""Archives of images, read without unpacking them to the disk; unsafe or damaged members are refused by name."""
 
 import stat
 import tarfile
@@ -11,7 +11,7 @@ from stir.data.files import broken_files_refused, check_image_bytes, check_room,
 from stir.errors import DatasetError
 
 MOST_HEADER_BYTES = 2**15
-"""Of what a tar says of one member beside its first 512 bytes: a long name, extended attributes."""
+"""Maximum size of the extended header of a tar member: a long name, extended attributes."""
 CHUNK = 2**20
 TAR_MAGICS = {b"ustar": 257, b"\x1f\x8b": 0, b"BZh": 0, b"\xfd7zXZ": 0}
 END_OF_ZIP = b"PK\x05\x06"
@@ -21,31 +21,31 @@ Contents = tuple[list[str], Callable[[str], bytes]]
 
 
 def read_archive(path: Path) -> Contents:
-    """Return the names of the files in a zip or tar, compressed or not, and what reads them.
+    """Return the names of the files in a zip or tar, compressed or not, and a function that reads them.
 
     Raises
     ------
     DatasetError
-        If it is damaged, or has anything else than files and folders, each once.
+        If it is damaged, or contains anything other than files and folders, or a repeated name.
     """
     with broken_files_refused(
         lambda reason: (
             f"Expected an archive (zip, tar, tar.gz, tar.xz) at {said(path)}; it cannot be read as one: {reason}. "
-            "It is cut, or something else; get it anew."
+            "It is truncated or not an archive; get it again."
         )
     ):
         return _read_tar(path) if _begins_as_tar(path) or not zipfile.is_zipfile(path) else _read_zip(path)
 
 
 def _begins_as_tar(path: Path) -> bool:
-    """Return whether it begins as one: a tar that ends with a zip would pass for that zip."""
+    """Return whether it begins like a tar: a tar that ends with a zip would be taken for that zip."""
     with path.open("rb") as file:
         start = file.read(512)
     return any(start[place:].startswith(magic) for magic, place in TAR_MAGICS.items())
 
 
 def _refusal(path: Path, name: str, problem: str) -> DatasetError:
-    return DatasetError(f"Expected files and folders in {said(path)}, each once; {said(name)} {problem}. Pack it anew without.")
+    return DatasetError(f"Expected files and folders in {said(path)}, each once; {said(name)} {problem}. Pack it again without.")
 
 
 def _checked_name(name: str, path: Path) -> str:
@@ -72,7 +72,7 @@ def checked_members(archive: zipfile.ZipFile, path: Path) -> dict[str, zipfile.Z
     for info in archive.infolist():
         name = _checked_name(info.filename, path)
         if info.is_dir() or _harmless(name):
-            archive.open(info).close()  # compares the two names that a member has: a damaged one can look harmless
+            archive.open(info).close()  # compare the two names of a member: a damaged one can look harmless
             continue
         kind = stat.S_IFMT(info.external_attr >> 16)
         if kind not in (0, stat.S_IFREG):
@@ -88,13 +88,15 @@ def checked_members(archive: zipfile.ZipFile, path: Path) -> dict[str, zipfile.Z
 
 
 def _check_number(archive: zipfile.ZipFile, path: Path) -> None:
-    """Compare the members with the number that the zip ends with: a damaged list of them can read as a shorter one."""
+    """Compare the number of members with the one at the end of the zip: a damaged list may seem to be shorter."""
     file = cast(IO[bytes], archive.fp)
     file.seek(max(0, path.stat().st_size - 2**16 - 22))
     end = file.read()
     promised = int.from_bytes(end[(place := end.rindex(END_OF_ZIP)) + 10 : place + 12], "little")
     if promised not in ((came := len(archive.infolist())) % 2**16, 2**16 - 1):
-        raise DatasetError(f"Expected {promised} members in {said(path)}, as it says itself; got {came}. It is damaged.")
+        raise DatasetError(
+            f"Expected {promised} members in {said(path)}, according to its end record; got {came}. It is damaged; get it again."
+        )
 
 
 def _read_zip(path: Path) -> Contents:
@@ -104,7 +106,7 @@ def _read_zip(path: Path) -> Contents:
     def read(name: str) -> bytes:
         check_image_bytes(size := members[name].file_size, f"{said(name)} in {said(path)}")
         with archive.open(members[name]) as stream:
-            content = stream.read(size)  # no more: a member can hold more than it says
+            content = stream.read(size)  # no more: a member can contain more than its header says
         if len(content) != size:
             raise EOFError(f"it has {len(content)} bytes instead of {size}")
         return content
@@ -113,7 +115,7 @@ def _read_zip(path: Path) -> Contents:
 
 
 class _Member(tarfile.TarInfo):
-    """A header that is damaged, absent or too long is an error; `tarfile` takes it for the end."""
+    """Treat a header that is damaged, absent or too long as an error, where `tarfile` treats it as the end."""
 
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str | None, errors: str) -> "_Member":
@@ -134,12 +136,12 @@ class _Member(tarfile.TarInfo):
 
 
 def _read_tar(path: Path) -> Contents:
-    """Read all files at once: a compressed archive cannot be read at places."""
+    """Read all files at once, since a compressed archive has no random access."""
     contents: dict[str, bytes] = {}
     packed = path.stat().st_size
     with tarfile.open(path, tarinfo=_Member) as archive:
         while (member := archive.next()) is not None:
-            archive.members.clear()  # type: ignore[attr-defined] # they would be kept, a kilobyte each
+            archive.members.clear()  # type: ignore[attr-defined] # would keep a kilobyte per member
             name = _checked_name(member.name, path)
             if member.size < 0:  # by its extended header
                 raise _refusal(path, name, f"promises {member.size} bytes")
@@ -159,7 +161,7 @@ def _read_tar(path: Path) -> Contents:
 
 
 def _check_end(stream: IO[bytes], packed: int, path: Path) -> None:
-    """Refuse what follows the end that a tar marks, and read to the end of the file, where its checksum is."""
+    """Refuse data after the end mark of a tar, and read to the end of the file, where its checksum is."""
     while chunk := stream.read(CHUNK):
         check_room(stream.tell(), f"the content of {said(path)}", packed=packed)
         if chunk.strip(b"\0"):

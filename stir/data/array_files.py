@@ -17,11 +17,11 @@ SPLIT = ("train_images", "train_labels", "test_images", "test_labels")
 POOL = ("images", "labels")
 MOST_WHITE = 2**16 - 1
 Reader: TypeAlias = Callable[[Path, Wanted], tuple[dict[str, np.ndarray], list[str]]]
-"""Path and what is wanted -> arrays, and the names of others."""
+"""Path and selection -> selected arrays, and the names of the others."""
 
 
 def read_hdf5(path: Path, shape: tuple[int, int, int], n_classes: int) -> Collection:
-    """Return the images of an HDF5 file; what arrays it has, `read_numpy` says."""
+    """Return the images of an HDF5 file, which has the same arrays as in `read_numpy`."""
     from stir.data import hdf5_files
 
     return _read(hdf5_files.read_hdf5, path, shape, n_classes)
@@ -31,8 +31,8 @@ def read_numpy(path: Path, shape: tuple[int, int, int], n_classes: int) -> Colle
     """Return the images of a NumPy archive (npz), or of a folder of arrays (npy).
 
     Arrays are ``train_images``, ``train_labels``, ``test_images`` and ``test_labels``, or ``images`` and ``labels``;
-    perhaps ``white_level`` and ``class_names``. Images are (n, c, h, w), (n, h, w, c) or (n, h, w): numbers from 0 to
-    the white level, which is 255 for integers and 1 for floating-point numbers if it is not given.
+    optionally ``white_level`` and ``class_names``. Images are (n, c, h, w), (n, h, w, c) or (n, h, w): numbers from 0 to
+    the white level, which defaults to 255 for integers and to 1 for floating-point numbers.
 
     Raises
     ------
@@ -44,7 +44,9 @@ def read_numpy(path: Path, shape: tuple[int, int, int], n_classes: int) -> Colle
 
 def _read(reader: Reader, path: Path, shape: tuple[int, int, int], n_classes: int) -> Collection:
     with broken_files_refused(
-        lambda reason: f"Cannot read {said(path)}: {reason}. It is cut, or of another format; get it anew, or correct format."
+        lambda reason: (
+            f"Cannot read {said(path)}: {reason}. It is truncated or has another format; get it again, or correct format."
+        )
     ):
         arrays, others = reader(path, lambda names: _wanted(names, path))
         return _collection(arrays, path, shape, n_classes, tuple(f"array {name}" for name in others))
@@ -90,7 +92,7 @@ def _part(
     labels = labels[:, 0] if labels.shape[1:] == (1,) else labels
     if labels.shape != images.shape[:1] or labels.dtype.kind not in "iu" or not len(labels):
         raise DatasetError(
-            f"Expected {prefix}labels of {said(path)} to be integers, one an image ({len(images)},); "
+            f"Expected {prefix}labels of {said(path)} to be integers, one per image ({len(images)},); "
             f"got {labels.dtype} {labels.shape}."
         )
     if labels.min() < 0 or labels.max() >= n_classes:
@@ -103,7 +105,7 @@ def _part(
 
 
 def _arranged(images: np.ndarray, what: str, shape: tuple[int, int, int]) -> np.ndarray:
-    """Return images (n, channels, height, width), of whichever arrangement they were."""
+    """Return images as (n, channels, height, width), from any of the supported layouts."""
     channels, height, width = shape
     if images.shape[1:] == shape:
         return images
@@ -118,7 +120,7 @@ def _arranged(images: np.ndarray, what: str, shape: tuple[int, int, int]) -> np.
 
 
 def _stored(images: np.ndarray, what: str, white_level: int) -> np.ndarray:
-    """Return integers in the smallest type that holds white, floating-point numbers as float32."""
+    """Return integers in the smallest type that can represent white, and floating-point numbers as float32."""
     if images.dtype.kind not in "iuf":
         raise DatasetError(f"Expected {what} to be integers or floating-point numbers; got {images.dtype}. Save them as uint8.")
     check_range(images, white_level, what, remedy="give the value of white in an array white_level")

@@ -1,4 +1,4 @@
-"""What is known of a dataset without loading it; no heavy imports."""
+"""Facts about datasets that are known without loading them; no heavy imports."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -7,7 +7,7 @@ from typing import Any
 from stir.errors import InvalidInputError, near_matches
 
 OWN_KEYS = ("format", "path", "image_shape", "n_classes", "fingerprint")
-"""What settings say of data that is not in the catalogue."""
+"""Keys of the settings that describe data outside the catalogue."""
 
 FORMATS = ("folder", "archive", "hdf5", "numpy")
 
@@ -17,23 +17,23 @@ class DatasetFacts:
     """Sizes that a plan is checked against."""
 
     images: int | None
-    """All that there are, in training and test part; None if only the files know."""
+    """Number of images in the training and test parts; None if only the files contain it."""
     channels: int
     height: int
     width: int
     classes: int
     n_test_default: int | None = None
-    """Images of the dataset's own test part; None if it has none, or if only the files know."""
+    """Number of images in the dataset's own test part; None if it has none, or if only the files contain it."""
     test_only: bool = False
-    """Whether the images that are not drawn for testing are left out, so that nothing can be trained on them."""
+    """Whether images that are not drawn for testing are left out, so that no model can be trained on them."""
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Images of each class."""
+    """Number of images per class."""
 
     train: tuple[int, ...]
-    """All, if there is no test part."""
+    """All images, if there is no test part."""
     test: tuple[int, ...] | None = None
 
 
@@ -65,18 +65,18 @@ DATASETS: dict[str, DatasetFacts] = {
 
 
 def dataset_facts(settings: Mapping[str, Any]) -> DatasetFacts:
-    """Return the facts of the dataset that settings describe, with the classes that they keep.
+    """Return the facts of the dataset that the settings describe, restricted to the selected classes.
 
     Parameters
     ----------
     settings : mapping
-        ``name``, perhaps ``classes``; for data of one's own also ``format``, ``image_shape``,
-        ``n_classes`` and ``fingerprint``. Keys that do not say what the data are may be there, too.
+        ``name``, optionally ``classes``; for data outside the catalogue also ``format``, ``image_shape``,
+        ``n_classes`` and ``fingerprint``. Other keys are ignored.
 
     Raises
     ------
     InvalidInputError
-        If the dataset is unknown, with near matches, or the settings contradict themselves.
+        If the dataset is unknown, with near matches, or the settings are contradictory.
     """
     name = settings["name"]
     facts = _own_facts(settings) if "format" in settings else _known_facts(settings)
@@ -112,7 +112,7 @@ def _own_facts(settings: Mapping[str, Any]) -> DatasetFacts:
         raise InvalidInputError(
             f"Unknown format {settings['format']!r} of dataset {name!r}. {near_matches(settings['format'], FORMATS)}"
         )
-    # The path is no part of what a job is told the data are: it gets it as the source.
+    # The path is not part of a job's settings: the job gets it as the source.
     missing = [key for key in OWN_KEYS if key not in settings and key != "path"]
     if missing:
         raise InvalidInputError(
@@ -129,12 +129,12 @@ def _own_facts(settings: Mapping[str, Any]) -> DatasetFacts:
 
 
 def check_classes(name: str, classes: Any, n_classes: int) -> tuple[int, ...]:
-    """Return the classes that settings keep.
+    """Return the classes that the settings select.
 
     Raises
     ------
     InvalidInputError
-        If they are none, not different, or not among those of the dataset.
+        If there are none, if one is repeated, or if one is not a class of the dataset.
     """
     known = isinstance(classes, Sequence) and all(isinstance(number, int) and 0 <= number < n_classes for number in classes)
     if not known or not classes or len(set(classes)) < len(classes):

@@ -15,13 +15,13 @@ from stir.data.sources import CIFAR10_JPEG_VARIABLE
 from stir.errors import DatasetError
 
 NAMES = ("cifar10_jpeg", "cifar10-jpeg.tar.xz", "CIFAR-10-images")
-"""What the folder or archive may be called in the folder of all datasets."""
+"""Possible names of the folder or archive in the folder of all datasets."""
 FINGERPRINT = "f10d4c9e536a564f17fa5e8d68ba087d1235e60cd1f21700e11ff43f0647bbb0"
-"""Of the folder's image files, wherever they lie."""
+"""Fingerprint of the image files, independent of their location."""
 
 
 def load_cifar10_jpeg(source: Path) -> Collection:
-    """Return CIFAR-10 (JPEG) from a folder or archive, or from a folder in which one of these lies.
+    """Return CIFAR-10 (JPEG) from a folder or archive, or from a folder that contains one.
 
     Raises
     ------
@@ -52,6 +52,6 @@ def _check(files: ImageFiles) -> None:
     if came != FINGERPRINT:
         raise DatasetError(
             f"Expected the 60,000 image files of CIFAR-10 (JPEG), fingerprint {FINGERPRINT}; got {len(files.names)} "
-            f"with {came} in {files.path}. Some are cut, altered or missing: get them anew, or read them as data "
-            "of your own with format: folder (docs/datasets.md)."
+            f"with {came} in {files.path}. Some are truncated, altered or missing: get them again, or read them as your "
+            "own data with format: folder (docs/datasets.md)."
         )

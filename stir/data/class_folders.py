@@ -1,4 +1,4 @@
-"""Images in a folder per class: train/ and test/ with such folders, or one set of them."""
+"""Images in one folder per class: train/ and test/ with such folders, or one set of them."""
 
 from collections.abc import Collection as Names
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from stir.errors import DatasetError, near_matches
 LAYOUT = "train/CLASS/ and test/CLASS/ with images, or CLASS/ with images"
 PARTS = ("train", "test")
 PARTS_ELSEWHERE = {"train", "training", "test", "testing", "val", "valid", "validation", "dev", "eval"}
-"""What parts of datasets are called, and hardly any class."""
+"""Names of parts of datasets, which are hardly ever names of classes."""
 WHITE_LEVEL = 255
 
 
@@ -30,9 +30,9 @@ def read_class_folders(
     shape : tuple of int
         (channels, height, width) of every image.
     n_classes : int
-        As many classes as there must be.
+        The required number of classes.
     prepare : callable, optional
-        What is done to each image first.
+        Applied to each image first.
 
     Raises
     ------
@@ -50,15 +50,15 @@ def read_class_folders(
         )
     for unknown in sorted({label for label, _ in test} - set(classes)):
         raise DatasetError(
-            f"Expected the classes of {said(files.path)}/train in test, too; test/{said(unknown)} is none of them. "
-            f"{near_matches(unknown, classes)} Take it out, or put images of that class in train."
+            f"Expected the classes of {said(files.path)}/train in test, too; test/{said(unknown)} is not one of them. "
+            f"{near_matches(unknown, classes)} Remove it, or put images of that class in train."
         )
     parts = [_part(files, placed, classes, shape, prepare) for placed in (train, test)]
     return Collection(parts[0], parts[1] if test else None, WHITE_LEVEL, check_class_names(classes, files.path), files.others)
 
 
 def _check_layout(files: ImageFiles) -> None:
-    """Refuse images that are in no class, what else is in one, and folders of which it is not clear what they are."""
+    """Refuse images outside class folders, other files in class folders, and ambiguous folders."""
     tops = {name.split("/")[0] for name in files.names}
     split = bool(tops & set(PARTS))
     nested = any(name.count("/") > 1 for name in files.names)
@@ -67,13 +67,13 @@ def _check_layout(files: ImageFiles) -> None:
     for name in files.names:
         if name.count("/") < 1 + split:
             raise DatasetError(
-                f"Expected {LAYOUT} in {said(files.path)}; {said(name)} lies in no folder of a class. Move or remove it."
+                f"Expected {LAYOUT} in {said(files.path)}; {said(name)} is not in a class folder. Move or remove it."
             )
     for name in files.others:
         if name.count("/") > split and (not split or name.split("/")[0] in PARTS):
             raise DatasetError(
                 f"Expected only images ({', '.join(IMAGE_SUFFIXES)}) in folders of classes; {said(name)} in {said(files.path)} "
-                "is none by its name. Convert or rename it, or take it out, and take the fingerprint again."
+                "is not an image, by its name. Convert, rename or remove it, and compute the fingerprint again."
             )
 
 

@@ -1,4 +1,4 @@
-"""A dataset as it was found: labels at once, images when they are asked for."""
+"""A dataset as it was found: labels are read at once, images on demand."""
 
 import unicodedata
 from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ def check_class_names(names: Sequence[str], where: Path) -> tuple[str, ...]:
     Raises
     ------
     DatasetError
-        If one is empty, has control characters, or is no Unicode: files could not hold it.
+        If one is empty, has control characters, or is not valid Unicode, since files could not store it.
     """
     for name in names:
         try:
@@ -39,7 +39,7 @@ class Part:
     labels: np.ndarray
     """(n,), class numbers from 0."""
     read: Callable[[np.ndarray], np.ndarray]
-    """Numbers of images (k,) -> these images (k, channels, height, width), from 0 to the white level."""
+    """Indices of images (k,) -> these images (k, channels, height, width), from 0 to the white level."""
 
     @classmethod
     def of_arrays(cls, images: np.ndarray, labels: np.ndarray) -> "Part":
@@ -50,7 +50,7 @@ class Part:
         return len(self.labels)
 
     def counts(self) -> tuple[int, ...]:
-        """Return how many images each class has."""
+        """Return the number of images per class."""
         return tuple(np.bincount(self.labels).tolist())
 
     def images_and_labels(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -75,7 +75,7 @@ class Collection:
     white_level: int
     class_names: tuple[str, ...] | None = None
     left_out: tuple[str, ...] = ()
-    """Names of what lies beside the images and is not read."""
+    """Names of files beside the images that are not read."""
 
     def of_classes(self, classes: Sequence[int]) -> "Collection":
         """Return the images of these classes, which are numbered in the given order."""
@@ -84,7 +84,7 @@ class Collection:
         return Collection(self.train.of_classes(classes), test, self.white_level, names, self.left_out)
 
     def summary(self) -> str:
-        """Return how many images there are, in all and of each class, and what else was found."""
+        """Return the number of images, in total and per class, and the other files that were found."""
         parts = [self.train.counts(), *([] if self.test is None else [self.test.counts()])]
         labels = self.class_names or tuple(map(str, range(len(parts[0]))))
         each = [f"{label} {' + '.join(str(_nth(part, n)) for part in parts)}" for n, label in enumerate(labels)]

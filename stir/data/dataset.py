@@ -42,26 +42,26 @@ class Split:
     white_level: int
     class_names: tuple[str, ...] | None = None
     found: str = ""
-    """How many images the source has of each class, and what else lies beside them."""
+    """The number of images per class in the source, and the files beside them."""
 
 
 def load_split(settings: Mapping[str, Any], *, source: str | Path | None = None, generator: np.random.Generator) -> Split:
-    """Load a dataset, keep its classes of interest, and draw test images and the order of all at random.
+    """Load a dataset, select classes, and draw the test images and the order of all images at random.
 
     Parameters
     ----------
     settings : mapping
-        ``name``; ``n_test``, which may be left out if the dataset has a test part; perhaps ``classes``,
-        which are kept and numbered anew in the given order.
+        ``name``; ``n_test``, which is optional if the dataset has a test part; optionally ``classes``,
+        which are selected and renumbered in the given order.
     source : str or Path, optional
-        What `stir.data.dataset_source` returned.
+        The path that `stir.data.dataset_source` returned.
     generator : numpy.random.Generator
         Draws the test images and the order: the first n of either are a random sample of all.
 
     Raises
     ------
     InvalidInputError
-        If the dataset is unknown, absent, damaged, not what the settings say, or does not have that many images.
+        If the dataset is unknown, absent, damaged, differs from the settings, or does not have that many images.
     """
     facts = dataset_facts(settings)
     found = _found(settings, source).of_classes(settings.get("classes") or range(facts.classes))
@@ -82,7 +82,7 @@ def load_split(settings: Mapping[str, Any], *, source: str | Path | None = None,
 def _found(settings: Mapping[str, Any], source: str | Path | None) -> Collection:
     name = settings["name"]
     if source is None and name != "digits":
-        raise DatasetError(f"Expected a path at which dataset {name!r} is looked for; got none. Set dataset.path.")
+        raise DatasetError(f"Expected a path of dataset {name!r}; got none. Set dataset.path.")
     path = Path(source or ".")
     kind_of(path)  # says what cannot be looked at
     if "format" in settings:
@@ -92,21 +92,21 @@ def _found(settings: Mapping[str, Any], source: str | Path | None) -> Collection
     if came != COUNTS[name]:
         raise DatasetError(
             f"Expected {_said(COUNTS[name])} of dataset {name!r}; got {_said(came)} from {said(path)}. "
-            "Some are missing, or it is something else; get it anew."
+            "Some are missing, or it is another dataset; get it again."
         )
     return found
 
 
 def _said(counts: Counts) -> str:
-    """Say how many images there are, and of the class with fewest and with most."""
+    """Return the number of images, and the smallest and largest number per class, as text."""
     parts = [("", counts.train), (" test", counts.test)] if counts.test else [("", counts.train)]
-    return " and ".join(f"{sum(part)}{kind} images ({min(part)} to {max(part)} a class)" for kind, part in parts if part)
+    return " and ".join(f"{sum(part)}{kind} images ({min(part)} to {max(part)} per class)" for kind, part in parts if part)
 
 
 def _drawn(
     settings: Mapping[str, Any], facts: DatasetFacts, found: Collection, generator: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the numbers of the training images and of the test images."""
+    """Return the indices of the training images and of the test images."""
     order = generator.permutation(len(found.train))
     if found.test is not None:
         return order, generator.permutation(len(found.test))[: _n_test(settings, len(found.test), len(found.test))]
@@ -114,7 +114,7 @@ def _drawn(
     test, train = order[:n_test], order[n_test:]
     if facts.test_only:
         return train[:0], test
-    # The digits were in random order before; sorted, as they have always been, they stay the same.
+    # Digits are sorted, as in earlier versions, so that they stay the same.
     return (np.sort(train), np.sort(test)) if settings["name"] == "digits" else (train, test)
 
 

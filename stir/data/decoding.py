@@ -1,4 +1,4 @@
-"""Image files -> arrays; strict about size, channels and whatever would be lost without a word."""
+"""Decode image files to arrays; images that would lose information are refused."""
 
 import contextlib
 import io
@@ -17,19 +17,19 @@ from stir.errors import DatasetError
 from stir.progress import SECONDS_BETWEEN_LINES, progress_bar
 
 Prepare: TypeAlias = Callable[[Image.Image], Image.Image]
-"""What is done to each image before it becomes an array."""
+"""Applied to each image before it is converted to an array."""
 
 FORMATS = ("BMP", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
-"""Those of the suffixes: others that Pillow knows start programs (EPS), or are of no use here."""
+"""Formats of the suffixes; other formats of Pillow start programs (EPS) or are not needed."""
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
-"""Channels -> what Pillow calls such an image."""
+"""Channels -> Pillow's name of the mode."""
 MOST_PIXELS = 2**26
-"""Of one image; they are decoded only if there are no more."""
+"""Maximum number of pixels of an image; checked before decoding."""
 
 _ORIENTATION = 0x0112
 _TURNED = range(2, 9)
 _CUT = re.compile(r";16[BLN]|^(L|RGB|RGBA|RGBa)X")
-"""Raw modes of 16 bits a channel, of which Pillow keeps 8, and of further channels, which it drops."""
+"""Raw modes with 16 bits per channel, of which Pillow keeps 8, or with further channels, which it drops."""
 
 
 def decode(files: ImageFiles, names: Sequence[str], shape: tuple[int, int, int], prepare: Prepare | None = None) -> np.ndarray:
@@ -38,14 +38,14 @@ def decode(files: ImageFiles, names: Sequence[str], shape: tuple[int, int, int],
     Parameters
     ----------
     files : ImageFiles
-        Where they are.
+        The folder or archive.
     names : sequence of str
-        Which of them, n.
+        Names of the n files to decode.
     shape : tuple of int
         (channels, height, width) that every image must have.
     prepare : callable, optional
-        What is done to each image first. With it, images may be of any size and mode; without it, nothing of
-        an image is converted or left out.
+        Applied to each image first. With it, images may have any size and mode; without it, images
+        are neither converted nor cropped.
 
     Returns
     -------
@@ -55,7 +55,7 @@ def decode(files: ImageFiles, names: Sequence[str], shape: tuple[int, int, int],
     Raises
     ------
     DatasetError
-        Naming the file that is corrupt, of another size or number of channels, or has more than can be kept.
+        Naming the file that is corrupt, has another size or number of channels, or would lose information.
     """
     channels, height, width = shape
     if channels not in MODES:
@@ -65,7 +65,7 @@ def decode(files: ImageFiles, names: Sequence[str], shape: tuple[int, int, int],
     bar = progress_bar("Decoding", len(names), unit="image", delay=SECONDS_BETWEEN_LINES)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # sizes are checked here, before anything is decoded
-        warnings.filterwarnings("ignore", "Corrupt EXIF")  # it says nothing of the pixels
+        warnings.filterwarnings("ignore", "Corrupt EXIF")  # the warning does not concern the pixels
         for number, name in enumerate(names):
             image = _opened(files, name, prepare or _as_it_is(shape))
             images[number] = np.asarray(image).reshape(height, width, channels).transpose(2, 0, 1)
@@ -75,7 +75,7 @@ def decode(files: ImageFiles, names: Sequence[str], shape: tuple[int, int, int],
 
 
 class _Unfit(Exception):
-    """An image that is refused, with what was expected and what came."""
+    """An image is refused; the message says what was expected and what was found."""
 
 
 def _opened(files: ImageFiles, name: str, prepare: Prepare) -> Image.Image:
@@ -89,22 +89,22 @@ def _opened(files: ImageFiles, name: str, prepare: Prepare) -> Image.Image:
     except DatasetError:
         raise
     except _Unfit as error:
-        raise DatasetError(f"{error}: {place}. Convert it or take it out, or correct image_shape.") from error
+        raise DatasetError(f"{error}: {place}. Convert or remove it, or correct image_shape.") from error
     except UnidentifiedImageError as error:
         raise DatasetError(
-            f"Expected an image; {place} cannot be decoded: it is cut, or none of {', '.join(FORMATS)}, whatever its name says. "
-            "Convert it or take it out, and take the fingerprint again."
+            f"Expected an image; {place} cannot be decoded: it is truncated, or its content is none of {', '.join(FORMATS)}. "
+            "Convert or remove it, and compute the fingerprint again."
         ) from error
-    except Exception as error:  # what a broken image file raises is anyone's guess
+    except Exception as error:  # a broken image file can raise any exception
         raise DatasetError(
             f"Expected an image; {place} cannot be decoded ({type(error).__name__}: {said(str(error))}). "
-            "It is cut or no image; replace it or take it out, and take the fingerprint again."
+            "It is truncated or not an image; replace or remove it, and compute the fingerprint again."
         ) from error
     return image
 
 
 def _as_it_is(shape: tuple[int, int, int]) -> Prepare:
-    """Return what refuses an image that is not of this shape, or of which Pillow would give only a part."""
+    """Return a function that refuses images of another shape, and images that Pillow would read only in part."""
     channels, height, width = shape
 
     def checked(image: Image.Image) -> Image.Image:
@@ -114,10 +114,10 @@ def _as_it_is(shape: tuple[int, int, int]) -> Prepare:
                 f"got {image.width} x {image.height}, {image.mode}"
             )
         if (n_pictures := getattr(image, "n_frames", 1)) != 1:
-            raise _Unfit(f"Expected one picture in a file; got {n_pictures}, an animation or pages")
-        # Before it is decoded, since Pillow forgets then how it was stored.
+            raise _Unfit(f"Expected one picture per file; got {n_pictures}, an animation or pages")
+        # Check this before decoding, which discards how the image was stored.
         if cut := [str(tile[3]) for tile in getattr(image, "tile", ()) if _is_cut(tile[3])]:
-            raise _Unfit(f"Expected 8 bits a channel, and no further channels; got {cut[0]}")
+            raise _Unfit(f"Expected 8 bits per channel, and no further channels; got {cut[0]}")
         if "transparency" in image.info:
             raise _Unfit("Expected an image without a transparent colour; got one")
         image.load()

@@ -1,7 +1,7 @@
 """Fashion-MNIST: 70,000 grey pictures of clothes, 28x28, from IDX files, compressed or not.
 
-Source: Xiao, Rasul and Vollgraf 2017, arXiv 1708.07747. Debian's package dataset-fashion-mnist has
-its files compressed anew: their content is checked, which is that of the original files.
+Source: Xiao, Rasul and Vollgraf 2017, arXiv 1708.07747. Debian's package dataset-fashion-mnist contains
+the files in another compression, so the digests of their contents are checked.
 """
 
 import gzip
@@ -22,12 +22,12 @@ SHA256 = {
     "t10k-images-idx3-ubyte": "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
     "t10k-labels-idx1-ubyte": "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
 }
-"""File -> SHA-256 of its content, not compressed."""
+"""File -> SHA-256 of its uncompressed content."""
 MOST_BYTES = 16 + 60000 * 28 * 28 + 1
 
 
 def load_fashion_mnist(source: Path) -> Collection:
-    """Return Fashion-MNIST from a folder with its four files, else from Debian's package, else downloaded."""
+    """Return Fashion-MNIST from a folder with its four files, or from Debian's package, or download it."""
     from torchvision.datasets import FashionMNIST
 
     raw = source / "FashionMNIST" / "raw"
@@ -45,7 +45,7 @@ def _has_all(folder: Path) -> bool:
 
 
 def _part(folder: Path, prefix: str) -> Part:
-    """Read images, after a header of 16 bytes, and labels, after one of 8."""
+    """Read images after a header of 16 bytes, and labels after one of 8 bytes."""
     images = np.frombuffer(_content(folder, f"{prefix}-images-idx3-ubyte"), dtype=np.uint8, offset=16)
     labels = np.frombuffer(_content(folder, f"{prefix}-labels-idx1-ubyte"), dtype=np.uint8, offset=8)
     return Part.of_arrays(images.reshape(-1, 1, 28, 28), labels)
@@ -55,12 +55,12 @@ def _content(folder: Path, name: str) -> bytes:
     path = folder / name
     try:
         with path.open("rb") if path.is_file() else gzip.open(path := folder / f"{name}.gz") as file:
-            content = file.read(MOST_BYTES)  # a compressed file can hold gigabytes more
+            content = file.read(MOST_BYTES)  # a compressed file can contain gigabytes more
     except (OSError, EOFError, zlib.error) as error:
-        raise DatasetError(f"Cannot read {path}: {error}. Remove it, and it is got anew.") from error
+        raise DatasetError(f"Cannot read {path}: {error}. Remove it, and it is downloaded again.") from error
     if (came := hashlib.sha256(content).hexdigest()) != SHA256[name]:
         raise DatasetError(
             f"Expected Fashion-MNIST's {name}, SHA-256 {SHA256[name]} of its content; got {came} in {path}. "
-            "It is cut or altered; remove it, and it is got anew."
+            "It is truncated or altered; remove it, and it is downloaded again."
         )
     return content

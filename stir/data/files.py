@@ -1,4 +1,4 @@
-"""Files and folders that others made: looked at before they are opened, and bounded before they are read."""
+"""Untrusted files and folders: their kind is checked before they are opened, and their size before they are read."""
 
 import errno
 import os
@@ -16,29 +16,29 @@ HARMLESS = frozenset(
     {"desktop.ini", "ehthumbs.db", "icon\r", "thumbs.db", "$recycle.bin", "@eadir", "__macosx", "lost+found"}
     | {"system volume information"}
 )
-"""Files and folders that systems put beside those of their users; compared without case. Hidden ones count as such, too."""
+"""Files and folders that operating systems add to folders, compared without case. Hidden ones are treated in the same way."""
 MOST_ENTRIES = 10**7
 MOST_IMAGE_BYTES = 2**28
 UNPACKED_AT_LEAST = 2**26
 MOST_UNPACKED = 200
-"""Times the size of a file that its content may have; deflated zeros have 1,000 times as much."""
+"""Maximum ratio of the size of the content to the size of the file; for deflated zeros it is 1,000."""
 
 _KINDS = {stat.S_IFREG: "a file", stat.S_IFDIR: "a folder", stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket"}
 
 
 def said(name: str | Path) -> str:
-    """Return how a name or path is shown in a message: on one line, and cut where it is very long."""
+    """Return a name or path as shown in messages: on one line, and shortened if it is very long."""
     text = str(name)
     return text if text.isprintable() and len(text) <= 500 else shortened(text, 500)
 
 
 def kind_of(path: str | Path) -> str:
-    """Return ``"a file"``, ``"a folder"``, ``"nothing"``, or what else there is at a path; nothing is opened.
+    """Return the kind of a path, such as ``"a file"``, ``"a folder"`` or ``"nothing"``, without opening it.
 
     Raises
     ------
     DatasetError
-        If that cannot be told.
+        If it cannot be determined.
     """
     try:
         return _KINDS.get(stat.S_IFMT(Path(path).stat().st_mode), "a device")
@@ -75,35 +75,35 @@ def broken_files_refused(message: Callable[[str], str]) -> Iterator[None]:
 
 
 def check_file(path: Path, what: str = "a file") -> None:
-    """Refuse what is no file, without opening it: a FIFO or device would keep a reader waiting for ever.
+    """Refuse a path that is not a file, without opening it: reading a FIFO or device could block forever.
 
     Raises
     ------
     DatasetError
-        Naming the path, and what is there.
+        Naming the path and its kind.
     """
     if (came := kind_of(path)) != "a file":
         raise DatasetError(f"Expected {what} at {said(path)}; there is {came}. Put it there, or correct the path.")
 
 
 def read_file(path: Path) -> bytes:
-    """Return the content of a file that holds one image.
+    """Return the content of an image file.
 
     Raises
     ------
     DatasetError
-        If it is no file, too large for an image, or cannot be read.
+        If it is not a file, is too large for an image, or cannot be read.
     """
     try:
-        # Without waiting, should a FIFO have taken the file's place since it was found.
+        # Do not block if the file was replaced by a FIFO since it was found.
         with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:  # noqa: PTH123
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
-                raise DatasetError(f"Expected a file at {said(path)}; there is {kind_of(path)}. Take it out.")
+                raise DatasetError(f"Expected a file at {said(path)}; there is {kind_of(path)}. Remove it.")
             check_image_bytes(status.st_size, said(path))
             return file.read(status.st_size)
     except OSError as error:
-        raise DatasetError(f"Cannot read {said(path)}: {error.strerror}. Make it readable, or take it out.") from error
+        raise DatasetError(f"Cannot read {said(path)}: {error.strerror}. Make it readable, or remove it.") from error
 
 
 def check_image_bytes(n_bytes: int, what: str) -> None:
@@ -115,16 +115,16 @@ def check_image_bytes(n_bytes: int, what: str) -> None:
         Naming the file.
     """
     if not 0 <= n_bytes <= MOST_IMAGE_BYTES:
-        raise DatasetError(f"Expected an image file of at most {MOST_IMAGE_BYTES} bytes; {what} has {n_bytes}. Take it out.")
+        raise DatasetError(f"Expected an image file of at most {MOST_IMAGE_BYTES} bytes; {what} has {n_bytes}. Remove it.")
 
 
 def check_room(n_bytes: int, what: str, *, packed: int | None = None) -> None:
-    """Refuse to hold more than this machine's memory, or more than a file of ``packed`` bytes can have in earnest.
+    """Refuse sizes above this machine's memory, or implausibly large for a compressed file of ``packed`` bytes.
 
     Raises
     ------
     DatasetError
-        Saying how much that would be.
+        Naming the size and the limit.
     """
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     if n_bytes > memory:
@@ -134,23 +134,23 @@ def check_room(n_bytes: int, what: str, *, packed: int | None = None) -> None:
     if packed is not None and n_bytes > (most := max(UNPACKED_AT_LEAST, MOST_UNPACKED * packed)):
         raise DatasetError(
             f"Expected {what} to have at most {most} bytes, {MOST_UNPACKED} times as many as the file; got {n_bytes} bytes. "
-            "It is hardly what it says; unpack it, or save it uncompressed, if it is."
+            "The file is probably malicious; if it is not, unpack it or save it uncompressed."
         )
 
 
 def is_harmless(part: str) -> bool:
-    """Return whether a file or folder is one that systems make, or hidden; hidden images are not harmless."""
+    """Return whether a file or folder is hidden or made by an operating system; hidden images are not harmless."""
     hidden = part.startswith("._") or (part.startswith(".") and not part.lower().endswith(IMAGE_SUFFIXES))
     return hidden or part.casefold() in HARMLESS
 
 
 def files_in(folder: Path) -> list[str]:
-    """Return the relative names of all files in a folder, with ``/`` between folders; harmless ones do not count.
+    """Return the relative names of all files in a folder, with ``/`` between folders; harmless ones are ignored.
 
     Raises
     ------
     DatasetError
-        Naming what is neither file nor folder, a folder that is within itself, or one that cannot be looked into.
+        Naming a path that is neither a file nor a folder, a folder that contains itself, or an unreadable folder.
     """
     found: list[str] = []
     waiting: list[tuple[str, tuple[tuple[int, int], ...]]] = [("", ())]
@@ -165,7 +165,7 @@ def files_in(folder: Path) -> list[str]:
             elif kind == "a file":
                 found.append(prefix + name)
             else:
-                raise DatasetError(f"Expected files and folders in {said(folder)}; {said(prefix + name)} is {kind}. Take it out.")
+                raise DatasetError(f"Expected files and folders in {said(folder)}; {said(prefix + name)} is {kind}. Remove it.")
         if n_entries > MOST_ENTRIES:
             raise DatasetError(f"Expected at most {MOST_ENTRIES} files and folders in {said(folder)}; there are more.")
     return found
@@ -174,33 +174,33 @@ def files_in(folder: Path) -> list[str]:
 def _identity(folder: Path, above: tuple[tuple[int, int], ...]) -> tuple[int, int]:
     status = folder.stat()
     if (identity := (status.st_dev, status.st_ino)) in above:
-        raise DatasetError(f"Expected folders that end; {said(folder)} is a link to a folder that it lies in. Take it out.")
+        raise DatasetError(f"Expected folders without cycles; {said(folder)} is a link to a folder that contains it. Remove it.")
     return identity
 
 
 def _entries(folder: Path) -> list[tuple[str, str]]:
-    """Return name and kind of all in a folder but what is harmless."""
+    """Return name and kind of the entries of a folder, without harmless ones."""
     try:
         with os.scandir(folder) as entries:
             return [(entry.name, _kind_of_entry(entry)) for entry in entries if not is_harmless(entry.name)]
     except OSError as error:
-        raise DatasetError(f"Cannot look into {said(folder)}: {error.strerror}. Make it readable, or take it out.") from error
+        raise DatasetError(f"Cannot read {said(folder)}: {error.strerror}. Make it readable, or remove it.") from error
 
 
 def _kind_of_entry(entry: os.DirEntry[str]) -> str:
-    """Return what `kind_of` does, without asking the system again what it has said of most entries."""
+    """Return the result of `kind_of`, without another system call for most entries."""
     if entry.is_symlink():
         return kind_of(entry.path)
     return "a file" if entry.is_file() else "a folder" if entry.is_dir() else kind_of(entry.path)
 
 
 def composed(names: Iterable[str], where: Path) -> dict[str, str]:
-    """Return name in Unicode's composed form (NFC) -> name as it is: systems write one name in different forms.
+    """Return name in Unicode's composed form (NFC) -> original name, since systems write names in different forms.
 
     Raises
     ------
     DatasetError
-        If two names are one in that form, or one has control characters.
+        If two names are equal in that form, or one has control characters.
     """
     names = list(names)
     folders = {folder for parent in {name.rpartition("/")[0] for name in names} for folder in _with_parents(parent)}
@@ -221,8 +221,8 @@ def _composed(names: Iterable[str], where: Path) -> dict[str, str]:
             raise DatasetError(f"Expected names without control characters in {said(where)}; got {shortened(key)}. Rename it.")
         if key in found:
             raise DatasetError(
-                f"Expected different names in {said(where)}; {said(key)} is there twice, perhaps once with composed and once "
-                "with decomposed letters (NFC and NFD). Take one out."
+                f"Expected different names in {said(where)}; {said(key)} occurs twice, perhaps once with composed and once "
+                "with decomposed letters (NFC and NFD). Remove one."
             )
         found[key] = name
     return found

@@ -1,4 +1,4 @@
-"""What tells whether data are those that an experiment was written for."""
+"""Fingerprints, which identify the data that an experiment was written for."""
 
 import hashlib
 from collections.abc import Callable, Iterable
@@ -12,17 +12,17 @@ from stir.errors import DatasetError
 def fingerprint(path: Path) -> str:
     """Return a digest of a file's content, or of the names and contents of all files in a folder.
 
-    Hidden files and others that systems put there when a folder is looked at do not count.
+    Hidden files, and files that operating systems add to folders, are ignored.
 
     Returns
     -------
     str
-        64 hexadecimal digits: the SHA-256 of the file; of a folder what `fingerprint_of` returns.
+        64 hexadecimal digits: the SHA-256 of a file, or the result of `fingerprint_of` for a folder.
 
     Raises
     ------
     DatasetError
-        If there is no such file or folder, or something in it is neither.
+        If there is no such file or folder, or an entry of the folder is neither.
     """
     kind = kind_of(path)
     if kind == "a file":
@@ -40,13 +40,13 @@ def _sha256_of(path: Path) -> str:
     try:
         return sha256_of(path)
     except OSError as error:
-        raise DatasetError(f"Cannot read {said(path)}: {error.strerror}. Make it readable, or take it out.") from error
+        raise DatasetError(f"Cannot read {said(path)}: {error.strerror}. Make it readable, or remove it.") from error
 
 
 def fingerprint_of(names: Iterable[str], sha256: Callable[[str], str]) -> str:
     """Return the SHA-256 of the lines ``SHA-256 of the content, two spaces, name``, sorted by name.
 
-    That is what ``sha256sum`` prints for these files, in this order, where names are in Unicode's composed form (NFC).
+    This is the output of ``sha256sum`` for these files, in this order, with names in Unicode's composed form (NFC).
     """
     lines = (f"{sha256(name)}  {name}\n" for name in sorted(names))
     return hashlib.sha256("".join(lines).encode(errors="surrogateescape")).hexdigest()

@@ -1,4 +1,4 @@
-"""Arrays of an HDF5 file; what lies in other files, or was never written, is no part of them."""
+"""Arrays of an HDF5 file; values in other files, or that were never written, are refused."""
 
 from math import prod
 from pathlib import Path
@@ -11,7 +11,7 @@ from stir.data.numpy_files import Wanted
 
 
 def read_hdf5(path: Path, wanted: Wanted) -> tuple[dict[str, np.ndarray], list[str]]:
-    """Return the arrays that are wanted of an HDF5 file, and the names of what else it has."""
+    """Return the selected arrays of an HDF5 file, and the names of its other members."""
     from stir.hdf5 import opened
 
     with opened(path) as file:
@@ -38,7 +38,7 @@ def _read(file: Any, name: str, path: Path) -> np.ndarray:
 
 
 def _stays_within(file: Any, name: str) -> bool:
-    """Return whether all of a path in the file is there and no link, without following any: another file may never answer."""
+    """Return whether a path in the file exists and contains no link, without following links: opening another file may block."""
     import h5py
 
     parts = name.strip("/").split("/")
@@ -54,6 +54,6 @@ def _check_size(dataset: Any, what: str, packed: int) -> None:
         check_room(prod(dataset.chunks) * dataset.dtype.itemsize, f"a chunk of {what}", packed=packed)
         written = dataset.id.get_num_chunks()
         expected = prod(-(-size // chunk) for size, chunk in zip(dataset.shape, dataset.chunks, strict=True))
-    if written < expected or (written > expected and not dataset.dtype.hasobject):  # text of any length has more
+    if written < expected or (written > expected and not dataset.dtype.hasobject):  # text of variable length has more
         unit = "bytes" if dataset.chunks is None else "chunks"
         raise ValueError(f"of {expected} {unit} of {what}, {written} were written; the others would be black")

@@ -20,18 +20,18 @@ class ImageFiles:
     read: Callable[[str], bytes]
     """Name -> content."""
     others: tuple[str, ...] = ()
-    """Names of files that are no images by their names: of another suffix, or hidden."""
+    """Names of other files: with another suffix, or hidden."""
 
 
 def image_files(path: Path) -> ImageFiles:
-    """Find the image files in a folder or archive; hidden files, and others that systems make, do not count.
+    """Find the image files in a folder or archive; hidden files, and files that operating systems add, are ignored.
 
-    An archive's only top folder, if it has one, is no part of the names.
+    If an archive has a single top folder, it is not part of the names.
 
     Raises
     ------
     DatasetError
-        If there is no such folder or archive, it cannot be read, or has no images.
+        If there is no such folder or archive, or it cannot be read or has no images.
     """
     kind = kind_of(path)
     if kind not in ("a folder", "a file"):
@@ -54,7 +54,7 @@ def _of(path: Path, names: list[str], read: Callable[[str], bytes]) -> ImageFile
 
 
 def _without_top(files: ImageFiles) -> ImageFiles:
-    """Leave out the folder in which all images of an archive lie."""
+    """Leave out the folder that contains all images of an archive."""
     tops = {name.split("/")[0] for name in files.names}
     if len(tops) != 1 or any(name.count("/") < 2 for name in files.names) or tops <= {"train", "test"}:
         return files

@@ -1,7 +1,7 @@
-"""ImageNet's validation images: a folder per class (synset), as torchvision's networks expect them.
+"""ImageNet's validation images, in one folder per class (synset), as torchvision's networks expect them.
 
-Source: Russakovsky et al. 2015, arXiv 1409.0575. Each image is resized, its shorter side to 256 pixels, and
-cut to the 224 x 224 in its centre. Only images that are drawn are decoded.
+Source: Russakovsky et al. 2015, arXiv 1409.0575. Each image is resized so that its shorter side has 256 pixels, and
+cropped to the 224 x 224 pixels in its centre. Only images that are drawn are decoded.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Arrays of a NumPy archive (npz) or of a folder of npy files; nothing is read that its header promises wrongly."""
+"""Arrays of a NumPy archive (npz) or of a folder of npy files; arrays with a wrong header are not read."""
 
 import zipfile
 from collections.abc import Callable, Iterable
@@ -13,11 +13,11 @@ from stir.data.files import check_file, check_room, composed, files_in, said
 
 SUFFIX = ".npy"
 Wanted = Callable[[Iterable[str]], list[str]]
-"""Names of the arrays that there are -> names of those to read."""
+"""Names of all arrays -> names of those to read."""
 
 
 def read_folder(path: Path, wanted: Wanted) -> tuple[dict[str, np.ndarray], list[str]]:
-    """Return the arrays that are wanted of a folder of npy files, and the names of other files."""
+    """Return the selected arrays of a folder of npy files, and the names of other files."""
     files = composed(files_in(path), path)
     there = {name.removesuffix(SUFFIX): path / file for name, file in files.items() if name.endswith(SUFFIX)}
     arrays = {name: _read_npy(there[name]) for name in wanted(there)}
@@ -32,10 +32,10 @@ def _read_npy(path: Path) -> np.ndarray:
 
 
 def read_npz(path: Path, wanted: Wanted) -> tuple[dict[str, np.ndarray], list[str]]:
-    """Return the arrays that are wanted of an npz, and the names of other members."""
+    """Return the selected arrays of an npz, and the names of other members."""
     with path.open("rb") as stream:
         if stream.read(len(np.lib.format.MAGIC_PREFIX)) == np.lib.format.MAGIC_PREFIX:
-            raise ValueError("it has one array without a name; make one with numpy.savez, or give the folder of several")
+            raise ValueError("it is a single array without a name; make an npz with numpy.savez, or give a folder of several")
     with zipfile.ZipFile(path) as archive:
         members = {name.removesuffix(SUFFIX): info for name, info in checked_members(archive, path).items()}
         arrays = {}
@@ -47,10 +47,10 @@ def read_npz(path: Path, wanted: Wanted) -> tuple[dict[str, np.ndarray], list[st
 
 
 def _read_array(stream: IO[bytes], size: int, *, packed: int, what: str) -> np.ndarray:
-    """Read an array if its header promises as many bytes as there are."""
+    """Read an array if its header promises as many bytes as the file has."""
     version = np.lib.format.read_magic(stream)
     if version not in ((1, 0), (2, 0)):
-        raise ValueError(f"{what} is of version {version}, which images and labels have no need of")
+        raise ValueError(f"{what} has version {version}, which images and labels do not need")
     shape, _, dtype = (np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0)(stream)
     if dtype.hasobject:
         raise ValueError(f"{what} has pickled objects, which can run code; save it as numbers (allow_pickle=False)")

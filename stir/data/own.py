@@ -1,4 +1,4 @@
-"""Data of one's own, in the formats that are read."""
+"""Data outside the catalogue, in the supported formats."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -22,7 +22,7 @@ def _read_images(path: Path, shape: tuple[int, int, int], n_classes: int) -> Col
 READERS: dict[str, Reader] = {"folder": _read_images, "archive": _read_images, "hdf5": read_hdf5, "numpy": read_numpy}
 IMAGE_FORMATS = ("folder", "archive")
 KINDS = {"folder": ("a folder",), "archive": ("a file",), "hdf5": ("a file",), "numpy": ("a file", "a folder")}
-"""Format -> what there may be at the path."""
+"""Format -> kinds of path."""
 
 
 def load_own(settings: Mapping[str, Any], source: Path) -> Collection:
@@ -31,13 +31,13 @@ def load_own(settings: Mapping[str, Any], source: Path) -> Collection:
     Raises
     ------
     DatasetError
-        If there are none, they are others than the fingerprint says, or not of the sizes and classes in the settings.
+        If there are none, or if they do not match the fingerprint, the sizes or the classes of the settings.
     """
     _check_kind(settings, source)
     if (came := fingerprint(source)) != str(settings["fingerprint"]).lower():
         raise DatasetError(
             f"Expected fingerprint {settings['fingerprint']} of dataset {settings['name']!r}; got {came} of {said(source)}. "
-            "They are other data, or were altered: correct path, or fingerprint if they are meant."
+            "These are other data, or were altered: correct path, or correct fingerprint to use them."
         )
     return READERS[settings["format"]](source, tuple(settings["image_shape"]), settings["n_classes"])
 

@@ -1,4 +1,4 @@
-"""Where a dataset is looked for; no file is touched here."""
+"""Paths of datasets; no file is accessed here."""
 
 import os
 from collections.abc import Mapping
@@ -13,25 +13,25 @@ CIFAR10_JPEG_VARIABLE = "STIR_CIFAR10_JPEG"
 
 
 def dataset_source(settings: Mapping[str, Any], environment: Mapping[str, str]) -> str | None:
-    """Return the path at which a dataset's job looks for it.
+    """Return the path from which a dataset's job reads it.
 
     Parameters
     ----------
     settings : mapping
-        ``name``, perhaps ``path``.
+        ``name``, optionally ``path``.
     environment : mapping
-        Variables: ``STIR_CIFAR10_JPEG`` names the folder or archive of CIFAR-10 as JPEG files,
+        Environment variables: ``STIR_CIFAR10_JPEG`` names the folder or archive of CIFAR-10 as JPEG files,
         ``STIR_DATA`` the folder with all other datasets.
 
     Returns
     -------
     str or None
-        A file or folder, whether it is there or not; None if the dataset ships with a package.
+        A file or folder, which may not exist; None if the dataset is included in a package.
 
     Raises
     ------
     InvalidInputError
-        If settings of one's own data have no path, or the path begins with the home of a user that there is not.
+        If settings of data outside the catalogue have no path, or the path begins with the home of an unknown user.
     """
     if settings.get("path"):
         return expanded(settings["path"])
@@ -45,7 +45,7 @@ def dataset_source(settings: Mapping[str, Any], environment: Mapping[str, str]) 
 
 
 def expanded(path: str) -> str:
-    """Return a path with the home of its user instead of ``~`` or ``~user``.
+    """Return a path with ``~`` or ``~user`` replaced by the home folder.
 
     Raises
     ------

@@ -16,14 +16,14 @@ WHITE_LEVEL = 255
 
 
 def load_cifar10(source: Path) -> Collection:
-    """Return CIFAR-10 from the folder that has ``cifar-10-batches-py``; download it where it is absent."""
+    """Return CIFAR-10 from the folder that contains ``cifar-10-batches-py``; download it if it is absent."""
     from torchvision.datasets import CIFAR10
 
     return _load_cifar(CIFAR10, source, "cifar10")
 
 
 def load_cifar100(source: Path) -> Collection:
-    """Return CIFAR-100 from the folder that has ``cifar-100-python``; download it where it is absent."""
+    """Return CIFAR-100 from the folder that contains ``cifar-100-python``; download it if it is absent."""
     from torchvision.datasets import CIFAR100
 
     return _load_cifar(CIFAR100, source, "cifar100")
@@ -33,7 +33,7 @@ def _load_cifar(kind: Any, source: Path, name: str) -> Collection:
     root = source.parent if source.name == kind.base_folder else _root(source, name, kind.base_folder)
     try:
         parts = [kind(root, train=train) for train in (True, False)]
-    except RuntimeError:  # absent, cut or altered
+    except RuntimeError:  # absent, truncated or altered
         with locked(root):
             download(kind.url, root / kind.filename, kind.tgz_md5, what=name)
             parts = [kind(root, train=train, download=True) for train in (True, False)]
@@ -42,7 +42,7 @@ def _load_cifar(kind: Any, source: Path, name: str) -> Collection:
 
 
 def load_svhn(source: Path) -> Collection:
-    """Return SVHN from the folder that has ``train_32x32.mat`` and ``test_32x32.mat``; download what is absent."""
+    """Return SVHN from the folder that contains ``train_32x32.mat`` and ``test_32x32.mat``; download absent files."""
     from torchvision.datasets import SVHN
 
     train, test = (_svhn_part(SVHN, source, split) for split in ("train", "test"))
@@ -54,7 +54,7 @@ def _svhn_part(kind: Any, source: Path, split: str) -> Part:
     root = _root(source, "svhn", filename)
     try:
         part = kind(root, split)
-    except RuntimeError:  # absent, cut or altered
+    except RuntimeError:  # absent, truncated or altered
         with locked(root):
             download(url, root / filename, md5, what="svhn")
         part = kind(root, split)
@@ -62,5 +62,5 @@ def _svhn_part(kind: Any, source: Path, split: str) -> Part:
 
 
 def _root(source: Path, name: str, marker: str) -> Path:
-    """Return the folder of all datasets, or this dataset's own folder in it, whichever has what is looked for."""
+    """Return the folder of all datasets, or this dataset's folder in it, whichever contains the files."""
     return source / name if (source / name / marker).exists() else source

@@ -131,9 +131,7 @@ def _folded_forwards(model: nn.Module, layer: str | None, images: Tensor, settin
     return Forwards(note=f"as given: {reasons[-1]}")
 
 
-def _folded_forward(
-    model: nn.Module, found: Layer, settings: InversionSettings, dtype: torch.dtype, *, deep: bool
-) -> Forwards:
+def _folded_forward(model: nn.Module, found: Layer, settings: InversionSettings, dtype: torch.dtype, *, deep: bool) -> Forwards:
     part = cut(model, found.name, found.side, deep=deep)
     short, n_folded = folded(part.graph, inside=deep)
     short = with_fake_last_relu(short) if settings.fake_last_relu else short

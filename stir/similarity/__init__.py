@@ -1,4 +1,4 @@
-"""Representation similarity measures (S_rep), one a file; `stir.similarity.registry` lists them."""
+"""Representation similarity measures (S_rep), with one module per measure; `stir.similarity.registry` lists them."""
 
 from stir.similarity import registry
 from stir.similarity.model_pairs import similarity_matrix, stir_matrix

@@ -1,4 +1,4 @@
-"""Canonical correlations, which mean CCA, SVCCA and PWCCA summarise."""
+"""Canonical correlations, the basis of mean CCA, SVCCA and PWCCA."""
 
 import torch
 from jaxtyping import Float
@@ -18,7 +18,7 @@ def canonical_correlations(x: Float[Tensor, "n r1"], y: Float[Tensor, "n r2"]) -
     Returns
     -------
     Float[Tensor, " r"]
-        r = min(r1, r2) correlations in [0, 1], falling.
+        r = min(r1, r2) correlations in [0, 1], in decreasing order.
 
     References
     ----------
@@ -30,8 +30,8 @@ def canonical_correlations(x: Float[Tensor, "n r1"], y: Float[Tensor, "n r2"]) -
 def check_dimensions(x: Float[Tensor, "n r1"], y: Float[Tensor, "n r2"]) -> None:
     """Refuse bases that must intersect.
 
-    Centred columns live in n-1 dimensions. Where r1 + r2 exceeds n-1, at least r1 + r2 - (n-1)
-    canonical correlations are 1 whatever the data.
+    Centred columns span at most n-1 dimensions. If r1 + r2 exceeds n-1, at least r1 + r2 - (n-1)
+    canonical correlations are 1 for any data.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Ranges and means of the features of a representation, found in one pass."""
+"""Ranges and means of the features of a representation, computed in one pass."""
 
 import math
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ from stir.similarity.chunks import CACHED_BYTES, Matrix, row_chunks
 
 @dataclass(frozen=True)
 class Features:
-    """Per feature, over all images."""
+    """Statistics per feature, over all images."""
 
     first: Float[Tensor, " d"]
-    """Of the first image."""
+    """Features of the first image."""
     low: Float[Tensor, " d"]
     high: Float[Tensor, " d"]
     mean: Float[Tensor, " d"]
@@ -46,7 +46,7 @@ class Features:
 
 
 def summarise(x: Matrix) -> Features:
-    """Return what the features of ``x`` are like; NaN stays NaN."""
+    """Return the statistics of the features of ``x``; NaN is propagated."""
     found = [_of_rows(rows) for rows in row_chunks(x)]
     first, low, high, total = found[0]
     for _, of_low, of_high, of_total in found[1:]:
@@ -55,12 +55,12 @@ def summarise(x: Matrix) -> Features:
 
 
 def _of_rows(rows: Float[Tensor, "b d"]) -> tuple[Tensor, ...]:
-    """Return the first row, and what is least, greatest and the sum; a tile read three times comes from the cache twice."""
+    """Return the first row, minimum, maximum and sum; a tile is read three times, twice from the cache."""
     tiles = rows.split(max(1, CACHED_BYTES // (8 * len(rows))), dim=1)
     found = [(tile[0], tile.amin(dim=0), tile.amax(dim=0), tile.sum(dim=0, dtype=torch.float64)) for tile in tiles]
     return tuple(torch.cat(parts) for parts in zip(*found, strict=True))
 
 
 def power_of_two_over(value: float) -> float:
-    """Return the least power of two above a value, 0 for 0: dividing by it rounds nothing."""
+    """Return the smallest power of two above a value, and 0 for 0; dividing by it causes no rounding."""
     return math.ldexp(1.0, max(-1000, min(math.frexp(value)[1], 1000))) if value > 0 else 0.0

@@ -1,4 +1,4 @@
-"""Inner products and distances between all images, features read a piece at a time."""
+"""Inner products and distances between all images, with features read in chunks."""
 
 import torch
 from jaxtyping import Float
@@ -7,14 +7,14 @@ from torch import Tensor
 from stir.similarity.chunks import Matrix, feature_chunks
 
 STRIP = 128
-"""Rows of a symmetric product that are formed at once: few, so that little below its diagonal is."""
+"""Rows of a symmetric product that are computed at once: few, so that little below its diagonal is computed."""
 
 
 class SymmetricProduct:
-    """The sum of AAᵀ over matrices A of n rows, in float64: what is on and above the diagonal, in strips of rows.
+    """The sum of AAᵀ over matrices A of n rows, in float64: the part on and above the diagonal, in strips of rows.
 
-    A strip is of rows i to i + 128 and columns i to n, so that neither the work nor the memory
-    is much more than half of what the whole would take.
+    A strip consists of rows i to i + 128 and columns i to n, so that work and memory
+    are not much more than half of those of the full product.
     """
 
     def __init__(self, n: int, device: torch.device) -> None:
@@ -35,12 +35,12 @@ class SymmetricProduct:
         total = 0.0
         for mine, others in zip(self._strips, other._strips, strict=True):
             products = mine * others
-            # A strip begins with a square on the diagonal, which is whole; what is right of it stands for what is below.
+            # A strip begins with a full square on the diagonal; the entries right of it also represent those below.
             total += (2 * products.sum() - products[:, : len(products)].sum()).item()
         return total
 
     def whole(self) -> Float[Tensor, "n n"]:
-        """Return it with both halves, exactly symmetric."""
+        """Return the full, exactly symmetric matrix."""
         whole = torch.empty(self._n, self._n, dtype=torch.float64, device=self._strips[0].device)
         for i, strip in zip(range(0, self._n, STRIP), self._strips, strict=True):
             square, right = strip[:, : len(strip)], strip[:, len(strip) :]
@@ -56,7 +56,7 @@ def centred_gram(x: Matrix) -> Float[Tensor, "n n"]:
     Parameters
     ----------
     x : Matrix
-        A representation (n, d), one image a row; read once.
+        A representation (n, d), one row per image; read once.
 
     Returns
     -------
@@ -75,13 +75,13 @@ def centred_gram(x: Matrix) -> Float[Tensor, "n n"]:
 def squared_distances(x: Matrix) -> Float[Tensor, "n n"]:
     """Return the squared Euclidean distances between all images, in float64.
 
-    Found from the Gram matrix of the centred features, so that a distance is sure to about
-    1e-8 of the distance from the mean image, however far that is from 0.
+    They are computed from the Gram matrix of the centred features, so that the error of a distance is about
+    1e-8 of the distance from the mean image, however far the mean is from 0.
 
     Parameters
     ----------
     x : Matrix
-        A representation (n, d), one image a row; read once.
+        A representation (n, d), one row per image; read once.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The three linear HSICs that CKA is made of, from Gram matrices or from products of features."""
+"""The three linear HSICs in CKA, from Gram matrices or from products of features."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -14,18 +14,18 @@ from stir.similarity.gram import SymmetricProduct
 from stir.similarity.matrix_checks import check_finite, check_form, check_representation, constant_features
 
 ROUNDING = 1e-12
-"""An estimate smaller than this fraction of what it is the difference of is zero."""
+"""An estimate is taken as zero if it is smaller than this fraction of the terms that it is a difference of."""
 
 LEAST_SHARE = 3e-3
-"""An estimate that is a smaller fraction of what it is the difference of wants float64 products: those of float32 put
-CKA wrong by about 4e-11 / share (measured)."""
+"""An estimate that is a smaller fraction of the terms that it is a difference of requires float64 products: with float32,
+the error of CKA is about 4e-11 / share (measured)."""
 
 SMALL_WORK = 2**27
-"""Up to so many multiplications, float64 costs next to nothing."""
+"""Up to this number of multiplications, the cost of float64 is negligible."""
 
 
 class LinearKernel(Protocol):
-    """K = XXᵀ of centred features, in whatever form."""
+    """K = XXᵀ of centred features, in any form."""
 
     def inner(self, other: Any) -> float:
         """Return tr(KL)."""
@@ -47,20 +47,20 @@ class Products:
     diagonal_y: Float[Tensor, " n"]
 
     def hsics(self, *, debiased: bool) -> tuple[float, float, float]:
-        """Return HSIC of x with y, x with x and y with y, all three up to one factor."""
+        """Return HSIC of x with y, x with x and y with y, all three up to a common factor."""
         if not debiased:
             return self.cross, self.of_x, self.of_y
         k, l = self.diagonal_x, self.diagonal_y  # noqa: E741
         return _unbiased(self.cross, k, l), _unbiased(self.of_x, k, k), _unbiased(self.of_y, l, l)
 
     def share(self, *, debiased: bool) -> float:
-        """Return what is left of the products in the HSIC of x or of y with itself, whichever is less."""
+        """Return the smaller ratio of HSIC of x or y with itself to the terms that it is a difference of."""
         _, of_x, of_y = self.hsics(debiased=debiased)
         return min(of_x / self.of_x, of_y / self.of_y)
 
 
 def _unbiased(product: float, k: Float[Tensor, " n"], l: Float[Tensor, " n"]) -> float:  # noqa: E741
-    """Return n(n-3) HSIC₁: the Gram matrices enter without their diagonals.
+    """Return n(n-3) HSIC₁, in which the Gram matrices have no diagonals.
 
     Rows of a centred Gram matrix sum to 0, so rows of K̃ sum to -diag(K), and
     tr(K̃L̃) + 1ᵀK̃1 1ᵀL̃1/((n-1)(n-2)) - 2/(n-2) 1ᵀK̃L̃1 needs the diagonals alone.
@@ -71,7 +71,7 @@ def _unbiased(product: float, k: Float[Tensor, " n"], l: Float[Tensor, " n"]) ->
 
 
 def working_type(x: Matrix, y: Matrix) -> torch.dtype:
-    """Return float32 where the inputs are no wider, the work is worth it, and torch multiplies float32 as such."""
+    """Return float32 if the inputs are no wider, the matrices are large, and torch multiplies in true float32."""
     n, d = len(x), x.shape[1] + y.shape[1]
     wide = 8 in (x.dtype.itemsize, y.dtype.itemsize)
     small = n * d * min(n, d) <= 2 * SMALL_WORK
@@ -79,7 +79,7 @@ def working_type(x: Matrix, y: Matrix) -> torch.dtype:
 
 
 def _float32_is_rounded(x: Matrix) -> bool:
-    """Tell whether the user lets torch multiply in TensorFloat-32 or bfloat16."""
+    """Return whether the user allows torch to multiply in TensorFloat-32 or bfloat16."""
     device = x.device.type if isinstance(x, Tensor) else "cpu"
     return torch.is_autocast_enabled(device) or torch.get_float32_matmul_precision() != "highest"
 
@@ -93,11 +93,11 @@ def linear_products(x: Matrix, y: Matrix, *, least_n: int, dtype: torch.dtype) -
     Parameters
     ----------
     x, y : Matrix
-        Representations of as many images: read once in Gram space, twice in feature space.
+        Representations of the same images: read once in Gram space, twice in feature space.
     least_n : int
         The fewest images that the estimator takes.
     dtype : torch.dtype
-        Of the multiplications, a piece at a time; their sums are in float64.
+        Type of the multiplications within chunks; their sums are in float64.
 
     Raises
     ------
@@ -122,13 +122,13 @@ def gram_kernel(x: Matrix, argument: str, *, least_n: int, dtype: torch.dtype) -
     Parameters
     ----------
     x : Matrix
-        A representation (n, d), one image a row.
+        A representation (n, d), one row per image.
     argument : str
         Its name, for messages.
     least_n : int
         The fewest images that the estimator takes.
     dtype : torch.dtype
-        Of the multiplications.
+        Type of the multiplications.
 
     Raises
     ------
@@ -141,7 +141,7 @@ def gram_kernel(x: Matrix, argument: str, *, least_n: int, dtype: torch.dtype) -
         features = summarise(chunk)
         check_finite(chunk, features, argument)
         differ, spread = differ or features.differ, max(spread, features.spread.max().item())
-        # Every piece is scaled to entries of about 1, and the sum is in units of the first that is not constant.
+        # Every chunk is scaled to entries of about 1, and the sum has the scale of the first chunk that is not constant.
         size = power_of_two_over(features.largest_deviation)
         unit = unit or size
         kernel = SymmetricProduct(len(x), chunk.device) if kernel is None else kernel
@@ -153,7 +153,7 @@ def gram_kernel(x: Matrix, argument: str, *, least_n: int, dtype: torch.dtype) -
 
 
 def _centred(x: Tensor, features: Features, size: float, dtype: torch.dtype) -> Tensor:
-    """Subtract the float64 means and scale; in float32 in two steps, as a mean is no float32."""
+    """Subtract the float64 means and scale; in float32 in two steps, since a mean is not exact in float32."""
     if dtype is torch.float64 or not 1e-30 < size < 1e30:
         return (x - features.mean).mul_(1 / size).to(dtype)
     mean = features.mean.to(dtype)
@@ -178,7 +178,7 @@ def _feature_products(x: Matrix, y: Matrix, of_x: Features, of_y: Features, dtyp
 
 
 def squared_norms(x: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
-    """Return those of the rows, in float64."""
+    """Return the squared norms of the rows, in float64."""
     return x.square().sum(dim=1, dtype=torch.float64)
 
 
@@ -190,7 +190,7 @@ def normalised(cross: float, of_x: float, of_y: float, *, products: tuple[float,
     cross, of_x, of_y : float
         The three HSICs.
     products : tuple of float
-        What the last two are differences of, to tell them from rounding.
+        The terms that the last two are differences of, to detect rounding errors.
 
     Raises
     ------

@@ -14,19 +14,19 @@ from stir.similarity.matrix_checks import check_form, check_paired
 def linear_cka(x: Matrix, y: Matrix, *, debiased: bool = False) -> float:
     r"""Return linear CKA, HSIC(K, L) / √(HSIC(K, K) HSIC(L, L)), with K = XXᵀ and L = YYᵀ.
 
-    Features are centred first, in float64. Products of float64 input are in float64; those of narrower
-    input in float32 where they are many, with sums in float64 (found again in float64 where the debiased
-    HSICs are so small beside them that it would show): wrong by under 1e-7, whatever the means.
+    Features are centred first, in float64. Products of float64 input are in float64. Those of narrower
+    input are in float32 if there are many, with sums in float64 (and computed again in float64 if the debiased
+    HSICs are so small that rounding would matter); the error is under 1e-7 for any means.
 
     Parameters
     ----------
     x, y : Matrix
-        Representations (n, d1) and (n, d2) of the same n images, one image a row: tensors, HDF5
-        datasets, NumPy arrays or memory maps, read a piece at a time.
+        Representations (n, d1) and (n, d2) of the same n images, one row per image: tensors, HDF5
+        datasets, NumPy arrays or memory maps, read in chunks.
     debiased : bool
         Estimate HSIC without bias (HSIC₁, equation 5 of Song et al. 2012). The value
-        may be negative, and is not clamped. The biased estimate of independent data
-        is far above 0 when d is comparable with n.
+        may be negative, and is not clamped. The biased estimate for independent data
+        is far above 0 if d is comparable with n.
 
     Returns
     -------

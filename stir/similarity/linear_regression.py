@@ -16,9 +16,9 @@ def linear_regression(x: Matrix, y: Matrix) -> float:
     Parameters
     ----------
     x : Matrix
-        The predictors, (n, d1), one image a row, with n > rank X + 1.
+        The predictors, (n, d1), one row per image, with n > rank X + 1.
     y : Matrix
-        What is predicted, (n, d2), of the same images.
+        The targets, (n, d2), for the same images.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Which matrices the measures accept, in memory and on disk alike."""
+"""Checks of the matrices that measures accept, in memory and on disk."""
 
 import numpy as np
 import torch
@@ -10,7 +10,7 @@ from stir.similarity.chunks import Matrix, row_chunks
 from stir.similarity.features import Features, summarise
 
 LARGEST = 1e70
-"""Fourth powers of entries, summed, stay finite below this, and above 0 for spreads over its inverse."""
+"""Sums of fourth powers are finite for entries below this, and positive for spreads above its inverse."""
 
 
 def check_matrices(x: Matrix, y: Matrix, *, least_n: int) -> None:
@@ -19,7 +19,7 @@ def check_matrices(x: Matrix, y: Matrix, *, least_n: int) -> None:
     Parameters
     ----------
     x, y : Matrix
-        Representations, one image a row: tensors, HDF5 datasets or NumPy arrays.
+        Representations, one row per image: tensors, HDF5 datasets or NumPy arrays.
     least_n : int
         The fewest images that the estimator takes.
 
@@ -47,13 +47,13 @@ def _check_range(features: Features, argument: str) -> None:
 
 
 def check_representation(x: Matrix, argument: str, *, least_n: int) -> Features:
-    """Refuse what no similarity can be computed from.
+    """Refuse matrices for which similarities are undefined.
 
     Parameters
     ----------
     x : Matrix
-        A representation (n, d), one image a row: a tensor, HDF5 dataset, NumPy array or memory map,
-        read once and a piece at a time.
+        A representation (n, d), one row per image: a tensor, HDF5 dataset, NumPy array or memory map,
+        read once, in chunks.
     argument : str
         Its name, for the message.
     least_n : int
@@ -62,7 +62,7 @@ def check_representation(x: Matrix, argument: str, *, least_n: int) -> Features:
     Returns
     -------
     Features
-        Their means and ranges, found on the way.
+        Their means and ranges.
 
     Raises
     ------
@@ -80,12 +80,12 @@ def check_representation(x: Matrix, argument: str, *, least_n: int) -> Features:
 
 
 def check_form(x: Matrix, argument: str, *, least_n: int) -> None:
-    """Refuse what is not a floating-point matrix of at least ``least_n`` rows, whatever its entries.
+    """Refuse objects other than floating-point matrices with at least ``least_n`` rows, without checking entries.
 
     Raises
     ------
     InvalidInputError
-        Naming the argument and what came.
+        Naming the argument and its value.
     """
     if not _is_floating_point(x):
         raise InvalidInputError(
@@ -103,7 +103,7 @@ def check_form(x: Matrix, argument: str, *, least_n: int) -> None:
 
 
 def _is_floating_point(x: object) -> bool:
-    """Tell matrices of 16, 32 or 64 bits; the mask of a masked array would be lost, so it is none."""
+    """Return whether an object is a matrix of 16, 32 or 64 bits; masked arrays are not accepted, since the mask would be lost."""
     if isinstance(x, Tensor):
         return x.is_floating_point()
     dtype = getattr(x, "dtype", None)
@@ -131,7 +131,7 @@ def check_finite(x: Matrix, features: Features, argument: str) -> None:
 
 
 def constant_features(argument: str, n: int, spread: float) -> ConstantFeaturesError:
-    """Return the error of n images that are represented alike."""
+    """Return the error for n images with the same representation."""
     return ConstantFeaturesError(
         f"Expected features that differ between images in {argument}; all {n} images are represented alike "
         f"(spread {spread:.2g}). A dead layer, or one image repeated: choose another layer or other images."

@@ -12,13 +12,13 @@ def mean_cca(x: Matrix, y: Matrix) -> float:
     ρᵢ are the singular values of QₓᵀQᵧ, with Qₓ and Qᵧ orthonormal bases of the centred features,
     by QR and SVD in float64. No invertible linear map of the features changes the value.
     A direction counts towards the rank if its singular value exceeds ε (√n + √d) max|X|, which
-    rounding to the type of X, of machine epsilon ε, may give, and n or d times the ε of float64
+    rounding to the type of X, with machine epsilon ε, may cause, and n or d times the ε of float64
     times the largest singular value.
 
     Parameters
     ----------
     x, y : Matrix
-        Representations (n, d1) and (n, d2) of the same n images, one image a row, with
+        Representations (n, d1) and (n, d2) of the same n images, one row per image, with
         n > rank X + rank Y.
 
     Returns

@@ -21,23 +21,23 @@ LEAST_N = 4
 def minibatch_cka(x: Matrix, y: Matrix, *, batch_size: int = 256) -> float:
     r"""Return minibatch CKA, Σ wᵢ HSIC₁(Kᵢ, Lᵢ) / √(Σ wᵢ HSIC₁(Kᵢ, Kᵢ) Σ wᵢ HSIC₁(Lᵢ, Lᵢ)).
 
-    The n images are divided, in their order, among k = ⌈n / batch_size⌉ minibatches whose sizes bᵢ
-    differ by at most one. None may have fewer than 4 images: where they would, k is ⌊n / 4⌋, and a
-    minibatch may have more than ``batch_size``. A minibatch weighs as its images do, wᵢ = bᵢ / n, in
-    all three sums alike. HSIC₁ is unbiased at any size, and the weights sum to 1 and do not depend on
+    The n images are divided, in order, into k = ⌈n / batch_size⌉ minibatches whose sizes bᵢ
+    differ by at most one. If a minibatch would have fewer than 4 images, k is ⌊n / 4⌋, and a
+    minibatch may have more than ``batch_size``. Minibatches are weighted by size, wᵢ = bᵢ / n, in
+    all three sums. HSIC₁ is unbiased at any size, and the weights sum to 1 and do not depend on
     the data, so each sum is an unbiased estimate of its HSIC; for equal sizes it is equation 3 of
-    Nguyen et al. Of one minibatch it is the debiased linear CKA.
+    Nguyen et al. With one minibatch it is the debiased linear CKA.
 
-    The order of the images matters: in order of class, a minibatch sees little of what differs
-    between classes. Shuffle images, both representations alike, before.
+    The order of the images matters: sorted by class, a minibatch contains little of the difference
+    between classes. Shuffle the images of both representations in the same way first.
 
     Parameters
     ----------
     x, y : Matrix
-        Representations (n, d1) and (n, d2) of the same n >= 4 images, one image a row, in random order;
-        tensors, HDF5 datasets, NumPy arrays or memory maps. A minibatch is read at a time.
+        Representations (n, d1) and (n, d2) of the same n >= 4 images, one row per image, in random order;
+        tensors, HDF5 datasets, NumPy arrays or memory maps. Minibatches are read one at a time.
     batch_size : int
-        The most images in a minibatch, at least 4.
+        The maximum number of images per minibatch, at least 4.
 
     Returns
     -------
@@ -78,7 +78,7 @@ def minibatch_cka(x: Matrix, y: Matrix, *, batch_size: int = 256) -> float:
 def _sums(
     x: Matrix, y: Matrix, slices: list[slice], sizes: list[float], dtype: torch.dtype
 ) -> tuple[tuple[float, float, float], tuple[float, float]]:
-    """Return Σ wᵢ HSIC₁ of x with y, x with x and y with y, and what the last two are differences of."""
+    """Return Σ wᵢ HSIC₁ of x with y, x with x and y with y, and the terms that the last two are differences of."""
     hsics, products = [], []
     for some in slices:
         found = kernel_products(
@@ -94,17 +94,17 @@ def _sums(
 
 
 def minibatches(n: int, batch_size: int) -> list[slice]:
-    """Divide n images into runs of at most ``batch_size`` whose lengths differ by at most one, none under 4."""
+    """Divide n images into runs of at most ``batch_size``, with lengths that differ by at most one and are at least 4."""
     count = min(math.ceil(n / batch_size), n // LEAST_N)
     bounds = [i * n // count for i in range(count + 1)]
     return [slice(start, stop) for start, stop in pairwise(bounds)]
 
 
 def _kernel(x: Float[Tensor, "b d"], size: float, *, dtype: torch.dtype) -> SymmetricProduct:
-    """Return XXᵀ of a minibatch, all minibatches in one unit."""
+    """Return XXᵀ of a minibatch, with the same scale for all minibatches."""
     kernel = SymmetricProduct(len(x), x.device)
     for chunk in feature_chunks(x):
-        # Of images alike, what is left after centring is rounding; mostly the first two tell.
+        # For identical images only rounding errors are left after centring; usually the first two images suffice to detect this.
         if summarise(chunk[:2]).differ or summarise(chunk).differ:
             mean = chunk.mean(dim=0, dtype=torch.float64)
             kernel.add((chunk - mean).mul_(1 / size).to(dtype))

@@ -14,11 +14,11 @@ from stir.similarity.hsic import LinearKernel, Products, cka, gram_kernel, squar
 from stir.similarity.matrix_checks import check_form, check_paired, check_representation
 
 LINEAR = {"linear_cka": False, "linear_cka_debiased": True}
-"""Measures that are made of one kernel a representation; whether they are debiased."""
+"""Measures that use one kernel per representation -> whether they are debiased."""
 
 
 class FeatureKernel:
-    """XXᵀ of few features, kept as X, centred and scaled."""
+    """XXᵀ for few features, stored as X, centred and scaled."""
 
     def __init__(self, x: Float[Tensor, "n d"]) -> None:
         self._x = x
@@ -42,8 +42,8 @@ class _Kernel(NamedTuple):
 def similarity_matrix(representations: Sequence[Matrix], similarity_measure: str = "linear_cka") -> Float[Tensor, "M M"]:
     """Return S_rep of all pairs of M models.
 
-    Each representation is read once, and its kernel made once and kept: as n x d numbers where
-    n >= 2d for all models, else as n²/2, in float64.
+    Each representation is read once, and its kernel is computed once and kept, in float64: as n x d numbers if
+    n >= 2d for all models, otherwise as n²/2.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def similarity_matrix(representations: Sequence[Matrix], similarity_measure: str
     Raises
     ------
     InvalidInputError
-        If the measure is another, or two representations cannot be compared.
+        If the measure is not supported, or two representations cannot be compared.
     ConstantFeaturesError
         If one of them is the same for every image.
     """
@@ -100,7 +100,7 @@ def stir_matrix(
     Raises
     ------
     InvalidInputError
-        If the measure is another, the representations are not M x M, or two cannot be compared.
+        If the measure is not supported, the representations are not M x M, or two cannot be compared.
     ConstantFeaturesError
         If one of them is the same for every image.
 
@@ -112,7 +112,7 @@ def stir_matrix(
     m = len(of_reference_images)
     if len(of_iris) != m or any(len(row) != m for row in of_iris):
         raise InvalidInputError(
-            f"Expected of_iris as {m} sequences of {m} representations, one for each model of of_reference_images; "
+            f"Expected of_iris as {m} sequences of {m} representations, one per model of of_reference_images; "
             f"got lengths {[len(row) for row in of_iris]}. Put m2(X') of reference model m1 at of_iris[m1][m2]."
         )
     values = torch.empty(m, m, dtype=torch.float64)

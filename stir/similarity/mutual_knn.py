@@ -10,20 +10,20 @@ from stir.similarity.gram import squared_distances
 from stir.similarity.matrix_checks import check_matrices
 
 ROUNDING = 1e-13
-"""Squared distances that differ by less than this fraction of the squared norms are equal."""
+"""Squared distances are taken as equal if they differ by less than this fraction of the squared norms."""
 
 
 def mutual_knn(x: Matrix, y: Matrix, *, k: int = 10) -> float:
-    r"""Return the mean fraction of an image's k nearest neighbours in x that it has in y too.
+    r"""Return the mean fraction of an image's k nearest neighbours in x that are also its neighbours in y.
 
-    Neighbours are other images at the least Euclidean distance of the features as they are: each at
-    its own scale, and not of unit length (for Huh et al.'s cosine neighbours, give rows of unit length).
+    Neighbours are the other images with the smallest Euclidean distance; features are neither rescaled
+    nor normalised (for Huh et al.'s cosine neighbours, pass rows of unit length).
     Independent representations share k/(n-1) of their neighbours on average.
 
     Parameters
     ----------
     x, y : Matrix
-        Representations (n, d1) and (n, d2) of the same n images, one image a row.
+        Representations (n, d1) and (n, d2) of the same n images, one row per image.
     k : int
         From 1 to n - 2: with n - 1, every other image is a neighbour in both.
 
@@ -36,7 +36,7 @@ def mutual_knn(x: Matrix, y: Matrix, *, k: int = 10) -> float:
     ------
     InvalidInputError
         If the representations cannot be compared, or ``k`` is out of range, or an image has a k-th and
-        a (k+1)-th neighbour at the same distance, up to rounding: which is the nearer is then unknown.
+        a (k+1)-th neighbour at the same distance, up to rounding.
     ConstantFeaturesError
         If one of them is the same for every image.
 
@@ -69,7 +69,7 @@ def neighbours(x: Matrix, argument: str, *, k: int = 10) -> Bool[Tensor, "n n"]:
         If an image has a k-th and a (k+1)-th neighbour at the same distance, up to rounding.
     """
     squared = squared_distances(x)
-    # Centred squared norms from distances alone: the mean distance to all less the mean squared norm.
+    # Centred squared norms follow from distances: the mean distance to all images minus the mean squared norm.
     norms = squared.mean(dim=1) - squared.mean() / 2
     distances, images = squared.fill_diagonal_(torch.inf).topk(k + 1, dim=1, largest=False)
     tolerance = ROUNDING * (norms + norms[images[:, k - 1 :]].amax(dim=1))

@@ -11,7 +11,7 @@ def upper_triangle(matrix: Float[Tensor, "n n"]) -> Float[Tensor, " pairs"]:
     Parameters
     ----------
     matrix : Float[Tensor, "n n"]
-        Symmetric, a row and a column an image.
+        Symmetric, with a row and a column per image.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Pointwise normalised kernel alignment (PNKA): a similarity for every image."""
+"""Pointwise normalised kernel alignment (PNKA): a similarity per image."""
 
 import torch
 from jaxtyping import Float
@@ -10,24 +10,24 @@ from stir.similarity.gram import centred_gram
 from stir.similarity.matrix_checks import check_matrices
 
 ROUNDING = 1e-12
-"""A row shorter than this fraction of the longest is zero."""
+"""A row is taken as zero if it is shorter than this fraction of the longest."""
 
 
 def pnka(x: Matrix, y: Matrix) -> Float[Tensor, " n"]:
-    r"""Return for every image i the cosine of row i of K and row i of L, Kᵢ·Lᵢ / (‖Kᵢ‖ ‖Lᵢ‖).
+    r"""Return per image i the cosine of row i of K and row i of L, Kᵢ·Lᵢ / (‖Kᵢ‖ ‖Lᵢ‖).
 
-    K = XXᵀ and L = YYᵀ of the centred features: how alike an image is related to all images
-    in both representations.
+    K = XXᵀ and L = YYᵀ of the centred features. The cosine measures how similarly an image is related to all
+    images in the two representations.
 
     Parameters
     ----------
     x, y : Matrix
-        Representations (n, d1) and (n, d2) of the same n images, one image a row.
+        Representations (n, d1) and (n, d2) of the same n images, one row per image.
 
     Returns
     -------
     Float[Tensor, " n"]
-        In [-1, 1], float64; symmetric. Each value depends on which other images there are.
+        In [-1, 1], float64; symmetric. Each value depends on the other images.
 
     Raises
     ------
@@ -53,7 +53,7 @@ def mean_pnka(x: Matrix, y: Matrix) -> float:
     Parameters
     ----------
     x, y : Matrix
-        Representations (n, d1) and (n, d2) of the same n images, one image a row.
+        Representations (n, d1) and (n, d2) of the same n images, one row per image.
 
     Returns
     -------

@@ -10,15 +10,15 @@ from stir.similarity.reduction import reduction
 def procrustes(x: Matrix, y: Matrix) -> float:
     r"""Return ‖XᵀY‖_* / (‖X‖_F ‖Y‖_F), the nuclear norm of centred features of unit size.
 
-    It is the largest ⟨X, YR⟩ over rotations R of unit-norm X and Y; the narrower is padded with
-    features of zeros. With s the similarity, the squared Procrustes distance
+    It is the largest ⟨X, YR⟩ over rotations R, for X and Y of unit norm; the narrower matrix is padded with
+    zeros. With s the similarity, the squared Procrustes distance
     min_R ‖X - YR‖²_F is 2 - 2s, and the angular distance of shape space arccos(s).
     More features than images are first rotated into n dimensions, exactly, by QR.
 
     Parameters
     ----------
     x, y : Matrix
-        Representations (n, d1) and (n, d2) of the same n images, one image a row.
+        Representations (n, d1) and (n, d2) of the same n images, one row per image.
 
     Returns
     -------

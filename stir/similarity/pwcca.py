@@ -11,17 +11,17 @@ from stir.similarity.reduction import principal_components
 
 
 def pwcca(x: Matrix, y: Matrix) -> float:
-    r"""Return the canonical correlations' mean, weighted by what their variates say of x.
+    r"""Return the mean canonical correlation, weighted by projections of x onto the canonical variates.
 
     Σᵢ αᵢ ρᵢ / Σᵢ αᵢ with αᵢ = Σⱼ |⟨hᵢ, xⱼ⟩|: hᵢ is the i-th canonical variate of x, of length 1, and xⱼ
-    the j-th centred feature of x. The side is that of the first argument: pwcca(x, y) weights by x,
+    the j-th centred feature of x. The weights depend on the first argument: pwcca(x, y) weights by x,
     pwcca(y, x) by y. The weights are sums of absolute values over features, so rotating x changes
     the value; no invertible linear map of y does.
 
     Parameters
     ----------
     x : Matrix
-        The representation (n, d1) that gives the weights, one image a row.
+        The representation (n, d1) that gives the weights, one row per image.
     y : Matrix
         A representation (n, d2) of the same images, with n > rank X + rank Y.
 

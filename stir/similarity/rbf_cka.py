@@ -14,23 +14,23 @@ from stir.similarity.matrix_checks import check_matrices
 from stir.similarity.pairs import upper_triangle
 
 ROUNDING = 1e-12
-"""Values that differ by less than this fraction of the largest are equal."""
+"""Values are taken as equal if they differ by less than this fraction of the largest."""
 
 
 def rbf_cka(x: Matrix, y: Matrix, *, bandwidth: float = 1.0, debiased: bool = False) -> float:
     r"""Return HSIC(K, L) / √(HSIC(K, K) HSIC(L, L)) of Gaussian kernels K and L.
 
     Kᵢⱼ = exp(-dᵢⱼ² / 2σ²), with dᵢⱼ the Euclidean distance of images i and j and σ = ``bandwidth`` times
-    the median of dᵢⱼ over the n(n-1)/2 pairs i < j (the mean of the middle two where their number is
-    even); of each representation its own. As the bandwidth grows the value tends to linear CKA.
-    As it shrinks, images resemble themselves alone, and the biased value tends to 1 for any data.
+    the median of dᵢⱼ over the n(n-1)/2 pairs i < j (the mean of the middle two if their number is
+    even), for each representation separately. For large bandwidths the value tends to linear CKA.
+    For small ones, kernels tend to the identity, and the biased value tends to 1 for any data.
 
     Parameters
     ----------
     x, y : Matrix
-        Representations (n, d1) and (n, d2) of the same n images, one image a row.
+        Representations (n, d1) and (n, d2) of the same n images, one row per image.
     bandwidth : float
-        Above 0; the fraction of the median distance. Kornblith et al. 2019 take 0.2, 0.4 and 0.8.
+        Above 0; the fraction of the median distance. Kornblith et al. 2019 use 0.2, 0.4 and 0.8.
     debiased : bool
         Estimate HSIC without bias (HSIC₁, equation 5 of Song et al. 2012). The value
         may be negative, and is not clamped.
@@ -87,7 +87,7 @@ def rbf_kernel(x: Matrix, argument: str, *, bandwidth: float = 1.0, debiased: bo
 
 
 def _kernel(x: Matrix, bandwidth: float, argument: str) -> Float[Tensor, "n n"]:
-    """Return K - 1, which keeps its precision where K is near 1; centring takes the 1 away."""
+    """Return K - 1, which is precise if K is near 1; centring removes the constant 1."""
     squared = squared_distances(x)
     median = _median_distance(squared)
     if not median**2 > ROUNDING * squared.max().item():

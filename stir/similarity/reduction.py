@@ -16,33 +16,33 @@ class Reduction(NamedTuple):
     matrix: Float[Tensor, "n r"]
     """Centred, r = min(n, d), largest entry 1."""
     rounding: float
-    """A singular value up to this says nothing: rounding of the entries alone can give it."""
+    """Singular values up to this are not significant, since rounding of the entries can cause them."""
 
 
 class PrincipalComponents(NamedTuple):
-    """The directions in which a representation varies by more than rounding."""
+    """The directions in which a representation varies by more than rounding errors."""
 
     scores: Float[Tensor, "n r"]
     """Orthonormal columns, which span the centred features."""
     singular_values: Float[Tensor, " r"]
-    """Falling; their squares are in proportion to the variances."""
+    """In decreasing order; their squares are proportional to the variances."""
 
 
 def reduction(x: Matrix) -> Reduction:
-    """Centre, and rotate the features into their span where there are more of them than images.
+    """Centre the features, and rotate them into their span if there are more features than images.
 
     The rotation is exact: with the QR decomposition Xᵀ = QR of the centred features, X = RᵀQᵀ and
-    XXᵀ = RᵀR. Features are read a piece at a time, R of what was read being decomposed with the next.
+    XXᵀ = RᵀR. Features are read in chunks; the R of all chunks so far is decomposed together with the next chunk.
 
     Parameters
     ----------
     x : Matrix
-        A representation (n, d), one image a row.
+        A representation (n, d), one row per image.
 
     Returns
     -------
     Reduction
-        The matrix, and the singular value ε (√n + √d) max|X| that rounding may give, with ε the
+        The matrix, and the singular value ε (√n + √d) max|X| that rounding may cause, with ε the
         machine epsilon of the type of ``x``.
     """
     n, d = x.shape
@@ -65,7 +65,7 @@ def principal_components(x: Matrix, argument: str) -> PrincipalComponents:
     Parameters
     ----------
     x : Matrix
-        A representation (n, d), one image a row.
+        A representation (n, d), one row per image.
     argument : str
         Its name, for the message.
 

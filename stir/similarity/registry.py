@@ -1,4 +1,4 @@
-"""Similarity measures (S_rep) by the name that experiment files and tables use."""
+"""Similarity measures (S_rep) by their names in experiment files and tables."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -46,18 +46,18 @@ __all__ = [
 
 @dataclass(frozen=True)
 class SimilarityMeasure:
-    """A function of two representations of the same images, and what is known of it."""
+    """A function of two representations of the same images, and its properties."""
 
     compute: Callable[[Matrix, Matrix], float]
     """The function."""
     rotation_invariant: bool = False
-    """Rotating the features of one representation changes nothing, so it may read them in any orthonormal basis."""
+    """Invariant to rotations of the features of one representation, so that any orthonormal basis may be used."""
     symmetric: bool = False
-    """Swapping the two representations changes nothing."""
+    """Invariant to swapping the two representations."""
     least_n: int = 1
-    """The fewest images that it takes; a measure may ask for more where there are more features."""
+    """The minimum number of images; a measure may need more if there are more features."""
     of_full_rank: bool = False
-    """It takes only more images than the two representations have dimensions together."""
+    """Requires more images than the sum of the dimensions of the two representations."""
     cosine: Cosine | None = None
     """The measure as the cosine of two matrices of pairs of images, where it is one."""
 
@@ -119,26 +119,26 @@ POINTWISE_MEASURES: dict[str, Callable[[Matrix, Matrix], Float[Tensor, " n"]]] =
 
 
 def get_similarity_measure(name: str) -> SimilarityMeasure:
-    """Return the measure of a name.
+    """Return the measure with a name.
 
     Raises
     ------
     InvalidInputError
-        If there is none; with near matches.
+        If there is none, with near matches.
     """
     check_known("similarity measure", name, SIMILARITY_MEASURES)
     return SIMILARITY_MEASURES[name]
 
 
 def register_similarity_measure(name: str, measure: SimilarityMeasure | Callable[[Matrix, Matrix], float]) -> None:
-    """Add a measure of your own under a new name.
+    """Register a measure under a new name.
 
     Parameters
     ----------
     name : str
-        A name that is not taken: results carry names, so a name keeps its meaning.
+        A new name; results contain names, so the meaning of a name must not change.
     measure : SimilarityMeasure or function of (x, y)
-        Of a plain function neither invariance to rotation nor symmetry is assumed.
+        For a plain function, neither invariance to rotations nor symmetry is assumed.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Wide representations in as many dimensions as they span, for measures that no rotation changes."""
+"""Wide representations in the dimensions that they span, for measures that are invariant to rotations."""
 
 import torch
 from jaxtyping import Float
@@ -10,9 +10,9 @@ from stir.similarity.matrix_checks import check_form
 
 
 def joint_basis(x: Matrix, x_prime: Matrix) -> tuple[Matrix, Matrix]:
-    """Return m(X) and m(X') in one orthonormal basis of what their rows span.
+    """Return m(X) and m(X') in a common orthonormal basis of the span of their rows.
 
-    As `reduce`, of two.
+    This is `reduce` for two matrices.
 
     Parameters
     ----------
@@ -34,31 +34,31 @@ def joint_basis(x: Matrix, x_prime: Matrix) -> tuple[Matrix, Matrix]:
 
 
 def reduce(*matrices: Matrix) -> tuple[Matrix, ...]:
-    r"""Return matrices of d features in one orthonormal basis of what their N rows span together, if N < d.
+    r"""Return matrices of d features in a common orthonormal basis of the span of their N rows, if N < d.
 
-    With A (N, d) the matrices one upon another and the QR decomposition Aᵀ = QR, the rows of A = RᵀQᵀ
-    have coordinates Rᵀ in the basis Q, which is never formed: features are read a piece at a time, and
-    R of those read is decomposed with the next. Householder's QR is backward stable column by
+    Let A (N, d) be the stacked matrices, with the QR decomposition Aᵀ = QR. The rows of A = RᵀQᵀ
+    have coordinates Rᵀ in the basis Q, which is never computed: features are read in chunks, and the
+    R of all chunks so far is decomposed with the next chunk. Householder's QR is backward stable column by
     column, so R is that of rows aᵢ + eᵢ with ‖eᵢ‖ ≤ c ε ‖aᵢ‖, ε = 1.1e-16: every inner product
-    within and between the matrices is kept to 2cε ‖aᵢ‖‖aⱼ‖. (An eigendecomposition of AAᵀ bounds the
-    error by the largest eigenvalue instead, N times as much where the rows share a large mean.)
+    within and between the matrices is preserved to 2cε ‖aᵢ‖‖aⱼ‖. (An eigendecomposition of AAᵀ bounds the
+    error by the largest eigenvalue instead, which is N times larger if the rows share a large mean.)
 
     Parameters
     ----------
     *matrices : Matrix
-        Representations (nᵢ, d), one image a row; tensors, HDF5 datasets, NumPy arrays or memory maps,
-        each read once. They are not centred, so that the matrices keep their places to each other.
+        Representations (nᵢ, d), one row per image; tensors, HDF5 datasets, NumPy arrays or memory maps,
+        each read once. They are not centred, so that their relative positions are preserved.
 
     Returns
     -------
     tuple of Matrix
-        Of shapes (nᵢ, N), N = Σ nᵢ, in float64 (float32 would round them once more), with R's
+        Shapes are (nᵢ, N) with N = Σ nᵢ, in float64 (float32 would round them again), with R's
         diagonal not negative; the arguments themselves if d <= N.
 
     Raises
     ------
     InvalidInputError
-        If an argument is no floating-point matrix, has other features, or has NaN or infinity.
+        If an argument is not a floating-point matrix, has other features, or has NaN or infinity.
     """
     for i, matrix in enumerate(matrices):
         check_form(matrix, f"matrices[{i}]", least_n=1)
@@ -77,7 +77,7 @@ def reduce(*matrices: Matrix) -> tuple[Matrix, ...]:
 def _coordinates(matrices: tuple[Matrix, ...]) -> Float[Tensor, "N N"]:
     """Return Rᵀ."""
     rows, d = sum(len(matrix) for matrix in matrices), matrices[0].shape[1]
-    # Pieces narrower than their rows would cost more decompositions than they save memory.
+    # Chunks with fewer columns than rows would need more decompositions and save little memory.
     step = max(2 * rows, CHUNK_BYTES // (8 * rows))
     pieces: list[Tensor] = []
     for start in range(0, d, step):
@@ -86,5 +86,5 @@ def _coordinates(matrices: tuple[Matrix, ...]) -> Float[Tensor, "N N"]:
     coordinates = pieces[0]
     if not torch.isfinite(coordinates).all():
         raise InvalidInputError("Expected finite representations; got NaN or infinity. Look for an overflow in the model.")
-    # R is unique but for the signs of its rows.
+    # R is unique up to the signs of its rows.
     return coordinates * torch.where(coordinates.diagonal() < 0, -1.0, 1.0)

@@ -16,7 +16,7 @@ Comparison = Literal["spearman", "pearson"]
 Dissimilarity = Literal["correlation", "euclidean"]
 
 ROUNDING = 1e-13
-"""Dissimilarities that differ by less than this fraction of the largest are equal."""
+"""Dissimilarities are taken as equal if they differ by less than this fraction of the largest."""
 
 
 def rsa(x: Matrix, y: Matrix, *, comparison: Comparison = "spearman", dissimilarity: Dissimilarity = "correlation") -> float:
@@ -25,12 +25,12 @@ def rsa(x: Matrix, y: Matrix, *, comparison: Comparison = "spearman", dissimilar
     Parameters
     ----------
     x, y : Matrix
-        Representations (n, d1) and (n, d2) of the same n images, one image a row.
+        Representations (n, d1) and (n, d2) of the same n images, one row per image.
     comparison : {"spearman", "pearson"}
-        Correlation of ranks, equal dissimilarities (up to rounding) having their mean rank; or of values.
+        Correlation of ranks, where dissimilarities that are equal up to rounding get their mean rank; or of values.
     dissimilarity : {"correlation", "euclidean"}
-        1 - Pearson's correlation over features of two images, whose features are not centred over images
-        (so an offset or a rotation of the features changes it); or the Euclidean distance.
+        1 - Pearson's correlation of two images over features, which are not centred over images
+        (so it changes with an offset or a rotation of the features); or the Euclidean distance.
 
     Returns
     -------
@@ -98,13 +98,13 @@ def _dissimilarities(x: Matrix, argument: str, dissimilarity: Dissimilarity) -> 
     if not values.max() - values.min() > ROUNDING * values.max():
         raise InvalidInputError(
             f"Expected dissimilarities that differ between pairs of images in {argument}; all are {values[0].item():.3g}, so "
-            "they correlate with nothing. Use other images or another dissimilarity."
+            "their correlation is undefined. Use other images or another dissimilarity."
         )
     return values
 
 
 def _ranks(values: Float[Tensor, " pairs"]) -> Float[Tensor, " pairs"]:
-    """Return ranks from 1; values equal up to rounding have the mean of theirs."""
+    """Return ranks from 1; values that are equal up to rounding get their mean rank."""
     ordered, order = values.sort()
     new = ordered.diff(prepend=ordered[:1]) > ROUNDING * ordered[-1]
     counts = torch.bincount(new.cumsum(dim=0))
@@ -113,7 +113,7 @@ def _ranks(values: Float[Tensor, " pairs"]) -> Float[Tensor, " pairs"]:
 
 
 class _StandardisedRows:
-    """Rows with mean 0 and length 1 over features, a rectangle at a time: ‖zᵢ - zⱼ‖² = 2 (1 - rᵢⱼ)."""
+    """Rows with mean 0 and length 1 over features, read in rectangles: ‖zᵢ - zⱼ‖² = 2 (1 - rᵢⱼ)."""
 
     dtype = torch.float64
 
@@ -135,7 +135,7 @@ class _StandardisedRows:
 
 
 def _row_moments(x: Matrix, argument: str) -> tuple[Float[Tensor, "n 1"], Float[Tensor, "n 1"]]:
-    """Return the means of the rows, and their lengths once centred."""
+    """Return the means of the rows, and their lengths after centring."""
     means: list[Tensor] = []
     lengths: list[Tensor] = []
     for chunk in row_chunks(x):
@@ -146,7 +146,7 @@ def _row_moments(x: Matrix, argument: str) -> tuple[Float[Tensor, "n 1"], Float[
             image = sum(len(part) for part in means) + int(constant.nonzero()[0])
             raise InvalidInputError(
                 f"Expected features that differ within every image of {argument}; all {x.shape[1]} of image {image} are "
-                f"{rows[constant][0, 0].item():.3g}, which correlates with nothing. Leave it out, or take 'euclidean'."
+                f"{rows[constant][0, 0].item():.3g}, so its correlation is undefined. Leave it out, or use 'euclidean'."
             )
         means.append(rows.mean(dim=1, keepdim=True))
         lengths.append(centred.norm(dim=1, keepdim=True))

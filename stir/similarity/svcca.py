@@ -13,14 +13,14 @@ from stir.similarity.reduction import PrincipalComponents, principal_components
 def svcca(x: Matrix, y: Matrix, *, variance: float = 0.99) -> float:
     r"""Return the mean canonical correlation of the leading principal components.
 
-    Of each representation, centred, the fewest principal components are kept whose squared singular
-    values sum to ``variance`` of all; the value is the mean of the min(k1, k2) canonical
-    correlations between the k1 and k2 kept.
+    For each centred representation, the fewest leading principal components are kept whose squared singular
+    values sum to the fraction ``variance`` of the total; the value is the mean of the min(k1, k2) canonical
+    correlations between the k1 and k2 components.
 
     Parameters
     ----------
     x, y : Matrix
-        Representations (n, d1) and (n, d2) of the same n images, one image a row, with n > k1 + k2.
+        Representations (n, d1) and (n, d2) of the same n images, one row per image, with n > k1 + k2.
     variance : float
         In (0, 1]; the fraction of variance that the kept components explain.
 

@@ -16,7 +16,7 @@ NORMS = ("l2", "linf")
 
 @dataclass(frozen=True)
 class Attack:
-    """A threat model and how hard it is tried."""
+    """A threat model, and the step size and number of steps of PGD."""
 
     norm: str
     """``"l2"`` or ``"linf"``."""
@@ -25,19 +25,19 @@ class Attack:
     steps: int
     """Gradient steps."""
     step_size: float
-    """Length of one step, in the same norm."""
+    """Step length, in the same norm."""
     random_start: bool = False
-    """Whether it starts at a random point of the ball, or at the image itself."""
+    """Whether PGD starts at a random point of the ball, or at the image itself."""
 
     def __post_init__(self) -> None:
-        """Refuse what is no attack."""
+        """Refuse invalid attacks."""
         check_known("norm", self.norm, NORMS)
         if not (self.eps > 0 and self.steps >= 1 and self.step_size > 0):
             raise InvalidInputError(f"Expected eps > 0, steps >= 1 and step_size > 0; got {self}.")
 
 
 def check_draws_nothing(attack: Attack) -> None:
-    """Refuse an attack with a random start, for what is measured and not trained.
+    """Refuse an attack with a random start, for evaluations.
 
     Raises
     ------
@@ -45,9 +45,7 @@ def check_draws_nothing(attack: Attack) -> None:
         If it starts at random.
     """
     if attack.random_start:
-        raise InvalidInputError(
-            f"Expected an attack that draws nothing, since accuracies draw nothing; got {attack}. Leave random_start out."
-        )
+        raise InvalidInputError(f"Expected a deterministic attack for an evaluation; got {attack}. Remove random_start.")
 
 
 def pgd(
@@ -58,7 +56,7 @@ def pgd(
     *,
     generator: Generator | None = None,
 ) -> Float[Tensor, "n c h w"]:
-    """Return images in the ball around ``images``, and in [0, 1], of high cross-entropy.
+    """Return images in the ball around ``images``, and in [0, 1], with a high cross-entropy.
 
     The model should be in eval mode.
 
@@ -73,7 +71,7 @@ def pgd(
     attack : Attack
         The ball and the steps.
     generator : torch.Generator, optional
-        Draws the random start, on the device of the images; an attack without one draws nothing.
+        Draws the random start, on the device of the images; not needed by attacks without one.
 
     References
     ----------

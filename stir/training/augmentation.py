@@ -1,4 +1,4 @@
-"""Pictures that say the same: flipped and shifted at random."""
+"""Augmentation: random flips and shifts."""
 
 import torch
 from jaxtyping import Float
@@ -7,11 +7,11 @@ from torch.nn.functional import pad
 
 AUGMENTATIONS = ("none", "flip", "crop_flip")
 SHIFT = 8
-"""A picture is shifted by at most its side over this."""
+"""Images are shifted by at most their side divided by this."""
 
 
 def augment(images: Float[Tensor, "n c h w"], augmentation: str, generator: Generator) -> Float[Tensor, "n c h w"]:
-    """Return images, each flipped left to right, and shifted with black coming in, at random.
+    """Return images that are flipped left to right and shifted at random, padded with black.
 
     Parameters
     ----------

@@ -1,18 +1,18 @@
-"""How a training went, epoch by epoch."""
+"""Learning curves."""
 
 from dataclasses import asdict, dataclass, field
 
 
 @dataclass(frozen=True)
 class LearningCurve:
-    """What was measured after every epoch."""
+    """Measurements after every epoch."""
 
     training_loss: list[float] = field(default_factory=list)
-    """Mean over the epoch's batches, of the recipe's objective."""
+    """Objective of the recipe, averaged over the epoch's batches."""
     clean_accuracy: list[float] = field(default_factory=list)
-    """On the recipe's monitor; empty without one."""
+    """Accuracy on the recipe's monitor; empty without one."""
     robust_accuracy: list[float] = field(default_factory=list)
-    """The same after its attack."""
+    """Accuracy after the monitor's attack."""
 
     def to_dict(self) -> dict[str, list[float]]:
         """Return the fields as a plain dictionary."""
@@ -23,16 +23,16 @@ COLLAPSE = 0.5
 
 
 def implausible(curve: LearningCurve, robust_accuracy: float, classes: int) -> str:
-    """Say why the robust accuracy of an adversarially trained model cannot be what its recipe gives; or nothing.
+    """Return why the robust accuracy of an adversarially trained model is implausible for its recipe, or an empty text.
 
     Parameters
     ----------
     curve : LearningCurve
-        Of its training.
+        The learning curve of its training.
     robust_accuracy : float
         In [0, 1], at the ball it was trained for.
     classes : int
-        That it tells apart.
+        Number of classes.
 
     Returns
     -------

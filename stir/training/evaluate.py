@@ -16,12 +16,12 @@ from stir.training.attacks import Attack, check_draws_nothing, pgd
 
 @dataclass(frozen=True)
 class Accuracy:
-    """Fractions of images classified right."""
+    """Fractions of correctly classified images."""
 
     clean: float
-    """Of the images as they are."""
+    """Fraction of images that are classified correctly."""
     robust: float
-    """Of the images that are right both as they are and after the attack."""
+    """Fraction of images that are classified correctly both without and after the attack."""
 
 
 def accuracy(
@@ -32,16 +32,16 @@ def accuracy(
     *,
     batch_size: int = 256,
 ) -> Accuracy:
-    """Measure clean accuracy, and robust accuracy under PGD; the model is left as found.
+    """Measure clean accuracy, and robust accuracy under PGD; the model is left unchanged.
 
-    Images that are wrong as they are need no attack.
+    Images that are misclassified without an attack are not attacked.
 
     Raises
     ------
     InvalidInputError
-        If the attack starts at random: an accuracy draws nothing; or if the images are no batch of numbers.
+        If the attack has a random start, since accuracies must be deterministic; or if the images are invalid.
     NondeterministicModelError
-        If the model gives other logits for the same images the second time.
+        If the model gives different logits for the same images.
     """
     check_draws_nothing(attack)
     check_model(model)
@@ -66,5 +66,5 @@ def _measured(model: nn.Module, images: Tensor, labels: Tensor, attack: Attack, 
 
 
 def _channels_last(images: Tensor) -> Tensor:
-    """Lay images out as convolutions compute fastest."""
+    """Return images in the memory format in which convolutions are fastest."""
     return images.contiguous(memory_format=torch.channels_last)

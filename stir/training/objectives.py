@@ -1,4 +1,4 @@
-"""What a training descends: the loss of a batch, and of which perturbations."""
+"""Training objectives: the loss of a batch, and the loss that its perturbations maximise."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ SMALLEST = 1e-12
 
 
 def divergences(logits: Logits, of: Logits) -> Float[Tensor, " n"]:
-    """Return KL(p_of ‖ p_logits) of every row, in nats."""
+    """Return KL(p_of ‖ p_logits) per row, in nats."""
     expected, found = log_softmax(of, dim=1), log_softmax(logits, dim=1)
     return (expected.exp() * (expected - found)).sum(dim=1)
 
@@ -57,12 +57,12 @@ OBJECTIVES: dict[str, Callable[[nn.Module, Tensor, Tensor, Tensor, float], Tenso
 
 
 def cross_entropy_to(labels: Labels) -> Callable[[Logits], Tensor]:
-    """Return what an attack on the classes of images raises."""
+    """Return the loss that an attack on the classes of images maximises."""
     return lambda logits: cross_entropy(logits.float(), labels, reduction="sum")
 
 
 def divergence_from(clean: Logits) -> Callable[[Logits], Tensor]:
-    """Return what the attack of TRADES raises: KL(p(x) ‖ p(x')), p(x) held still."""
+    """Return the loss that the attack of TRADES maximises: KL(p(x) ‖ p(x')) with p(x) fixed."""
     still = clean.detach().float()
     return lambda logits: divergences(logits.float(), of=still).sum()
 

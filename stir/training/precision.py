@@ -1,4 +1,4 @@
-"""What layers compute in while they train: float32, or bfloat16 with weights in float32."""
+"""Precision of layers during training: float32, or bfloat16 with weights in float32."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,10 +11,10 @@ PRECISIONS = ("float32", "bfloat16")
 
 @contextmanager
 def computing_in(precision: str, model: nn.Module, device: torch.device) -> Iterator[torch.memory_format]:
-    """Let a model compute in a precision, and give the memory format that suits it; weights stay float32.
+    """Run a model in a precision, and yield the memory format to use; weights stay in float32.
 
-    bfloat16 goes with channels last: on a CPU it takes two fifths of the time of float32, and on a GPU it is
-    what tensor cores take. The model's memory format is as before afterwards.
+    bfloat16 is combined with channels last: on a CPU it takes two fifths of the time of float32, and on a GPU
+    tensor cores require it. The model's memory format is restored afterwards.
     """
     if precision == "float32":
         yield torch.contiguous_format

@@ -1,4 +1,4 @@
-"""What a training is: objective, data order, descent, precision."""
+"""Training recipes: objective, data order, optimisation, precision."""
 
 from dataclasses import dataclass
 
@@ -12,14 +12,14 @@ from stir.training.schedules import SCHEDULES
 
 @dataclass(frozen=True)
 class Monitor:
-    """What the accuracies of a learning curve are measured on, after every epoch."""
+    """Images and attack for the accuracies of a learning curve, measured after every epoch."""
 
     n_images: int
-    """The first of the test images."""
+    """Number of images: the first test images."""
     attack: Attack
 
     def __post_init__(self) -> None:
-        """Refuse an empty one, and an attack that draws."""
+        """Refuse a monitor without images, and an attack with a random start."""
         check_draws_nothing(self.attack)
         if self.n_images < 1:
             raise InvalidInputError(f"Expected monitor.n_images of at least 1; got {self.n_images}.")
@@ -27,7 +27,7 @@ class Monitor:
 
 @dataclass(frozen=True)
 class TrainingRecipe:
-    """How a classifier is trained: SGD with Nesterov momentum."""
+    """Settings of a training by SGD with Nesterov momentum."""
 
     objective: str
     """``"vanilla"`` (cross-entropy on images), ``"at"`` (on their perturbations), ``"trades"`` or ``"mart"``."""
@@ -38,19 +38,19 @@ class TrainingRecipe:
     momentum: float
     weight_decay: float
     attack: Attack | None = None
-    """Of every objective but ``"vanilla"``, for which it is None. TRADES needs its ``random_start``."""
+    """Attack of the objective; None for ``"vanilla"``. TRADES requires ``random_start``."""
     schedule: str = "one_cycle"
-    """``"one_cycle"``, or ``"step"``: a tenth after each third of the epochs."""
+    """``"one_cycle"``, or ``"step"``: divided by ten after each third of the epochs."""
     precision: str = "float32"
-    """``"float32"``, or ``"bfloat16"``: weights stay float32, and layers compute in bfloat16."""
+    """``"float32"``, or ``"bfloat16"``: weights stay in float32, and layers compute in bfloat16."""
     augmentation: str = "none"
-    """``"none"``, ``"flip"`` (left to right), or ``"crop_flip"`` (shifted by up to an eighth of the side as well)."""
+    """``"none"``, ``"flip"`` (left to right), or ``"crop_flip"`` (also shifted by up to an eighth of the side)."""
     beta: float = 6.0
     """Weight of the robustness term of TRADES and MART."""
     monitor: Monitor | None = None
 
     def __post_init__(self) -> None:
-        """Refuse names that are unknown, and an objective that does not go with the attack."""
+        """Refuse unknown names, and an attack that does not fit the objective."""
         check_known("objective", self.objective, OBJECTIVES)
         check_known("schedule", self.schedule, SCHEDULES)
         check_known("precision", self.precision, PRECISIONS)

@@ -1,4 +1,4 @@
-"""A training under way: what changes from epoch to epoch, kept on disk and taken up again."""
+"""The state of a training, which changes from epoch to epoch, is stored on disk, and can be resumed."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from stir.training.curve import LearningCurve
 
 
 class TrainingState:
-    """All that the next epoch depends on.
+    """Everything that the next epoch depends on.
 
     Parameters
     ----------
@@ -20,13 +20,13 @@ class TrainingState:
     optimiser : torch.optim.Optimizer
     schedule : torch.optim.lr_scheduler.LRScheduler
     generator : torch.Generator
-        Orders the images.
+        Determines the order of the images.
     """
 
     curve: dict[str, list[float]]
-    """Of the epochs done: the fields of a learning curve."""
+    """The learning curve of the finished epochs."""
     keep: Callable[[], None]
-    """Offer the state to the snapshot; call it between epochs."""
+    """Pass the state to the snapshot; to be called between epochs."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class TrainingState:
         self.curve, self.keep = LearningCurve().to_dict(), lambda: None
 
     def resume(self, snapshot: Snapshot, settings: dict[str, Any]) -> None:
-        """Keep snapshots from now on; take up the state of one that is there."""
+        """Save snapshots from now on, and resume from an existing one."""
         known = made_by() | settings
         self.keep = lambda: snapshot.offer(lambda: known | self._to_dict())
         saved = snapshot.load(known)
@@ -59,7 +59,7 @@ class TrainingState:
 
 
 def beginning(model: nn.Module, images: Tensor, labels: Tensor, generator: Generator) -> dict[str, Any]:
-    """Return what a training starts from; a snapshot must agree in it."""
+    """Return the initial conditions of a training, which must be equal in a snapshot."""
     return {
         "architecture": repr(model),
         "weights": digest_of(dict(model.named_parameters()) | dict(model.named_buffers())),
@@ -71,10 +71,10 @@ def beginning(model: nn.Module, images: Tensor, labels: Tensor, generator: Gener
 
 @contextmanager
 def draws_determined_by(generator: Generator, device: torch.device) -> Iterator[Generator]:
-    """Let layers that draw, such as dropout, draw what the generator's state determines; it stays as it is.
+    """Seed layers that draw random numbers, such as dropout, from the generator's state, which does not change.
 
-    Gives a generator on the device, determined as well, for what else is drawn. The global random state is as
-    before afterwards.
+    Yield a generator on the device for other random numbers, which is seeded in the same way. The global random state
+    is restored afterwards.
     """
     twin = torch.Generator("cpu")
     twin.set_state(generator.get_state())

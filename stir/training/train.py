@@ -36,32 +36,32 @@ def train(
     progress: bool = False,
     snapshot: Snapshot | None = None,
 ) -> LearningCurve:
-    """Train a model in place; return how it went.
+    """Train a model in place, and return its learning curve.
 
     Parameters
     ----------
     model : torch.nn.Module
-        With initial weights, on the device of the images; in eval mode afterwards.
+        A model with initial weights, on the device of the images; in eval mode afterwards.
     images : Float[Tensor, "n c h w"]
         In [0, 1].
     labels : Int[Tensor, "n"]
         Class numbers.
     recipe : TrainingRecipe
-        How.
+        Settings of the training.
     generator : torch.Generator
-        Orders the images, and determines what augmentation, attacks and layers such as dropout draw; on the CPU.
+        Determines the order of the images and the random numbers of augmentation, attacks and layers such as dropout; on the CPU.
     monitored : tuple of tensors, optional
-        Test images and labels, whose first the recipe's monitor measures accuracies on; they change no weight.
+        Test images and labels, on the first of which the recipe's monitor measures accuracies; they do not affect the weights.
     progress : bool
         Show epochs, loss and time left.
     snapshot : Snapshot, optional
-        Keeps the state between epochs on disk: after an interruption the same call, with the same initial
-        weights and random seed, goes on from there, to the same bits.
+        Stores the state between epochs on disk. After an interruption the same call, with the same initial
+        weights and random seed, resumes from it and gives the same bits.
 
     Returns
     -------
     LearningCurve
-        Loss, and accuracies where they are monitored, of every epoch.
+        Loss per epoch, and accuracies if they are monitored.
 
     Raises
     ------
@@ -96,7 +96,7 @@ def train(
 
 
 def _epoch(state: TrainingState, images: Tensor, labels: Tensor, recipe: TrainingRecipe) -> float:
-    """Go through the images once; return the mean loss."""
+    """Train for one epoch; return the mean loss."""
     total = torch.zeros((), dtype=torch.float64, device=images.device)
     with (
         draws_determined_by(state.generator, images.device) as draws,
@@ -133,7 +133,7 @@ def _perturbed(model: nn.Module, images: Tensor, labels: Tensor, recipe: Trainin
 
 
 def _measure(model: nn.Module, monitored: LabelledImages | None, recipe: TrainingRecipe, curve: LearningCurve) -> None:
-    """Add the accuracies of an epoch to the curve, where there is something to measure them on."""
+    """Add the accuracies of an epoch to the curve, if there are images to measure them on."""
     if recipe.monitor is None or monitored is None:
         return
     images, labels = (part[: recipe.monitor.n_images] for part in monitored)

@@ -57,11 +57,11 @@ class Clone:
         }
 
     def snakemake(self, *arguments):
-        """Run the workflow on two cores, or say what it would do."""
+        """Run the workflow on two cores, or only list its jobs."""
         return Ran(0, self.run("snakemake", "--cores", "2", *VERBOSE, *arguments))
 
     def due(self, *arguments):
-        """Return rule -> number of jobs that are due; empty if nothing is to be done."""
+        """Return rule -> number of jobs to run; empty if there are none."""
         ran = self.snakemake("-n", *arguments)
         assert ran.planned or "Nothing to be done" in ran.text, ran.text
         return ran.planned
@@ -82,7 +82,7 @@ class Clone:
 
     @property
     def experiment(self):
-        """What the experiment file says."""
+        """The content of the experiment file."""
         return read_yaml(self.path / EXPERIMENT)
 
     def write_experiment(self, content, name=EXPERIMENT):
@@ -90,7 +90,7 @@ class Clone:
         write_yaml(self.path / name, content)
 
     def files(self):
-        """Return all files that runs made, but for logs."""
+        """Return all files that runs made, except logs."""
         found = [file for part in ("data", "results") for file in sorted((self.path / part).rglob("*")) if file.is_file()]
         return [
             file
@@ -100,7 +100,7 @@ class Clone:
 
 
 def new_repository(path):
-    """Put the files of this checkout, committed or not, into a repository of their own; the quickstart is tiny there."""
+    """Copy the files of this checkout, committed or not, into a separate repository with a tiny quickstart."""
     listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     names = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")
     for name in names:

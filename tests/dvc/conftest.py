@@ -7,7 +7,7 @@ from tests.dvc.clone import new_repository
 
 @pytest.fixture(scope="session")
 def origin(tmp_path_factory):
-    """A repository in which `dvc repro` was run; its lock is committed, its files are in a remote. Look at it; change a clone."""
+    """A repository in which `dvc repro` was run; its lock is committed, its files are in a remote. Only read it."""
     folder = tmp_path_factory.mktemp("dvc")
     (folder / "origin").mkdir()
     repository = new_repository(folder / "origin")

@@ -1,4 +1,4 @@
-"""A change in a clone makes exactly what depends on it; back again costs one publication."""
+"""A change in a clone makes exactly the files that depend on it; reverting it costs one publication."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Parameters, metrics and plots: what DVC compares and varies, and what it runs for that."""
+"""Parameters, metrics and plots that DVC compares and varies, and the jobs that it runs for them."""
 
 import re
 from pathlib import Path
@@ -14,7 +14,7 @@ PICTURES = {f"quickstart-penultimate-{what}.png" for what in ("images", "linear_
 
 
 def pictures_of(page):
-    """Return the files that a page shows; all lie beside it."""
+    """Return the files that a page shows, which all lie beside it."""
     text = page.read_text(encoding="utf-8")
     assert not re.search(r"<script|<link|https?://", text), "it needs nothing from a network"
     sources = re.findall(r'<img src="([^"]+)"', text)

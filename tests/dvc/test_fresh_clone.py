@@ -1,4 +1,4 @@
-"""What was made once is not made again: in a fresh clone, whatever the links and times of its files."""
+"""A fresh clone makes no existing file again, whatever the links and times of its files."""
 
 import os
 

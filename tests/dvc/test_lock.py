@@ -1,4 +1,4 @@
-"""dvc.yaml names all that keys depend on, and dvc.lock was made from what is in git."""
+"""dvc.yaml names everything that keys depend on, and dvc.lock matches the files in git."""
 
 import hashlib
 

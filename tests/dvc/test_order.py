@@ -1,4 +1,4 @@
-"""The order that docs/dvc.md gives: run, commit, push; then pull, elsewhere and here."""
+"""The order of commands in docs/dvc.md: run, commit, push; then pull, in another clone and in the same one."""
 
 import shutil
 
@@ -7,7 +7,7 @@ import pytest
 
 @pytest.fixture
 def run_by_snakemake(origin, clone, tmp_path):
-    """A clone as `make run` leaves it: the files are there, and DVC has not seen them; its remote is empty."""
+    """A clone after `make run`: the files exist, but DVC does not know them; its remote is empty."""
     for part in ("data", "results"):
         shutil.copytree(origin.path / part, clone.path / part, dirs_exist_ok=True)
     clone.run("dvc", "remote", "add", "--local", "--default", "own", tmp_path / "own")
@@ -36,6 +36,6 @@ def test_what_a_run_made_is_pushed_once_it_is_committed(run_by_snakemake, origin
 
 
 def test_nothing_of_it_is_pushed_before(run_by_snakemake, tmp_path):
-    """If this fails, DVC takes up by itself what a run made, and docs/dvc.md need not ask for a commit."""
+    """If this fails, DVC records the files of a run by itself, and docs/dvc.md need not require a commit."""
     run_by_snakemake.run("dvc", "push")
     assert objects(tmp_path) == []

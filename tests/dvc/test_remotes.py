@@ -1,4 +1,4 @@
-"""Artifacts go through a folder or an S3-like server; what came out damaged is refused."""
+"""Artifacts are transferred through a folder or an S3-like server; damaged files are refused."""
 
 import socket
 import subprocess
@@ -56,7 +56,7 @@ def s3_server(log):
 
 
 def s3(url, code):
-    """Run a line on a client of the server, in a process of its own: the client's own warnings are no errors of ours."""
+    """Run a line on a client of the server in a separate process, so that the client's warnings are not errors here."""
     program = f"import boto3; s3 = boto3.client('s3', endpoint_url={url!r}); {code}"
     return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60).stdout
 

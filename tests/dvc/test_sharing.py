@@ -1,4 +1,4 @@
-"""Experiments share what they have in common: in one folder, and in clones with one cache."""
+"""Experiments share common files, in one folder and in clones with one cache."""
 
 import pytest
 
@@ -12,7 +12,7 @@ CONFIG = ("--config", "experiment=measures")
 
 
 def with_second_experiment(clone):
-    """Add an experiment on the same models by another measure."""
+    """Add an experiment on the same models with another measure."""
     clone.write_experiment(clone.experiment | {"similarity_measures": ["procrustes"]}, SECOND)
     return clone
 
@@ -36,7 +36,7 @@ def test_nor_in_another_clone_with_the_same_cache(origin, tmp_path):
     assert second.due(*CONFIG) == OWN
     assert second.snakemake(*CONFIG).finished == OWN
 
-    # What the second made goes back the same way.
+    # The files of the second are transferred back in the same way.
     second.run("dvc", "commit", "--force")
     second.commit("Another experiment")
     first.run("git", "pull", "--quiet", second.path, "main")

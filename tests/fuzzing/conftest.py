@@ -1,4 +1,4 @@
-"""Property-based tests of whatever others wrote: how many inputs are tried, and a table of what came out.
+"""Property-based tests of untrusted input: the number of inputs, and a table of outcomes.
 
 ``STIR_FUZZ_EXAMPLES=5000`` tries that many inputs per test, drawn at random instead of always the same ones.
 """
@@ -30,7 +30,7 @@ def counts() -> Counter[tuple[str, str]]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the table that docs/security.md holds."""
+    """Print the table that docs/security.md contains."""
     if COUNTS:
         terminalreporter.section("fuzzed inputs")
         terminalreporter.write_line("| surface | outcome | inputs |\n|---|---|---|")

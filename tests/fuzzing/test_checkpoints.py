@@ -1,4 +1,4 @@
-"""Checkpoint files of any content: the weights that the file holds, or `CheckpointError` in one line; never anything else."""
+"""Checkpoint files of any content give the weights in the file, or a `CheckpointError` of one line."""
 
 import io
 import pickle
@@ -42,7 +42,7 @@ BEGINNINGS = [b"PK\x03\x04", b"\x80\x02", GOOD["legacy"][:15], b"\x20" + bytes(7
 
 
 def _trial(content, counts, surface):
-    """Load a file, and count what came of it; return the model, or None if it was refused."""
+    """Load a file, and count the outcome; return the model, or None if it was refused."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "weights.file"
@@ -53,7 +53,7 @@ def _trial(content, counts, surface):
             _is_good_message(str(error))
             model, outcome = None, "refused: CheckpointError"
         else:
-            outcome = "loaded: what the file holds"
+            outcome = "loaded: content of the file"
             _holds(model, read_weights(path))
         for read in (read_metadata, read_model):
             try:
@@ -172,7 +172,7 @@ def test_state_dicts_of_anything(counts, content, zipped):
 
 @st.composite
 def changed_weights(draw):
-    """Draw weights of the model of which some are of another kind, shape or value, or are not there."""
+    """Draw weights of the model, some with another type, shape or value, or missing."""
     weights = {name: torch.ones_like(value) for name, value in _model().state_dict().items()}
     fits = True
     for name in draw(st.lists(st.sampled_from(sorted(weights)), max_size=2, unique=True)):

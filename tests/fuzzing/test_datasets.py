@@ -1,4 +1,4 @@
-"""Whatever is brought as data: read with exactly as many images as it has, or refused in one line that names it."""
+"""Any input as data is read with exactly its number of images, or refused in one line that names it."""
 
 import io
 import os
@@ -52,7 +52,7 @@ BAD = [
 
 @st.composite
 def mutated(draw: st.DrawFn, contents: list[bytes]) -> bytes:
-    """Return one of the contents: with other bytes, cut, or with a part of it taken out or doubled."""
+    """Return one of the contents with changed bytes, truncated, or with a part removed or repeated."""
     content = bytearray(draw(st.sampled_from(contents)))
     for _ in range(draw(st.sampled_from([0, 0, 1, 1, 1, 2, 4]))):
         place = draw(st.integers(0, max(0, len(content) - 1)))
@@ -73,7 +73,7 @@ def mutated(draw: st.DrawFn, contents: list[bytes]) -> bytes:
 
 
 def tried(counts: Counter, surface: str, path: Path, form: str, **settings: object) -> Split | None:
-    """Load; count what came of it, and check that a refusal is one line that names the source."""
+    """Load it; count the outcome, and check that a refusal is one line that names the source."""
     described = {"name": "mine", "format": form, "image_shape": [1, 8, 8], "n_classes": 2, "n_test": 1, **settings}
     message = None
     try:
@@ -128,7 +128,7 @@ def plant(root: Path, entries: list[tuple[str, str, str, str, bytes]]) -> None:
 
 
 def n_images(root: Path) -> int:
-    """Count, in another way than the code does, what is an image by its name and in no folder that is left out."""
+    """Count the image files outside ignored folders, in a different way than the code."""
     paths = [path.relative_to(root) for path in root.rglob("*") if path.is_file()]
     return sum(
         path.suffix.lower() in IMAGE_SUFFIXES and not any(part[0] in ".@" or part == "__MACOSX" for part in path.parts)

@@ -1,4 +1,4 @@
-"""Whatever an experiment file holds: it is refused, each line with its file and key, or all that it plans can be made."""
+"""An experiment file of any content is refused, with file and key in each line, or its whole plan can be made."""
 
 import datetime
 import time
@@ -82,7 +82,7 @@ def places(value, parents=()):
 
 
 def changed(content, change):
-    """Change a mapping in one of the ways in which people and attackers do; not every way goes at every place."""
+    """Change a mapping in one of the ways in which users and attackers do; not every way applies at every place."""
     kind, number, value, other = change
     everywhere = list(places(content))
     if not everywhere:
@@ -121,7 +121,7 @@ changes = st.tuples(st.sampled_from(KINDS), st.integers(0, 10_000), values, st.i
 
 
 def outcome(path):
-    """Load, check and plan a file as a run does; say what came of it, and fail for whatever should not have."""
+    """Load, check and plan a file like a run; return the outcome, and fail for unexpected ones."""
     try:
         plan, experiment = planned(path)
         check_meaning(experiment, path)

@@ -1,4 +1,4 @@
-"""Seals and stamps of any content: good or bad, said in one exception, and never more than data."""
+"""Seals and stamps of any content are accepted or refused with one exception, and are treated only as data."""
 
 import json
 

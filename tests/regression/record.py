@@ -1,6 +1,6 @@
-"""Record what every stage gives for a fixed experiment: `python -m tests.regression.record`, from the project's root.
+"""Record the output of every stage for a fixed experiment: `python -m tests.regression.record`, from the project's root.
 
-Do it after you raised the version of a stage whose output changed on purpose.
+Run it after raising the version of a stage whose output changed on purpose.
 """
 
 import hashlib
@@ -44,7 +44,7 @@ def name_of(path):
 
 
 def of_dataset(path):
-    """Integers: their digest says it all."""
+    """Integers are represented by their digest."""
     import h5py
 
     with h5py.File(path) as file:
@@ -71,7 +71,7 @@ def of_hdf5(path):
 
 
 def of_index(path):
-    """Files by their names; their numbers are those of the stage pair."""
+    """Files are represented by their names; their numbers are those of the stage pair."""
     return {name_of(path): [name_of(Path(file)) for file in json.loads(path.read_text(encoding="utf-8")).values()]}
 
 
@@ -95,7 +95,7 @@ def of_evaluation(path):
 def of_rows(path, prefix):
     """Columns of numbers as lists, columns of text as text; keys are left out.
 
-    So are flags: they are of numbers against thresholds, and one here is 0.0003 from its own.
+    Flags are left out as well: they compare numbers with thresholds, and one number here is 0.0003 from its threshold.
     """
     from stir.tables import read_table
 
@@ -125,7 +125,7 @@ def of_nested(content, prefix):
 
 
 def compact(text):
-    """Write each list of the JSON on one line, so that a change shows as one."""
+    """Write each list of the JSON on one line, so that diffs are readable."""
     return re.sub(r"\[[^\[\]{}]*\]", lambda found: re.sub(r"\s+", " ", found[0]), text)
 
 

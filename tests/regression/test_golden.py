@@ -1,7 +1,7 @@
-"""The stages give the numbers that they gave, or say so by their version.
+"""The stages give the recorded numbers, or have a new version.
 
-Keys name a stage's version, so a cached artifact is taken for what the stage would give now.
-A stage that gives something else under the same version makes old and new results one.
+Keys depend on a stage's version, so a cached artifact is assumed to equal the stage's present output.
+A stage with different output and the same version would mix old and new results.
 """
 
 import json
@@ -16,7 +16,7 @@ from tests.regression.record import STAGES as RECORDED_STAGES
 # different vector units they were seen to differ by 5e-5 relative and 2e-5 absolute; on one with
 # AVX512 and AMX by 1.3e-3 absolute, in scores.
 RTOL, ATOL = 1e-3, 2e-3
-RECORD = "record anew with `python -m tests.regression.record`"
+RECORD = "record it again with `python -m tests.regression.record`"
 STEPS = "ignore:.*did not reach inversion error:stir.errors.ConvergenceWarning"
 
 GOLDEN_NUMBERS = json.loads(GOLDEN.read_text(encoding="utf-8"))
@@ -28,7 +28,7 @@ def measured(tmp_path_factory):
 
 
 def same(ours, recorded):
-    """Compare texts, counts and None exactly, numbers with a fraction nearly."""
+    """Compare texts, counts and None exactly, and fractional numbers approximately."""
     if isinstance(recorded, list):
         return isinstance(ours, list) and len(ours) == len(recorded) and all(map(same, ours, recorded))
     if isinstance(recorded, float) and isinstance(ours, float):

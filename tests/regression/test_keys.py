@@ -1,4 +1,4 @@
-"""The same experiment file gives the same keys, until it is said that it does not."""
+"""The same experiment file gives the same keys, unless a change is recorded."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The preconditions that are shared; what each public function refuses is tested with it."""
+"""Shared preconditions; the refusals of each public function are tested with that function."""
 
 import pytest
 

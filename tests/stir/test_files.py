@@ -1,4 +1,4 @@
-"""What is written is new, what is read is a regular file of bounded size, whatever lies there."""
+"""Only new files are written, and only regular files of bounded size are read."""
 
 import os
 import socket
@@ -10,7 +10,7 @@ from stir.files import create, is_temporary, open_file, read_bounded, temporary_
 
 
 def in_place_of(path, what):
-    """Put something that is no regular file under a name."""
+    """Create a path that is not a regular file."""
     if what == "FIFO":
         os.mkfifo(path)
     elif what == "socket":

@@ -1,4 +1,4 @@
-"""Flags say in a documented word what speaks against a score, and name the models that it is of."""
+"""Flags are documented words that say why a score cannot be trusted, with the models concerned."""
 
 import math
 import re

@@ -1,4 +1,4 @@
-"""A lock is one process's; where a file system has none, that is said, and the work goes on."""
+"""A lock belongs to one process; if a file system has no locks, there is a warning, and the work continues."""
 
 import errno
 import fcntl
@@ -23,7 +23,7 @@ ERRORS = [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP]
 
 @pytest.fixture(params=ERRORS, ids=errno.errorcode.get)
 def without_locks(request, monkeypatch):
-    """As on a file system that has none; HDF5 locks by itself."""
+    """Simulate a file system without locks; HDF5 locks by itself."""
 
     def no_flock(*_):
         raise OSError(request.param, os.strerror(request.param))
@@ -99,6 +99,6 @@ def test_hdf5_files_are_written_and_read_without_locks(tmp_path, without_locks):
 
 
 def test_no_other_place_opens_hdf5_with_its_lock():
-    """All go through `opened`; but for files that are being written under a temporary name, which HDF5 does not lock."""
+    """All files are opened by `opened`, except those with a temporary name, which HDF5 does not lock."""
     files = [path for path in (ROOT / "stir").rglob("*.py") if "h5py.File(" in path.read_text(encoding="utf-8")]
     assert files == [ROOT / "stir" / "hdf5.py"]

@@ -1,4 +1,4 @@
-"""Progress says the time left, in log files too, and costs nothing where it is off."""
+"""Progress shows the time left, also in log files, and costs nothing if it is off."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What artifacts say of where they were made."""
+"""Records of the code, versions and device in artifacts."""
 
 import os
 import platform
@@ -40,11 +40,11 @@ def test_the_processor_is_told_without_torch():
 
 
 class TestTheCode:
-    """Is told by its commit, and by a digest of its files wherever that does not tell it."""
+    """Code is identified by its commit, and by a digest of its files if the commit does not suffice."""
 
     @pytest.fixture
     def package(self, tmp_path, monkeypatch):
-        """A clone with a package of two files, as this one is asked for its version."""
+        """A clone with a package of two files, which is asked for its version like this one."""
         for name in ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM"):
             monkeypatch.setenv(name, os.devnull)
         for who in ("AUTHOR", "COMMITTER"):

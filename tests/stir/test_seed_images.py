@@ -89,7 +89,7 @@ def test_other_class_images_are_of_another_class():
     ("kind", "like", "labels", "message"),
     [
         ("other_image", torch.rand(1, 2), None, "at least 2 reference images"),
-        ("other_class_image", torch.rand(3, 2), None, "labels, one an image.*got none"),
+        ("other_class_image", torch.rand(3, 2), None, "labels, one per image.*got none"),
         ("other_class_image", torch.rand(3, 2), torch.tensor([0, 1]), "got 2 for 3 images"),
         ("other_class_image", torch.rand(3, 2), torch.zeros(3), "several classes"),
     ],

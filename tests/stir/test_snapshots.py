@@ -1,4 +1,4 @@
-"""A state on disk is whole, is what was written, and is of the same work; what goes wrong with it ends no work."""
+"""A state on disk is complete, unaltered, and belongs to the same work; problems with it do not end the work."""
 
 import os
 
@@ -13,7 +13,7 @@ EXPECTED = {"settings": {"epochs": 3, "attack": None}, "weights": torch.arange(5
 
 @pytest.fixture
 def path(tmp_path):
-    """Of a snapshot that was written."""
+    """The path of a written snapshot."""
     Snapshot(tmp_path / "state.tmp", seconds=0).offer(lambda: STATE)
     return tmp_path / "state.tmp"
 
@@ -58,7 +58,7 @@ def test_it_is_written_no_more_often_than_asked_and_can_be_discarded(tmp_path):
 @pytest.mark.parametrize("content", [b"", b"half a file", b"PK\x03\x04" + bytes(100)])
 def test_a_file_that_is_no_snapshot_is_said(path, content):
     path.write_bytes(content)
-    with pytest.warns(UserWarning, match=r"state\.tmp cannot be read \(.*\); what it was of starts anew"):
+    with pytest.warns(UserWarning, match=r"state\.tmp cannot be read \(.*\); the work restarts from scratch"):
         assert Snapshot(path).load(EXPECTED) is None
 
 
@@ -78,7 +78,7 @@ def test_a_flipped_bit_of_a_tensor_is_noticed(path):
     content = bytearray(path.read_bytes())
     content[content.index(STATE["weights"].numpy().tobytes()) + 1000] ^= 1
     path.write_bytes(content)
-    with pytest.warns(UserWarning, match=r"cannot be read \(.*/data/0 is not what was written\)"):
+    with pytest.warns(UserWarning, match=r"cannot be read \(.*/data/0 does not match its checksum\)"):
         assert Snapshot(path).load({}) is None
 
 
@@ -110,7 +110,7 @@ def test_a_full_disk_leaves_the_state_before_and_ends_no_work(monkeypatch, path,
         raise error
 
     monkeypatch.setattr(torch, "save", save)
-    with pytest.warns(UserWarning, match=r"state\.tmp cannot be written \(.*\); the work goes on without"):
+    with pytest.warns(UserWarning, match=r"state\.tmp cannot be written \(.*\); the work continues without it"):
         Snapshot(path, seconds=0).offer(lambda: STATE | {"losses": [1.0]})
     assert _is_state(Snapshot(path).load(EXPECTED))
     assert [file.name for file in path.parent.iterdir()] == ["state.tmp"]
@@ -134,7 +134,7 @@ TENSORS = {"a": torch.arange(6.0).view(2, 3), "b": torch.tensor(7)}
 
 
 class TestDigest:
-    """It changes with every value, name, type and shape, and with nothing else."""
+    """It changes with every value, name, type and shape, and only with these."""
 
     @pytest.mark.parametrize(
         "other",

@@ -1,4 +1,4 @@
-"""Images on disk are indexed as tensors are, and nothing else of the file is read."""
+"""Images on disk are indexed like tensors, and only the indexed images are read."""
 
 import h5py
 import pytest

@@ -1,4 +1,4 @@
-"""Tables have the order and the numbers that a hand computes."""
+"""Tables have the expected order and hand-computed numbers."""
 
 import math
 
@@ -43,7 +43,7 @@ SIMILARITY = {("c0", "c2"): 0.8, ("c1", "c2"): 0.6}
 
 
 def scores_of(reference):
-    """Rows as stage score writes them: keys for names, here in an order of their own."""
+    """Rows as the stage score writes them: keys instead of names, in a different order."""
     rows = []
     for (first, target), by_seed in reversed(STIR.items()):
         for random_seed, value in enumerate(by_seed):
@@ -157,7 +157,7 @@ def test_models_are_listed_in_the_experiments_order_with_their_own_accuracies():
 
 
 def test_a_model_without_an_evaluation_is_an_error():
-    with pytest.raises(InvalidInputError, match="got none of 'zebra-0'"):
+    with pytest.raises(InvalidInputError, match="got none for 'zebra-0'"):
         model_table([], MODELS)
 
 
@@ -191,7 +191,9 @@ def test_rows_that_are_not_those_that_were_asked_for_are_refused(scores, change,
 def test_two_names_of_one_checkpoint_are_refused_and_not_counted_twice():
     models = [*MODELS, MODELS[2] | {"name": "bee"}]
     table = score_table([scores_of(reference) for reference in ("c0", "c1", "c2", "c2")], models, ["cifar10"] * 4)
-    with pytest.raises(InvalidInputError, match=r"are there twice: reference_model 'ape'.*no two models may be one checkpoint"):
+    with pytest.raises(
+        InvalidInputError, match=r"are there twice: reference_model 'ape'.*two models must not share one checkpoint"
+    ):
         check_rows(table, LAYERS | {"bee": ["stage3"]}, **ASKED)
 
 

@@ -1,4 +1,4 @@
-"""`stir make` and `stir verify` say what is wrong in one message and by their exit status."""
+"""`stir make` and `stir verify` report problems in one message and by their exit status."""
 
 import json
 import os
@@ -176,7 +176,7 @@ def test_verify_counts_good_ones(iris):
         seal_one(iris / layer, layer)
     result = stir("verify", iris)
     assert result.exit_code == 0
-    assert "2 artifacts are as their seals say, 0 are not" in result.output
+    assert "2 artifacts match their seals, 0 do not" in result.output
 
 
 def test_verify_names_bad_ones_and_fails(iris):
@@ -185,7 +185,7 @@ def test_verify_names_bad_ones_and_fails(iris):
     paths[2].write_bytes(b"")
     result = stir("verify", iris)
     assert result.exit_code == 1
-    assert "1 artifacts are as their seals say, 2 are not" in result.output
+    assert "1 artifacts match their seals, 2 do not" in result.output
     assert paths[1].name in result.stderr
     assert paths[2].name in result.stderr
     assert paths[0].name not in result.stderr
@@ -230,7 +230,7 @@ def test_verify_tells_of_what_nothing_vouches_for_and_does_not_fail(iris):
     result = stir("verify", iris)
     assert result.exit_code == 0
     assert f"{unsealed} has no seal" in result.stderr
-    assert f"{seal_path(alone)} is the seal of nothing" in result.stderr
+    assert f"{seal_path(alone)} is a seal without an artifact" in result.stderr
     assert "notes.txt is no artifact" in result.stderr
     assert good.name not in result.stderr
     assert unsealed.exists()
@@ -270,7 +270,7 @@ def test_verify_reads_data_and_results_if_nothing_is_named(tmp_path, monkeypatch
     flip_a_bit(seal_one(tmp_path / "results" / "iris", "stage1"))
     result = stir("verify")
     assert result.exit_code == 1
-    assert "1 artifacts are as their seals say, 1 are not" in result.output
+    assert "1 artifacts match their seals, 1 do not" in result.output
 
 
 @pytest.mark.parametrize("harm", [lambda file: file.write_text("stir\n0.9\n"), lambda file: file.unlink()])
@@ -285,7 +285,7 @@ def test_verify_names_a_table_that_its_stamp_does_not_stand_for(tmp_path, harm):
     harm(table)
     result = stir("verify", tmp_path)
     assert result.exit_code == 1
-    assert "0 artifacts are as their seals say, 1 are not" in result.output
+    assert "0 artifacts match their seals, 1 do not" in result.output
     assert str(table) in result.stderr
 
 

@@ -58,7 +58,7 @@ KINDS = (*CONTENT_KINDS, "replaced", "replaced with its seal", "seal deleted")
 
 
 def corrupt(group, file, others, kind, generator):
-    """Harm one file of a group, in a way that changes it; some kinds choose which. Return what was done."""
+    """Damage one file of a group so that it changes; some kinds choose the file. Return a description."""
     if kind == "seal deleted":
         seal_path(group.artifact).unlink()
         return Corruption(kind, seal_path(group.artifact), group.artifact, None)
@@ -95,7 +95,7 @@ def corrupt_some(folder, number, generator):
 
 
 def noticed(corruption, text):
-    """Return whether a run said that it moved the harmed file, or the artifact that a harmed seal belongs to."""
+    """Return whether a run reported that it moved the damaged file, or the artifact of a damaged seal."""
     named = corruption.artifact if is_seal(corruption) else corruption.file
     return any(named.name in line and "It was moved to" in line for line in text.splitlines())
 

@@ -12,7 +12,7 @@ TINY = {
     "publication": 1,
     "all": 1,
 }
-"""Of the tiny experiment, from nothing."""
+"""Jobs of the tiny experiment on an empty cache."""
 
 TINY_AFTER_PLAIN = {
     "checkpoint": 1,
@@ -24,7 +24,7 @@ TINY_AFTER_PLAIN = {
     "figure": 1,
     "publication": 1,
 }
-"""After a change of the tiny experiment's model plain."""
+"""Jobs after a change of the tiny experiment's model plain."""
 
 LARGE = {
     "dataset": 1,
@@ -38,4 +38,4 @@ LARGE = {
     "figure": 1,
     "publication": 1,
 }
-"""Of 100 models by 10 layers by 3 random seeds."""
+"""Jobs of 100 models with 10 layers and 3 random seeds."""

@@ -1,4 +1,4 @@
-"""Whatever happens to files of the cache is noticed at the next run, set aside, and made good bit for bit."""
+"""Any change of cached files is detected by the next run; the files are moved to quarantine and made again bit for bit."""
 
 from collections import Counter
 
@@ -13,7 +13,7 @@ AT_ONCE = 10
 
 
 ONE_OF_EACH = {
-    # stage: what is done to which file of an artifact: itself, its seal, or the first that it stands for
+    # stage: kind of damage, and file of an artifact: itself, its seal, or the first that it represents
     "dataset": ("truncated", 0),
     "checkpoint": ("bit flipped", 0),
     "evaluation": ("emptied", 0),

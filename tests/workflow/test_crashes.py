@@ -1,4 +1,4 @@
-"""Whatever is killed, and whenever: the same command again ends with the same files."""
+"""After any kill at any time, the same command makes the same files."""
 
 import os
 import random
@@ -93,7 +93,7 @@ def assert_no_half_file(folder):
 
 
 def crash_and_rerun(folder, n_kills, chance, expected):
-    """Kill runs at random moments, over and over; return what was killed, and how often a run ended as it should."""
+    """Kill runs repeatedly at random times; return the killed processes, and how often a run ended normally."""
     killed, finished = Counter(), 0
     while killed.total() < n_kills:
         run, what = start(folder), chance.choice(WHAT)

@@ -100,7 +100,7 @@ def test_a_finished_experiment_needs_no_writing(copied, tiny, how, state):
     for done in ran:
         assert done.code == 0, done.text
         assert "Nothing to be done" in done.text
-    assert all(code == 0 and "are as their seals say, 0 are not" in said for code, said in looked)
+    assert all(code == 0 and "match their seals, 0 do not" in said for code, said in looked)
     assert refused.code != 0
     assert "error: Cannot write " in refused.text
     assert not any("Traceback" in text for text in (refused.text, *(done.text for done in ran), *(said for _, said in looked)))

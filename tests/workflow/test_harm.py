@@ -1,4 +1,4 @@
-"""What is bad is found before a run, set aside and made again; what is wrong is said, without a traceback."""
+"""Bad files are found before a run, moved to quarantine and made again; problems are reported without a traceback."""
 
 import hashlib
 import re

@@ -81,7 +81,7 @@ def test_what_needs_no_cores_asks_for_none(copied, command):
 
 @pytest.fixture
 def make(tmp_path):
-    """Run make with an environment in which the programs only say what they are called with."""
+    """Run make with an environment in which the programs only print their arguments."""
     programs = tmp_path / "venv" / "bin"
     programs.mkdir(parents=True)
     (tmp_path / "venv" / ".installed").touch()

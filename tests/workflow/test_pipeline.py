@@ -146,7 +146,7 @@ class TestOnceIsEnough:
 
 
 def test_another_folder_and_the_profile_give_the_same_files_bit_for_bit(finished, tiny, tmp_path):
-    """One of the two models is enough: experiments share the names of what they have in common."""
+    """One of the two models suffices, since experiments share the names of common files."""
     write_yaml(tmp_path / "one.yaml", edited(tiny, {"models": tiny["models"][:1]}))
     ran = snakemake(tmp_path, "one.yaml", "--workflow-profile", PROFILE)
     assert ran.code == 0, ran.text
@@ -170,7 +170,7 @@ def test_another_folder_and_the_profile_give_the_same_files_bit_for_bit(finished
 
 
 class TestAChange:
-    """Exactly what a change affects is made, and nothing after it is taken back."""
+    """Exactly the files that a change affects are made, and none after the change is reverted."""
 
     def test_of_one_models_training(self, copied, tiny):
         affected = jobs.TINY_AFTER_PLAIN | {"all": 1}

@@ -1,4 +1,4 @@
-"""Links that lie where a run will write are replaced by files; what they lead to stays as it is."""
+"""Links at paths that a run writes are replaced by files; their targets are not changed."""
 
 import shutil
 

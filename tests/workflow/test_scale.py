@@ -25,7 +25,7 @@ def test_a_dry_run_of_the_large_experiment_counts_its_jobs(tmp_path, capsys):
 
 
 class TestLessThanEverything:
-    """A small experiment: what a job waits for is there when it runs."""
+    """In a small experiment, the inputs of a job exist when it runs."""
 
     @pytest.fixture
     def experiment(self, tmp_path):

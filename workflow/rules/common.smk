@@ -1,7 +1,7 @@
-"""Load the experiment, check it, plan it. Rules ask the plan; they decide nothing.
+"""Load, check and plan the experiment. Rules look up their inputs and settings in the plan.
 
-Names carry keys, and files appear whole or not at all: a job is due when its file is missing, and at no other
-time. So an artifact that is there is not asked what it was made from.
+Names contain keys, and files appear complete or not at all, so a job runs if and only if its file is missing.
+Artifacts that exist have no inputs.
 """
 
 import sys

@@ -1,7 +1,7 @@
 """Images and labels."""
 
 
-# Made on the node where the run was started: others often have no way to the internet.
+# This rule runs on the node where the run was started, since other nodes often have no internet access.
 localrules:
     dataset,
 

@@ -1,4 +1,4 @@
-"""Identically represented inputs, and how all models represent them."""
+"""Identically represented inputs, and their representations by all models."""
 
 
 rule iri:
@@ -23,7 +23,7 @@ rule iri:
 
 
 rule representation:
-    """Represent X and one reference model's IRIs by every target model, a file per target model."""
+    """Represent X and one reference model's IRIs by every target model, with one file per target model."""
     input:
         unpack(needed("representation", "checkpoints", "dataset", "iris")),
     output:

@@ -1,4 +1,4 @@
-"""Scores, tables, figures."""
+"""Scores, tables and figures."""
 
 
 rule score:
@@ -22,7 +22,7 @@ rule score:
 
 
 rule table:
-    """Gather scores, summaries, accuracies and verdicts, in a folder that is named after their key."""
+    """Collect scores, summaries, accuracies and verdicts in a folder that is named after their key."""
     input:
         unpack(needed("table", "scores", "evaluations", "checkpoints")),
     output:
@@ -42,7 +42,7 @@ rule table:
 
 
 rule figure:
-    """Draw the tables, and pictures of the IRIs, in a folder that is named after their key."""
+    """Plot the tables, and pictures of the IRIs, in a folder that is named after their key."""
     input:
         unpack(needed("figure", "table", "iris", "datasets")),
     output:

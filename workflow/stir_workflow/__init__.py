@@ -1,1 +1,1 @@
-"""The pipeline: from an experiment file to tables and figures, with every stage cached."""
+"""The pipeline: from an experiment file to tables and figures, with all stages cached."""

@@ -23,7 +23,7 @@ from stir_workflow.store.storage import storing
 
 
 class _Group(click.Group):
-    """A group that imports the commands of the cache, which take half a second, only when they are asked for."""
+    """A group that imports the commands of the cache, which takes half a second, only when they are used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of all commands."""
@@ -48,7 +48,7 @@ def main() -> None:
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def make(stage: str, arguments: tuple[str, ...]) -> None:
     """Make one artifact of a STAGE, as the rules do; `stir make STAGE --help` names its inputs."""
-    # Imports make many objects and no garbage: collecting as often as usual costs 0.3 s per job.
+    # Imports make many objects and no garbage; the default collection frequency would cost 0.3 s per job.
     gc.set_threshold(100_000, 20, 20)
     end_with_owner()
     with _plain_errors():
@@ -64,14 +64,14 @@ def _make(job: Job) -> None:
 
 @main.command()
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--deep", is_flag=True, help="Read every byte, also of what has not changed since it was found good.")
-@click.option("--look", is_flag=True, help="Say what is bad, and move nothing.")
+@click.option("--deep", is_flag=True, help="Read every byte, also of files that have not changed since they were verified.")
+@click.option("--look", is_flag=True, help="Report bad files without moving them.")
 def verify(paths: tuple[Path, ...], deep: bool, look: bool) -> None:
     """Check artifacts against their seals.
 
-    PATHS are artifacts or folders of them: data and results if none is named. Bad ones are named. Those that
-    are this project's by a whole seal are moved to .quarantine beside them, and the next run remakes what it
-    needs; any other file is left. The exit status is 1 if any was bad.
+    PATHS are artifacts or folders of them; by default data and results. Bad files are reported. Those with
+    a valid seal of this project are moved to .quarantine beside them, and the next run makes the files that it
+    needs again; all other files are left. The exit status is 1 if any file was bad.
     """
     from stir_workflow.store.survey import survey
     from stir_workflow.store.verification import MEMORY, left_alone, oddities, set_bad_aside
@@ -79,7 +79,7 @@ def verify(paths: tuple[Path, ...], deep: bool, look: bool) -> None:
 
     for path in paths:
         if not path.is_dir() and not seal_path(path).is_file():
-            what = "has no seal, so that nothing vouches for it" if os.path.lexists(path) else "does not exist"
+            what = "has no seal, so its content cannot be checked" if os.path.lexists(path) else "does not exist"
             raise click.BadParameter(f"Expected an artifact or a folder; {path} {what}.")
     found = survey(paths or filter(Path.is_dir, WRITABLE))
     artifacts = [*found.artifacts, *found.bad_seals]
@@ -91,9 +91,9 @@ def verify(paths: tuple[Path, ...], deep: bool, look: bool) -> None:
         if not look:
             set_bad_aside({path: problem for path, problem in bad.items() if path not in left}, say=_say)
     good = sum(path not in bad for path in artifacts)
-    click.echo(f"{good} artifacts are as their seals say, {len(artifacts) - good} are not")
+    click.echo(f"{good} artifacts match their seals, {len(artifacts) - good} do not")
     if bad and not look:
-        click.echo("Run the workflow: what an experiment needs is remade.")
+        click.echo("Run the workflow to make the files that an experiment needs again.")
     sys.exit(1 if bad else 0)
 
 
@@ -102,7 +102,7 @@ def verify(paths: tuple[Path, ...], deep: bool, look: bool) -> None:
 def fingerprint(path: Path) -> None:
     """Print the fingerprint of a dataset: a file, or a folder of files.
 
-    An experiment file names it beside the path of data of one's own; other data are refused then.
+    An experiment file names it beside the path of your own data; data with another fingerprint are refused.
     """
     from stir.data.fingerprints import fingerprint as fingerprint_at
     from stir.data.sources import expanded

@@ -1,4 +1,4 @@
-"""Folders of real images, and a web server that has files of datasets."""
+"""Folders of real images, and a web server with files of datasets."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -42,7 +42,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FileServer]:
 
 @pytest.fixture(scope="session")
 def cifar10_jpeg() -> Path:
-    """Return where CIFAR-10 (JPEG) lies; skip the test where it is absent."""
+    """Return the path of CIFAR-10 (JPEG); skip the test if it is absent."""
     source = os.environ.get("STIR_CIFAR10_JPEG")
     if not source:
         pytest.skip("STIR_CIFAR10_JPEG names no folder or archive of CIFAR-10 as JPEG files")

@@ -1,4 +1,4 @@
-"""Archives that are damaged, hostile or odd: as many images as the source has, or a refusal that names what is wrong."""
+"""Archives that are damaged, hostile or unusual are read completely, or refused with a message that names the problem."""
 
 import bz2
 import gzip
@@ -34,7 +34,7 @@ def folder(tmp_path, write_classes):
 
 @pytest.fixture
 def archive(folder):
-    """Give a function that makes an archive of a kind of forty images of two classes."""
+    """Return a function that makes an archive of a kind with forty images of two classes."""
     return lambda kind: shutil.make_archive(str(folder), KINDS[kind], folder) and folder.with_name(f"mine.{kind}")
 
 
@@ -151,7 +151,7 @@ def test_a_compression_that_cannot_be_bounded_is_refused(archive, method):
 
 
 def with_central(path, offset, value):
-    """Change two bytes in what a zip's end says of its last member."""
+    """Change two bytes of the last member's entry at the end of a zip."""
     content = bytearray(path.read_bytes())
     place = content.rindex(b"PK\x01\x02") + offset
     content[place : place + 2] = struct.pack("<H", value)
@@ -181,11 +181,11 @@ def test_a_tar_that_ends_with_a_zip_is_no_zip(archive, kind):
     add_to_tar(path, "one/inner.zip", inner)
     if kind == "tar.gz":
         path.with_name("mine.tar.gz").write_bytes(gzip.compress(path.read_bytes()))
-    refused(path.with_name(f"mine.{kind}"), "Expected only images .* in folders of classes; one/inner.zip .* is none by its name")
+    refused(path.with_name(f"mine.{kind}"), "Expected only images .* in folders of classes; one/inner.zip .* is not an image")
 
 
 def zeros(kind, n, name="one/x.png"):
-    """Return a tar of one member of n zeros, compressed without ever holding it."""
+    """Return a compressed tar with one member of n zeros, without keeping it in memory."""
     info = tarfile.TarInfo(name)
     info.size = n
     compressor = {"tar.gz": zlib.compressobj(9, wbits=31), "tar.bz2": bz2.BZ2Compressor(9)}[kind]

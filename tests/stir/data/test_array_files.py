@@ -1,4 +1,4 @@
-"""Images and labels in HDF5 and NumPy files, of whichever arrangement."""
+"""Images and labels in HDF5 and NumPy files, in all supported layouts."""
 
 import struct
 import tracemalloc
@@ -120,7 +120,7 @@ def test_class_names_are_taken_along(tmp_path):
         ({"train_images": IMAGES[:200] > 9}, "got bool"),
         ({"train_images": COLOUR[:200]}, r"\(n, 1, 8, 8\) or \(n, 8, 8, 1\), .* got \(200, 3, 8, 8\)\. Correct image_shape"),
         ({"test_images": IMAGES[200:, :7]}, r"test_images .*; got \(100, 7, 8\)"),
-        ({"train_labels": LABELS[:199]}, r"train_labels .* integers, one an image \(200,\); got int64 \(199,\)"),
+        ({"train_labels": LABELS[:199]}, r"train_labels .* integers, one per image \(200,\); got int64 \(199,\)"),
         ({"test_labels": LABELS[200:].astype(float)}, "test_labels .* got float64"),
         ({"train_labels": LABELS[:200, None, None]}, r"got int64 \(200, 1, 1\)"),
         ({"train_labels": LABELS[:200] + 1}, r"from 0 to 9 \(n_classes 10\); got 1 to 10.*number the classes from 0"),
@@ -147,7 +147,7 @@ def test_a_damaged_file(tmp_path, kind, harm):
     path = save(tmp_path, kind, **parts())
     content = path.read_bytes()
     path.write_bytes({"cut": content[: len(content) // 2], "other": b"something else" * 1000, "empty": b""}[harm])
-    refused(path, "Cannot read .*It is cut, or of another format")
+    refused(path, "Cannot read .*It is truncated or has another format")
 
 
 def test_an_array_without_a_name(tmp_path):
@@ -289,7 +289,7 @@ def test_an_array_that_is_there_twice(tmp_path):
     path = save(tmp_path, "npz", images=IMAGES, labels=LABELS)
     with zipfile.ZipFile(path, "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
         archive.writestr("labels.npy", zipfile.ZipFile(path).read("labels.npy"))
-    refused(path, r"labels\.npy is there twice")
+    refused(path, r"labels\.npy occurs twice")
 
 
 @pytest.mark.parametrize("packed", [True, False])

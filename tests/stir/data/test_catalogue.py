@@ -1,4 +1,4 @@
-"""What a plan asks of a dataset before any of its files is touched."""
+"""Facts about a dataset that a plan uses before any file is accessed."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Images in a folder per class: the same from a folder and from archives; what is wrong is named."""
+"""Images in one folder per class: the same from a folder and from archives; problems are named."""
 
 import shutil
 import warnings
@@ -173,7 +173,7 @@ def test_more_or_fewer_classes(split_folder, n_classes):
 
 def test_a_test_class_that_training_lacks(split_folder):
     (split_folder / "test" / "two").rename(split_folder / "test" / "twoo")
-    refused(split_folder, r"test/twoo is none of them\. Did you mean 'two'")
+    refused(split_folder, r"test/twoo is not one of them\. Did you mean 'two'")
 
 
 def test_a_third_part_is_not_ignored(split_folder):
@@ -190,7 +190,7 @@ def test_a_training_part_without_a_test_part(split_folder):
 def test_an_image_in_no_class(request, folder, name):
     path = request.getfixturevalue(folder)
     shutil.copy(next(path.rglob("*.png")), path / name)
-    refused(path, rf"{name} lies in no folder of a class", n_test=3)
+    refused(path, rf"{name} is not in a class folder", n_test=3)
 
 
 def test_a_folder_without_images(tmp_path):
@@ -247,7 +247,7 @@ def test_what_is_no_image_by_its_name_is_not_left_out_of_a_class_silently(reques
     shutil.copy(next(path.rglob("*.png")), path / place)
     if kind is not None:
         path = shutil.make_archive(str(tmp_path / "packed"), kind, path) and tmp_path / f"packed.{kind}"
-    refused(path, rf"Expected only images \(\.bmp.*\) in folders of classes; {place} in .* is none by its name", n_test=3)
+    refused(path, rf"Expected only images \(\.bmp.*\) in folders of classes; {place} in .* is not an image", n_test=3)
 
 
 def test_upper_case_suffixes_are_images(pool_folder):

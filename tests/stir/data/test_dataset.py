@@ -1,4 +1,4 @@
-"""Splits of real images: complete, disjoint, and drawn by the generator alone."""
+"""Splits of real images are complete, disjoint, and determined by the generator."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Image files: what would be lost, turned or guessed is refused by name; nothing but images is ever opened."""
+"""Image files that would lose information or be rotated are refused by name; only images are opened."""
 
 import io
 import os
@@ -55,14 +55,14 @@ def decoded(folder, name, content, shape):
 
 
 LOST = {
-    "animated PNG": ("x.png", pages("PNG"), "one picture in a file; got 2"),
-    "animated WebP": ("x.webp", pages("WEBP", lossless=True), "one picture in a file; got 2"),
-    "pages of a TIFF": ("x.tif", pages("TIFF"), "one picture in a file; got 2"),
-    "several pictures in a JPEG": ("x.jpg", pages("MPO"), "one picture in a file; got 2"),
+    "animated PNG": ("x.png", pages("PNG"), "one picture per file; got 2"),
+    "animated WebP": ("x.webp", pages("WEBP", lossless=True), "one picture per file; got 2"),
+    "pages of a TIFF": ("x.tif", pages("TIFF"), "one picture per file; got 2"),
+    "several pictures in a JPEG": ("x.jpg", pages("MPO"), "one picture per file; got 2"),
     "animated GIF under another name": ("x.png", pages("GIF"), "none of BMP, JPEG"),
-    "16 bits of colour": ("x.png", png(16, 2, [bytes(48)] * 8), "8 bits a channel.*16"),
-    "16 bits of a PPM": ("x.ppm", b"P6 8 8 65535\n" + bytes(384), "8 bits a channel.*65535"),
-    "16 bits of a plain PPM": ("x.ppm", b"P3 8 8 1000\n" + b"0 " * 192, "8 bits a channel.*1000"),
+    "16 bits of colour": ("x.png", png(16, 2, [bytes(48)] * 8), "8 bits per channel.*16"),
+    "16 bits of a PPM": ("x.ppm", b"P6 8 8 65535\n" + bytes(384), "8 bits per channel.*65535"),
+    "16 bits of a plain PPM": ("x.ppm", b"P3 8 8 1000\n" + b"0 " * 192, "8 bits per channel.*1000"),
     "16 grey bits": ("x.png", saved(WIDE, "PNG"), "RGB .*got 8 x 8, I;16"),
     "palette": ("x.png", saved(Image.fromarray(COLOUR).quantize(8), "PNG"), "RGB .*got 8 x 8, P:"),
     "alpha": ("x.png", saved(Image.fromarray(COLOUR).convert("RGBA"), "PNG"), "RGB .*got 8 x 8, RGBA"),
@@ -128,8 +128,8 @@ def test_there_is_a_format_for_each_suffix_and_no_other():
 def test_an_eps_that_is_called_png_starts_no_program(tmp_path, monkeypatch):
     monkeypatch.setattr(subprocess, "Popen", lambda *_args, **_more: pytest.fail("a program was started"))
     eps = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\n(touch PWNED) pop showpage\n%%EOF\n"
-    Image.open(io.BytesIO(eps))  # Pillow would know it
-    with pytest.raises(DatasetError, match=r"one/x\.png in .* cannot be decoded: it is cut, or none of BMP"):
+    Image.open(io.BytesIO(eps))  # Pillow would recognise it
+    with pytest.raises(DatasetError, match=r"one/x\.png in .* cannot be decoded: it is truncated, or its content is none of BMP"):
         decoded(tmp_path, "x.png", eps, (3, 8, 8))
 
 

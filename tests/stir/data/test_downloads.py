@@ -252,7 +252,7 @@ def test_a_damaged_copy_of_fashion_mnist_is_refused(tmp_path, harm):
 def test_another_number_of_images_is_refused(monkeypatch, folder):
     monkeypatch.setitem(COUNTS, "svhn", Counts((3,) * 10, (1,) * 10))
     with pytest.raises(
-        DatasetError, match=r"Expected 30 images .*10 test images .*'svhn'; got 30 images .*20 test images \(2 to 2 a class\)"
+        DatasetError, match=r"Expected 30 images .*10 test images .*'svhn'; got 30 images .*20 test images \(2 to 2 per class\)"
     ):
         load("svhn", folder)
 

@@ -1,4 +1,4 @@
-"""Files that are none, links, names in two forms, and what systems put beside: refused by name, or of no account."""
+"""Special files, links and names in two forms are refused by name; files that operating systems add are ignored."""
 
 import os
 import shutil
@@ -61,7 +61,7 @@ def test_what_is_neither_file_nor_folder_is_refused_by_name_and_not_opened(folde
     good = fingerprint(folder)
     SPECIAL[kind](folder / name)
     for refused in (lambda: fingerprint(folder), lambda: load(folder, fingerprint=good)):
-        with pytest.raises(DatasetError, match=rf"Expected files and folders in .*mine; {name} is {kind}\. Take it out"):
+        with pytest.raises(DatasetError, match=rf"Expected files and folders in .*mine; {name} is {kind}\. Remove it"):
             refused()
 
 
@@ -153,7 +153,7 @@ def test_two_names_that_are_one_when_composed_are_refused(folder, names):
     for name in names:
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).touch()
-    with pytest.raises(DatasetError, match=f"Expected different names in .*mine; {COMPOSED} is there twice"):
+    with pytest.raises(DatasetError, match=f"Expected different names in .*mine; {COMPOSED} occurs twice"):
         fingerprint(folder)
 
 

@@ -1,4 +1,4 @@
-"""The fingerprint of data: that of sha256sum, and another one after any change."""
+"""The fingerprint of data is that of sha256sum, and changes with the data."""
 
 import shutil
 import subprocess

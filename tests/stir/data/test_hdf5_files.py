@@ -1,4 +1,4 @@
-"""HDF5 files whose values lie elsewhere, or nowhere: refused, since the fingerprint covers the file alone."""
+"""HDF5 files whose values are in other files, or missing, are refused, since the fingerprint covers only the file."""
 
 import os
 

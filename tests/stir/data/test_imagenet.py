@@ -1,4 +1,4 @@
-"""ImageNet's validation images, by a stand-in of three classes."""
+"""ImageNet's validation images, with a substitute of three classes."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ SYNSETS = ("n01440764", "n01443537", "n01484850")
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """Four images a class, of every mode and shape that there are."""
+    """Four images per class, with all modes and shapes."""
     counts = Counts((4,) * 3)
     monkeypatch.setitem(COUNTS, "imagenet", counts)
     monkeypatch.setitem(DATASETS, "imagenet", catalogue._facts((3, 224, 224), counts, test_only=True))
@@ -87,7 +87,7 @@ def test_what_is_missing_is_asked_for(tmp_path):
 def test_a_class_or_an_image_that_is_missing(folder):
     next((folder / SYNSETS[1]).iterdir()).unlink()
     with pytest.raises(
-        DatasetError, match=r"Expected 12 images \(4 to 4 a class\) of dataset 'imagenet'; got 11 images \(3 to 4 a class\)"
+        DatasetError, match=r"Expected 12 images \(4 to 4 per class\) of dataset 'imagenet'; got 11 images \(3 to 4 per class\)"
     ):
         load(folder)
     for file in (folder / SYNSETS[1]).iterdir():

@@ -1,4 +1,4 @@
-"""Where a dataset is looked for: path before variable before folder."""
+"""Precedence of a dataset's path: the setting, the environment variable, the default folder."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Representations, and what is wrong with some of them."""
+"""Valid and invalid representations."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ WRONG = pytest.mark.parametrize(
 
 
 def related_pair(n, d1, d2, *, random_seed=0):
-    """Two representations that share part of what they say."""
+    """Two representations that share part of their information."""
     random = np.random.default_rng(random_seed)
     common = random.normal(size=(n, 3))
     x = common @ random.normal(size=(3, d1)) + random.normal(size=(n, d1)) + 5 * random.normal(size=d1)

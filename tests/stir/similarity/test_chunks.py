@@ -1,4 +1,4 @@
-"""Reading tensors and arrays on disk a piece at a time."""
+"""Reading tensors and arrays on disk in chunks."""
 
 import h5py
 import numpy as np
@@ -9,7 +9,7 @@ from stir.similarity.chunks import CHUNK_BYTES, feature_chunks, paired_row_chunk
 
 
 class Counting:
-    """A matrix that counts what is read of it."""
+    """A matrix that counts the values that are read."""
 
     def __init__(self, values):
         self._values, self.entries_read, self.largest = values, 0, 0

@@ -1,4 +1,4 @@
-"""What all measures that are not linear CKA have in common."""
+"""Common properties of all measures except linear CKA."""
 
 import h5py
 import pytest

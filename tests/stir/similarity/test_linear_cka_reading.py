@@ -1,4 +1,4 @@
-"""Linear CKA read a piece at a time, from disk too, with float32 products where they are as good."""
+"""Linear CKA of matrices read in chunks, also from disk, with float32 products if these suffice."""
 
 import math
 
@@ -83,7 +83,7 @@ def test_pieces_give_what_the_whole_gives(n, d1, d2, debiased, monkeypatch):
 
 
 def test_features_of_very_different_sizes(monkeypatch):
-    """Pieces of features are scaled each by itself, and added in one unit."""
+    """Chunks of features are scaled separately, and added with a common scale."""
     x, y = related_pair(20, 300, 90)
     x[:, :7] *= 1e-12
     x[:, 7:100] *= 1e12

@@ -1,4 +1,4 @@
-"""Which matrices are refused before anything is computed; what one measure refuses is tested with it."""
+"""Matrices that are refused before any computation; refusals of single measures are tested with them."""
 
 import pytest
 import torch

@@ -141,7 +141,7 @@ def test_no_variance_between_images_of_any_minibatch_is_refused():
 
 
 def test_float32_is_left_where_little_is_left_of_the_products():
-    """One image far from all others makes up nearly all of every product, and nothing of the unbiased HSICs."""
+    """One image far from all others dominates every product, but does not affect the unbiased HSICs."""
     x, y = (torch.randn(1000, 600, generator=torch.Generator().manual_seed(i)) for i in range(2))
     x[0] *= 1000
     y[0] *= 1000

@@ -1,4 +1,4 @@
-"""Our numbers are those of general libraries and of packages made for this, in float64, for every measure at least two."""
+"""Our numbers equal those of at least two general libraries or specialised packages per measure, in float64."""
 
 import numpy as np
 import pandas as pd

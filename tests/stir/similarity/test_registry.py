@@ -1,4 +1,4 @@
-"""Similarity measures by name, and whether what is declared of them is true."""
+"""Similarity measures by name, and checks of their declared properties."""
 
 import math
 

@@ -66,7 +66,7 @@ def test_a_linf_step_is_the_sign_and_an_l2_step_the_unit_of_the_gradient(classif
 
 
 def test_the_strongest_linf_attack_on_a_linear_model_is_known(linear_classifier):
-    """Of two classes, it is eps times the sign of the difference of their weights; no pixel meets a bound."""
+    """For two classes, it is eps times the sign of the difference of their weights; no pixel reaches a bound."""
     model = nn.Sequential(nn.Flatten(), nn.Linear(64, 2, bias=False))
     model[1].weight.data = linear_classifier[1].weight.data[:2].clone()
     images, labels = torch.full((2, 1, 8, 8), 0.5), torch.tensor([0, 1])

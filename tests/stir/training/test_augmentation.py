@@ -1,4 +1,4 @@
-"""Pictures are flipped and shifted whole, each on its own, as the generator draws."""
+"""Images are flipped and shifted as a whole, independently of each other, as determined by the generator."""
 
 import pytest
 import torch

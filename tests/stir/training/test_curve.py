@@ -1,4 +1,4 @@
-"""A robust accuracy that its recipe cannot give is said."""
+"""A robust accuracy that is implausible for its recipe is reported."""
 
 import pytest
 

@@ -67,7 +67,7 @@ def _fitted(model, images, labels):
 
 
 def test_an_attack_that_draws_is_refused(brightness):
-    with pytest.raises(InvalidInputError, match="Expected an attack that draws nothing"):
+    with pytest.raises(InvalidInputError, match="Expected a deterministic attack for an evaluation"):
         accuracy(brightness, _grey(0.2), torch.tensor([0]), Attack("l2", 0.2, 5, 0.1, random_start=True))
 
 

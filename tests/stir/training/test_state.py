@@ -1,4 +1,4 @@
-"""A training that was interrupted ends with the same bits as one that was not."""
+"""An interrupted training gives the same bits as an uninterrupted one."""
 
 import os
 import signal
@@ -51,7 +51,7 @@ def data(digits):
 
 
 class Training:
-    """One call of `train`; the model fails at one of its passes, if that is asked for."""
+    """Call `train` once; optionally, the model fails at one of its passes."""
 
     def __init__(self, data, recipe, snapshot=None, *, model=None, random_seed=0, fail_at=None):
         self.model, self.passes = model or _net(), 0
@@ -154,7 +154,7 @@ OTHER_RECIPES = [
 
 
 def _assert_starts_anew(path, data, recipe, **settings):
-    """Of trainings that differ from the one that was interrupted."""
+    """Assert that a training with a snapshot of a different one starts from scratch."""
     with_snapshot = Training(data, recipe, _always(path), **{name: make() for name, make in settings.items()})
     without = Training(data, recipe, **{name: make() for name, make in settings.items()})
     with_snapshot.assert_same(without)
@@ -163,7 +163,7 @@ def _assert_starts_anew(path, data, recipe, **settings):
 
 @pytest.fixture
 def path(tmp_path, data):
-    """Of the snapshot of a training that was interrupted in its last epoch."""
+    """The path of the snapshot of a training that was interrupted in its last epoch."""
     path = tmp_path / "state.tmp"
     _interrupted(path, data, VANILLA, at=3 * BATCHES + 2)
     return path

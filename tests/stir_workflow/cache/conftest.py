@@ -1,4 +1,4 @@
-"""A project folder with one small experiment, whose artifacts hold nothing but their own names."""
+"""A project folder with one small experiment, whose artifacts contain only their own names."""
 
 import shutil
 
@@ -14,7 +14,7 @@ from tests.experiment_files import TINY, read_yaml, write_yaml
 
 
 def make(folder, artifact):
-    """Make an artifact as if by its job, but of its name alone; a stamp stands for a file in a folder named like it."""
+    """Make an artifact like its job, but only from its name; a stamp represents a file in a folder with its name."""
     path = folder / artifact.path
     if path.suffix == STAMP:
         stamped = keyed_folder(path) / "table.csv"
@@ -34,7 +34,7 @@ def tiny():
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):
-    """The current folder: workflow/experiments/tiny.yaml, and nothing made yet."""
+    """The current folder, with workflow/experiments/tiny.yaml and no artifacts."""
     experiments = tmp_path / "project" / "workflow" / "experiments"
     experiments.mkdir(parents=True)
     shutil.copy(TINY, experiments)
@@ -44,7 +44,7 @@ def project(tmp_path, monkeypatch):
 
 @pytest.fixture
 def made(project):
-    """The same, with all that tiny needs."""
+    """The same, with all artifacts that tiny needs."""
     for artifact in planned(project / "workflow" / "experiments" / "tiny.yaml").by_path.values():
         make(project, artifact)
     return project

@@ -1,4 +1,4 @@
-"""`stir cache list` shows, `stir cache prune` asks: the whole way from the command line to the files."""
+"""`stir cache list` and `stir cache prune`, from the command line to the files."""
 
 import io
 import json
@@ -28,7 +28,7 @@ def stir_cache(*arguments, answer=None):
 
 @pytest.fixture
 def copies(monkeypatch):
-    """What DVC would hold: all files but those in this list."""
+    """A substitute for DVC that has copies of all files except those in this list."""
     missing = []
 
     @contextmanager
@@ -139,8 +139,8 @@ class TestPrune:
         result = stir_cache("prune", "--yes")
         assert old.exists()
         assert not older.exists()
-        assert "DVC holds no copy of them, so they stay" in result.output
-        assert old.name in result.output.split("so they stay")[1].split("\n\n")[0]
+        assert "DVC has no copy of them, so they are kept" in result.output
+        assert old.name in result.output.split("so they are kept")[1].split("\n\n")[0]
 
     def test_every_file_of_an_artifact_must_be_held(self, made, copies):
         old = make_unneeded(made)
@@ -184,7 +184,7 @@ class TestPrune:
     def test_names_experiments_that_may_lie_elsewhere(self, made, copies, tiny, tmp_path):
         (made / "workflow/experiments/tiny.yaml").rename(tmp_path / "mine.yaml")
         write_experiment(made, "other", {**tiny, "layers": ["stage3"], "models": tiny["models"][:1]})
-        said = "results of tiny, of which no file was read. If it lies elsewhere: --experiment FILE"
+        said = "results of tiny, which has no file here. If it is elsewhere: --experiment FILE"
         assert said in stir_cache("prune", "--dry-run").output
 
     def test_a_broken_experiment_is_refused(self, made, copies):
@@ -203,7 +203,7 @@ class TestPrune:
         with FileLock(LOCK):
             result = stir_cache("prune", "--yes")
         assert result.exit_code == 1
-        assert "error: A run is under way" in result.stderr
+        assert "error: A run is in progress" in result.stderr
         assert old.exists()
 
     def test_nothing_to_do_is_said(self, made, copies):

@@ -1,4 +1,4 @@
-"""A copy is one if DVC can give back the very content: in its cache, unharmed, or in a remote that is asked."""
+"""A file has a copy if DVC can restore its content, from an intact file in its cache or from a queried remote."""
 
 import shutil
 from pathlib import Path

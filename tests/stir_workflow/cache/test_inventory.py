@@ -1,4 +1,4 @@
-"""All that lies in data/ and results/ is found, said what it is, and counted once."""
+"""All files in data/ and results/ are found, classified, and counted once."""
 
 import os
 import re
@@ -147,7 +147,7 @@ class TestLeftovers:
 
 
 def test_linked_folders_are_followed_once_and_none_that_leads_out(made, tmp_path):
-    """A link to / would have all of the disk looked at."""
+    """Following a link to / would search the whole disk."""
     scores, out = made / "results" / "scores", tmp_path / "out"
     scores.rename(made / "results" / "kept")
     scores.symlink_to("kept")

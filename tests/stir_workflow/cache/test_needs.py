@@ -1,4 +1,4 @@
-"""What experiments need is known for every file, or the file is said to be broken."""
+"""The needs of every experiment file are known, or the file is reported as broken."""
 
 from stir_workflow.cache.needs import experiment_files, needs_of
 from stir_workflow.planning.loading import load_experiment

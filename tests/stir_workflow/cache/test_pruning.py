@@ -1,4 +1,4 @@
-"""Nothing goes that an experiment needs, that lies elsewhere, or of which there is no other copy."""
+"""Files that an experiment needs, that are outside the project, or that have no other copy are not removed."""
 
 import os
 from pathlib import Path
@@ -26,7 +26,7 @@ def chosen(**arguments):
 
 
 def files(project):
-    """Return all files but those that runs lock."""
+    """Return all files except lock files."""
     found = (file for part in ("data", "results") for file in (project / part).rglob("*") if file.is_file())
     return sorted(file for file in found if file.name != ".stir.lock")
 
@@ -96,7 +96,7 @@ class TestCandidates:
 
 
 class TestOwnership:
-    """Of files of the user's, whatever they are called, nothing goes."""
+    """Files of the user are never removed, whatever their names."""
 
     MINE = (
         "data/mine/images.npy",
@@ -134,7 +134,7 @@ class TestOwnership:
 
     def test_they_are_listed_with_the_reason(self, made, mine):
         said = CliRunner().invoke(cache, ["prune", "--yes", "--without-copy", "--leftovers"]).output
-        assert "they are left, since of each nothing proves that it is this project's" in said
+        assert "they are left (each for this reason: it does not provably belong to this project" in said
         assert "data/recordings-1764201600/session.npy" in said
         assert "data/mine/.quarantine/kept.npy" in said
 
@@ -151,7 +151,7 @@ class TestOwnership:
         assert old.exists()
 
     def test_what_this_project_left_behind_goes(self, made):
-        """Temporary files carry a digest in their names; what was set aside, and lone seals, carry whole seals."""
+        """Temporary files have a digest in their names; quarantined files and lone seals have valid seals."""
         lone, aside = make_unneeded(made), make_unneeded(made, "stage2")
         lone.unlink()
         place = set_aside(aside)
@@ -212,7 +212,7 @@ class TestNotKnown:
 
 def test_a_run_under_way_is_refused(project):
     LOCK.parent.mkdir()
-    with FileLock(LOCK), pytest.raises(PruneError, match="A run is under way"), no_run():
+    with FileLock(LOCK), pytest.raises(PruneError, match="A run is in progress"), no_run():
         pytest.fail("the block was entered")
     with no_run(), pytest.raises(PruneError), no_run():
         pytest.fail("the block was entered")

@@ -1,4 +1,4 @@
-"""An attack whose ball holds every image is a slip, most often of 255."""
+"""An attack whose ball contains every image is a mistake, usually a missing division by 255."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Before a run, what is bad in the cache is moved aside and said; what is good is left alone."""
+"""Before a run, bad files in the cache are moved to quarantine and reported; good ones are left."""
 
 import os
 

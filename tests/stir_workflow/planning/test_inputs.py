@@ -1,4 +1,4 @@
-"""What the rules ask the plan: a job waits for all of its inputs, an artifact that is there for nothing."""
+"""Inputs of rules: a job waits for all of its inputs, and an existing artifact for none."""
 
 from types import SimpleNamespace
 

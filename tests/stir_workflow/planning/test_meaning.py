@@ -33,8 +33,8 @@ UNKNOWN = [
     ("figures", ["heatmap"], "figures: unknown 'heatmap'. Did you mean 'heatmaps'"),
     ("training.0.objective", "vanille", "training\\[0\\].*'vanille'. Did you mean 'vanilla'?"),
     ("training.1.attack.norm", "l3", r"training\[1\].attack.*'l3'. Did you mean 'l2'"),
-    ("evaluation.random_start", True, "evaluation: Expected an attack that draws nothing"),
-    ("training.0.monitor.attack.random_start", True, r"training\[0\]: Expected an attack that draws nothing"),
+    ("evaluation.random_start", True, "evaluation: Expected a deterministic attack for an evaluation"),
+    ("training.0.monitor.attack.random_start", True, r"training\[0\]: Expected a deterministic attack for an evaluation"),
     ("evaluation.norm", "l_inf", "evaluation.*'l_inf'. Did you mean 'linf'"),
 ]
 

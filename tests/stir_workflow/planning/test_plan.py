@@ -1,4 +1,4 @@
-"""A plan names every artifact by what determines it; a change reaches what it affects and no more."""
+"""A plan names every artifact by a digest of its recipe; a change affects only the artifacts that depend on it."""
 
 import json
 import subprocess

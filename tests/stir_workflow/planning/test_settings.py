@@ -1,4 +1,4 @@
-"""What of an experiment's settings reaches a key, and what stands where nothing is said."""
+"""Settings of an experiment that enter keys, and their defaults."""
 
 import pytest
 

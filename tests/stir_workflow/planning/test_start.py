@@ -1,4 +1,4 @@
-"""The Snakefile's first step: the user's process checks everything, a job's process nothing anew."""
+"""The Snakefile's first step: the user's process checks everything, and a job's process repeats no check."""
 
 import pytest
 

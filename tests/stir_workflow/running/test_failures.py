@@ -1,4 +1,4 @@
-"""What failed jobs said on other nodes."""
+"""Logs of jobs that failed on other nodes."""
 
 import logging
 import re

@@ -1,4 +1,4 @@
-"""What dead runs left is cleared by the next run, unless another is alive."""
+"""Leftovers of dead runs are cleared by the next run, unless another run is alive."""
 
 import subprocess
 import sys
@@ -19,7 +19,7 @@ def folder(tmp_path, monkeypatch):
 
 @pytest.fixture
 def left_behind(folder):
-    """What Snakemake leaves when it is killed."""
+    """The files that a killed Snakemake leaves."""
     marks = [
         folder / ".snakemake" / name
         for name in ("locks/0.input.lock", "locks/0.output.lock", "incomplete/cmVz", "incomplete/@a/b")

@@ -1,4 +1,4 @@
-"""Jobs ask for a GPU where they compute on one, and no more of them start at once than this node has GPUs."""
+"""Jobs request a GPU if they compute on one, and no more of them start at once than this node has GPUs."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from stir_workflow.running.gpus import gpus_per_job, limit_to_this_node
 
 
 class Workflow:
-    """As much of Snakemake's workflow as is needed."""
+    """The attributes of Snakemake's workflow that are needed."""
 
     def __init__(self, nodes=None, **limits):
         self.nodes, self.global_resources = nodes, limits

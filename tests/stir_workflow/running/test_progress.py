@@ -1,4 +1,4 @@
-"""How far a run is and how long it takes, from Snakemake's own events."""
+"""Progress of a run and its estimated time left, from Snakemake's events."""
 
 import logging
 

@@ -1,4 +1,4 @@
-"""The plugin for SLURM goes on with what a controller said that is down now."""
+"""The SLURM plugin continues with the last answer of a controller that is down."""
 
 import pytest
 

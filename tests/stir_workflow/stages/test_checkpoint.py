@@ -1,4 +1,4 @@
-"""A job that is interrupted while it trains goes on from the last epoch, and leaves nothing behind when it is done."""
+"""A training job that is interrupted resumes from the last epoch, and leaves no temporary files when it ends."""
 
 import importlib
 

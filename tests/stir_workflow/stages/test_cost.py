@@ -1,4 +1,4 @@
-"""What a job cost is noted, and no job fails for the note."""
+"""The cost of a job is recorded, and a failure to record it does not fail the job."""
 
 import pytest
 

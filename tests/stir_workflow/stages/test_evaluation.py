@@ -1,4 +1,4 @@
-"""An evaluation says accuracies, and what is wrong with a robustness that its recipe cannot give."""
+"""An evaluation reports accuracies, and why a robustness is implausible for its recipe."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Of the GPUs of a node no two leases are ever on one, and a lease ends with its process."""
+"""No two leases share a GPU of a node, and a lease ends with its process."""
 
 import contextlib
 import fcntl
@@ -222,7 +222,7 @@ VISIBLE = {
 class TestTheListOfGpus:
     @pytest.fixture(autouse=True)
     def bare(self, tmp_path, monkeypatch):
-        """Neither a variable nor a program names a GPU."""
+        """Neither an environment variable nor a program names a GPU."""
         for name in ("STIR_GPUS", "CUDA_VISIBLE_DEVICES"):
             monkeypatch.delenv(name, raising=False)
         monkeypatch.setenv("PATH", str(tmp_path))

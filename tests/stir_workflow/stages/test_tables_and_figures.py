@@ -149,7 +149,7 @@ def test_the_table_of_models_states_the_normalisation_that_each_checkpoint_carri
 
 
 def test_scores_of_other_seeds_than_the_experiments_stop_it(tmp_path):
-    with pytest.raises(InvalidInputError, match=r"one for each pair of models.*missing: .*random_seed 3"):
+    with pytest.raises(InvalidInputError, match=r"one per pair of models.*missing: .*random_seed 3"):
         table.make(job_of_table(tmp_path, random_seeds=[0, 1, 2, 3]))
 
 

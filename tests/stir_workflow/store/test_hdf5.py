@@ -105,7 +105,7 @@ def test_more_labels_than_dimensions_are_refused(tmp_path):
 
 @pytest.mark.parametrize("kilobytes", [0, 8, 40, 60, 4096])
 def test_a_full_disk_is_one_error_and_nothing_is_printed(tmp_path, capfd, kilobytes):
-    """HDF5 prints what it cannot raise, for each object that it closes."""
+    """HDF5 prints errors that it cannot raise, for each object that it closes."""
     many = {f"array {number}": Labelled(IMAGES, IMAGE_DIMS, "") for number in range(64)}
     large = {"large": Labelled(np.zeros((64, 3, 100, 100)), IMAGE_DIMS, "")}
     with small_disk(tmp_path / "disk", 8192) as disk:

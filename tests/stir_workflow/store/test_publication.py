@@ -83,7 +83,7 @@ HOSTILE = (
 
 
 class TestAHostileStamp:
-    """With a fitting seal, from a remote or a shared folder: what it names is no more than data."""
+    """A stamp with a matching seal, from a remote or a shared folder; the names in it are treated as data."""
 
     @pytest.fixture
     def mine(self, tmp_path, monkeypatch):
@@ -131,7 +131,7 @@ class TestAHostileStamp:
             read_stamp(path)
 
     def test_moves_no_copy_in_the_place_of_a_published_one(self, tmp_path, mine):
-        """Whose file that is, only the publication knows."""
+        """Only the publication knows the owner of the file."""
         path = self.write(tmp_path, {"tables/tiny.csv": "0" * 64}, "publication")
         (tmp_path / "results" / "tables").mkdir()
         mine.rename(tmp_path / "results" / "tables" / "tiny.csv")

@@ -19,7 +19,7 @@ def test_a_refusal_names_place_reason_and_remedy(tmp_path, number, remedy):
         raise OSError(number, "h5py's own words")
     assert str(caught.value).startswith(f"Cannot write {path}: {os.strerror(number)}")
     assert remedy in str(caught.value)
-    assert "what is done is kept" in str(caught.value)
+    assert "finished work is kept" in str(caught.value)
     assert isinstance(caught.value, StirError)
 
 

@@ -1,4 +1,4 @@
-"""What was found good is not read again; what was found bad is set aside, not deleted."""
+"""Verified files are not read again; bad files are moved to quarantine, not deleted."""
 
 import json
 import os
@@ -98,7 +98,7 @@ class TestMemory:
         memory.write_text(json.dumps({verification._name(path): verification._mark(path) for path in known}))
         assert verify(known, memory=memory) == {}
         assert list(verify(known, memory=memory, deep=True)) == [known[0]]
-        assert list(verify(known, memory=memory)) == [known[0]], "what was found bad is no longer taken for good"
+        assert list(verify(known, memory=memory)) == [known[0]], "a bad file is no longer remembered as good"
 
     def test_a_run_and_a_look_from_outside_remember_alike(self, known, hashed, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)

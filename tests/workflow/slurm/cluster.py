@@ -1,4 +1,4 @@
-"""A real SLURM of one node, this machine: its configuration, its daemons, and what it says of its jobs.
+"""A real SLURM of one node, this machine: with its configuration, its daemons, and the states of its jobs.
 
 It writes /etc/slurm/slurm.conf and gres.conf, since the commands that SLURM starts within a job look nowhere else.
 """
@@ -68,12 +68,12 @@ class Cluster:
             path.unlink()
 
     def start_controller(self):
-        """Start slurmctld, which goes on with the jobs that it knew."""
+        """Start slurmctld, which continues with the jobs that it knew."""
         self._run("slurmctld", "slurmctld", "-D")
         wait_for("slurmctld to answer", lambda: "is UP" in _output("scontrol", "ping"), self.errors)
 
     def stop_controller(self):
-        """End slurmctld in order; killed, it may forget what it started in the last seconds, and drain the node."""
+        """Stop slurmctld normally; if killed, it may forget jobs that it started in the last seconds, and drain the node."""
         self._running["slurmctld"].terminate()
         self._running["slurmctld"].wait(timeout=30)
 
@@ -159,7 +159,7 @@ def _output(*command):
 
 
 def wait_for(what, condition, errors=str, seconds=30):
-    """Wait until a condition holds; say what was waited for, and what was wrong, if it does not in time."""
+    """Wait until a condition holds; otherwise fail with a description of the condition and of the problem."""
     last = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > last:

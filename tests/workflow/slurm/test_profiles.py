@@ -1,4 +1,4 @@
-"""The same files bit for bit from a cluster, whatever happens to its jobs and its controller."""
+"""A cluster makes the same files bit for bit, also if its jobs or its controller fail."""
 
 import re
 import shutil
@@ -125,7 +125,7 @@ class TestThatAFailureIsSaid:
 class TestThatARunSurvives:
     @pytest.fixture
     def slow(self, tiny, tmp_path):
-        """An experiment whose only inversion takes most of a minute, and what it gives without a cluster."""
+        """An experiment whose only inversion takes most of a minute, and its results without a cluster."""
         changes = {"inversion.tolerance": 1e-9, "inversion.max_iterations": 8000, "images.n_images": 64}
         one = {"models": tiny["models"][:1], "inversion.random_seeds": [0]}
         for name in ("here", "there"):
@@ -141,7 +141,7 @@ class TestThatARunSurvives:
         return next(job["JobId"] for job in reversed(cluster.described()) if stage(job) == "iri")
 
     def check(self, ran, folder):
-        """Expect the files of an undisturbed run, and an inversion that did not begin anew."""
+        """Expect the files of an undisturbed run, and an inversion that did not restart from scratch."""
         assert ran.code == 0, ran.text
         assert contents(folder) == contents(folder.with_name("here"))
         (log,) = (folder / "results" / "logs" / "iri").rglob("*.log")

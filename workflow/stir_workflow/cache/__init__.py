@@ -1,1 +1,1 @@
-"""The cache looked at and cleared: which artifacts there are, which experiment needs them, what may go."""
+"""List and prune the cache: its artifacts, the experiments that need them, and removable files."""

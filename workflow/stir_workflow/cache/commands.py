@@ -1,4 +1,4 @@
-"""``stir cache``: ask, show, and call one function."""
+"""The commands ``stir cache``."""
 
 import contextlib
 import sys
@@ -21,19 +21,19 @@ others = click.option(
     "others",
     multiple=True,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="An experiment file elsewhere than in workflow/experiments; may be given again.",
+    help="An experiment file outside workflow/experiments; may be repeated.",
 )
 
 
 @click.group()
 def cache() -> None:
-    """List artifacts, and remove what none needs."""
+    """List artifacts, and remove those that no experiment needs."""
 
 
 @cache.command(name="list")
 @others
-@click.option("--sort", type=click.Choice(list(SORTS)), default="size", show_default=True, help="Largest, oldest, or by name.")
-@click.option("--unneeded", is_flag=True, help="Only what no experiment needs.")
+@click.option("--sort", type=click.Choice(list(SORTS)), default="size", show_default=True, help="Sort by size, age or name.")
+@click.option("--unneeded", is_flag=True, help="Only artifacts that no experiment needs.")
 @click.option("--json", "form", flag_value="json", help="For programs: JSON.")
 @click.option("--csv", "form", flag_value="csv", help="For programs: CSV.")
 def list_entries(others: tuple[Path, ...], sort: str, unneeded: bool, form: str | None) -> None:
@@ -42,7 +42,7 @@ def list_entries(others: tuple[Path, ...], sort: str, unneeded: bool, form: str 
     entries = [entry for entry in inventory(needs.by_path) if not (unneeded and entry.needed_by)]
     entries.sort(key=SORTS[sort])
     for problem in needs.broken:
-        click.echo(f"{problem}\nWhat this experiment needs is not known and not marked below.", err=True)
+        click.echo(f"{problem}\nThe artifacts that this experiment needs are unknown and not marked below.", err=True)
     if form == "json":
         click.echo(records(entries).to_json(orient="records", indent=1))
     elif form == "csv":
@@ -53,15 +53,15 @@ def list_entries(others: tuple[Path, ...], sort: str, unneeded: bool, form: str 
 
 @cache.command()
 @others
-@click.option("--without-copy", is_flag=True, help="Remove also what DVC holds no copy of. It is lost.")
+@click.option("--without-copy", is_flag=True, help="Also remove artifacts without a copy in DVC; they are lost.")
 @click.option(
-    "--leftovers", is_flag=True, help="Remove also what was set aside, half written, or interrupted and is needed no more."
+    "--leftovers", is_flag=True, help="Also remove quarantined, half-written and interrupted files that are not needed."
 )
-@click.option("--remote", help="A DVC remote whose copies count besides those in DVC's cache.")
-@click.option("--dry-run", "-n", is_flag=True, help="Show what would go, and remove nothing.")
+@click.option("--remote", help="A DVC remote whose copies count in addition to those in DVC's cache.")
+@click.option("--dry-run", "-n", is_flag=True, help="Show the files that would be removed, without removing them.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 def prune(others: tuple[Path, ...], without_copy: bool, leftovers: bool, remote: str | None, dry_run: bool, yes: bool) -> None:
-    """Remove artifacts that no experiment needs and that DVC holds a copy of, after asking."""
+    """Remove artifacts that no experiment needs and that DVC has a copy of, after asking."""
     with _plain_errors(), no_run():
         needs = needs_of(experiment_files(others))
         check_known(needs)
@@ -77,7 +77,7 @@ def prune(others: tuple[Path, ...], without_copy: bool, leftovers: bool, remote:
 
 
 def _with_copies(entries: Sequence[Entry], remote: str | None) -> tuple[list[Entry], list[Entry]]:
-    """Split entries by whether DVC holds them, and show the time left. Of leftovers it never does, so they just go."""
+    """Split entries by whether DVC has copies, and show the time left. It never has copies of leftovers, which are removed."""
     asked = [entry for entry in entries if is_kept_by_dvc(entry)]
     going = [entry for entry in entries if not is_kept_by_dvc(entry)]
     staying: list[Entry] = []
@@ -96,7 +96,7 @@ def _show_left(left: Sequence[tuple[Entry, str]]) -> None:
         by_reason.setdefault(reason, []).append(entry)
     for reason, entries in by_reason.items():
         click.echo(
-            f"No experiment needs these, but they are left, since of each {reason}. Remove by hand what is yours to remove:"
+            f"No experiment needs these, but they are left (each for this reason: {reason}). Remove your own files by hand:"
         )
         click.echo(f"{table_text(entries, now=time.time())}\n")
 
@@ -106,7 +106,7 @@ def _show(going: Sequence[Entry], staying: Sequence[Entry], needs: Needs) -> Non
     if staying:
         size = size_text(sum(entry.size for entry in staying))
         click.echo(
-            f"No experiment needs these, {size}, but DVC holds no copy of them, so they stay (--without-copy removes them):"
+            f"No experiment needs these, {size}, but DVC has no copy of them, so they are kept (--without-copy removes them):"
         )
         click.echo(f"{table_text(staying, now=now)}\n")
     if not going:
@@ -115,7 +115,7 @@ def _show(going: Sequence[Entry], staying: Sequence[Entry], needs: Needs) -> Non
     click.echo(f"No experiment needs these, {size_text(sum(entry.size for entry in going))}:\n{table_text(going, now=now)}")
     if unknown := sorted({entry.experiment for entry in going if entry.experiment} - needs.names):
         names = ", ".join(unknown)
-        click.echo(f"\nAmong them are results of {names}, of which no file was read. If it lies elsewhere: --experiment FILE")
+        click.echo(f"\nAmong them are results of {names}, which has no file here. If it is elsewhere: --experiment FILE")
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""Whether DVC holds a copy of a file: what it holds can be brought back by name from any commit that records it."""
+"""Check whether DVC has a copy of a file, so that it can be restored from any commit that records it."""
 
 import hashlib
 from collections.abc import Callable, Iterator
@@ -12,19 +12,19 @@ HasCopy = Callable[[Path], bool]
 
 
 class CopiesError(StirError):
-    """DVC cannot be asked."""
+    """DVC is not available."""
 
 
 @contextmanager
 def dvc_copies(remote: str | None = None) -> Iterator[HasCopy]:
-    """Open the DVC repository of the current folder; give what tells whether it holds a file's content.
+    """Open the DVC repository of the current folder; yield a function that returns whether it has a file's content.
 
-    A copy in DVC's cache is read and compared; of a remote it is asked whether it has an object of that MD5.
+    A copy in DVC's cache is read and compared; a remote is queried for an object with that MD5.
 
     Parameters
     ----------
     remote : str, optional
-        Name of a remote to ask besides the cache.
+        Name of a remote to query in addition to the cache.
 
     Raises
     ------
@@ -42,17 +42,17 @@ def dvc_copies(remote: str | None = None) -> Iterator[HasCopy]:
             stores = [repo.cloud.get_remote_odb(remote)] if remote else []
             yield lambda file: _has(file, cache.oid_to_path, [store.exists for store in stores])
     except DvcException as error:
-        raise CopiesError(f"DVC holds no copies that could be asked for: {error} Or prune --without-copy.") from error
+        raise CopiesError(f"DVC's copies cannot be queried: {error} Or prune --without-copy.") from error
 
 
 def _has(file: Path, place_of: Callable[[str], str], remotes: list[Callable[[str], bool]]) -> bool:
-    """Return whether the content of a file lies where DVC would put it, unharmed, or in a remote."""
+    """Return whether DVC's cache has an intact copy of a file's content, or a remote has it."""
     md5 = _md5(file)
     return md5 is not None and (_md5(Path(place_of(md5))) == md5 or any(exists(md5) for exists in remotes))
 
 
 def _md5(file: Path) -> str | None:
-    """Return the hash that DVC names content by, or none if there is nothing to read."""
+    """Return the hash by which DVC names the content, or None if the file cannot be read."""
     try:
         with open_file(file) as content:
             return hashlib.file_digest(content, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()

@@ -1,4 +1,4 @@
-"""Everything in the cache: what it is, how large and old, and who needs it."""
+"""All entries of the cache, with kind, size, age and the experiments that need them."""
 
 import os
 import re
@@ -21,31 +21,31 @@ SECONDS_A_DAY = 86_400
 
 @dataclass(frozen=True)
 class Entry:
-    """An artifact with its seal and the files that it stands for, or something left over."""
+    """An artifact with its seal and the files that it represents, or a leftover file."""
 
     path: Path
     kind: str
     """``artifact``, ``unsealed``, ``set aside``, ``snapshot``, ``temporary`` or ``lone seal``."""
     stage: str
     files: tuple[Path, ...]
-    """All that goes with it, itself first."""
+    """All files that belong to the entry; its main file is first."""
     size: int
     modified: float
-    """When its newest file was written, in seconds since 1970."""
+    """Modification time of its newest file, in seconds since 1970."""
     needed_by: tuple[str, ...] = ()
     experiment: str | None = None
     """The experiment that a stamp was made for."""
 
 
 def inventory(needs: Mapping[str, Sequence[str]], *, now: float | None = None) -> list[Entry]:
-    """Take stock of data/ and results/ of the current folder.
+    """Return all entries of data/ and results/ of the current folder.
 
     Parameters
     ----------
     needs : mapping
         Path of an artifact -> names of the experiments that need it.
     now : float, optional
-        The time that temporary files are a day older than.
+        The current time; temporary files that are a day older are leftovers.
     """
     found = survey(folder for folder in WRITABLE if folder.is_dir())
     by_place = {_place(Path(path)): names for path, names in needs.items()}
@@ -54,7 +54,7 @@ def inventory(needs: Mapping[str, Sequence[str]], *, now: float | None = None) -
 
 
 def _place(path: Path) -> str:
-    """Return where a file lies, whatever links its folder is reached by."""
+    """Return the location of a file, with all links in its folder resolved."""
     return os.path.join(os.path.realpath(path.parent), path.name)  # noqa: PTH118
 
 
@@ -62,7 +62,7 @@ def _others(found: Survey, needs: Mapping[str, Sequence[str]], now: float) -> It
     for path in (*found.unsealed, *found.bad_seals):
         yield _entry(UNSEALED, [path], needs.get(_place(path), ()))
     for path in found.unclaimed:
-        # Files of a stamp that is gone: they lie in a folder that is named like it.
+        # Files of a missing stamp: they lie in a folder with its name.
         folder = path.parent
         if re.search(f"{KEYED}$", folder.name):
             yield _entry(UNSEALED, [path], needs.get(_place(folder.with_name(f"{folder.name}{STAMP}")), ()))
@@ -92,7 +92,7 @@ def _artifact(path: Path, needed_by: Sequence[str]) -> Entry:
 
 
 def _files_of(stamp: Path) -> list[Path]:
-    """Return the files that a stamp stands for, but for those that are no longer what it says."""
+    """Return the files that a stamp represents, except those that no longer match it."""
     if stamp.suffix != STAMP:
         return []
     wrong = altered(stamp)
@@ -100,7 +100,7 @@ def _files_of(stamp: Path) -> list[Path]:
 
 
 def _recipe(path: Path) -> Recipe | None:
-    """Read what a seal says; none if it is not whole."""
+    """Read a seal; return None if it is invalid."""
     try:
         return sealed_recipe(path)
     except ArtifactError:
@@ -114,7 +114,7 @@ def _entry(kind: str, files: Sequence[Path], needed_by: Sequence[str]) -> Entry:
 
 
 def _stat(file: Path) -> os.stat_result:
-    """Return what a link leads to; or the link, if that is nothing."""
+    """Return the target of a link; or the link, if it is broken."""
     try:
         return file.stat()
     except OSError:
@@ -126,7 +126,7 @@ def _stage(path: Path) -> str:
 
 
 def _each_file_once(entries: Iterable[Entry]) -> list[Entry]:
-    """Count a file that several stamps stand for with one of them: with one that is needed, if any is."""
+    """Assign a file that several stamps represent to one of them, and to a needed one if possible."""
     ordered = sorted(entries, key=lambda entry: not entry.needed_by)
     taken: set[Path] = set()
     once = []

@@ -1,4 +1,4 @@
-"""Entries as tables: for people, and for programs."""
+"""Entries as tables, for users and for programs."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -20,7 +20,7 @@ UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 
 
 def size_text(size: float) -> str:
-    """Write a number of bytes with a unit."""
+    """Format a number of bytes with a unit."""
     if size < 1000:
         return f"{size:.0f} B"
     number = tqdm.format_sizeof(size)
@@ -28,13 +28,13 @@ def size_text(size: float) -> str:
 
 
 def age_text(seconds: float) -> str:
-    """Write an age in its largest unit."""
+    """Format an age in its largest unit."""
     unit, length = next(((unit, length) for unit, length in UNITS if seconds >= length), UNITS[-1])
     return f"{max(0, seconds) // length:.0f} {unit}"
 
 
 def table_text(entries: Sequence[Entry], *, now: float) -> str:
-    """Write a table for people: a line for each entry."""
+    """Format a table for users, with one line per entry."""
     rows = [
         {
             "size": size_text(entry.size),
@@ -49,7 +49,7 @@ def table_text(entries: Sequence[Entry], *, now: float) -> str:
 
 
 def totals_text(entries: Sequence[Entry]) -> str:
-    """Write a table of sums: for each stage, and for all."""
+    """Format a table of totals per stage and overall."""
     frame = records(entries)
     frame["unneeded"] = frame["bytes"].where(frame["needed_by"] == "", 0)
     sums = frame.groupby("stage", sort=False)[["bytes", "unneeded"]].sum()
@@ -62,7 +62,7 @@ def totals_text(entries: Sequence[Entry]) -> str:
 
 
 def records(entries: Sequence[Entry]) -> pd.DataFrame:
-    """Return a row for each entry, for programs."""
+    """Return a row per entry, for programs."""
     columns = ["path", "kind", "stage", "bytes", "modified", "needed_by"]
     return pd.DataFrame([[*_record(entry)] for entry in entries], columns=columns)
 
@@ -73,7 +73,7 @@ def _record(entry: Entry) -> tuple[str, str, str, int, str, str]:
 
 
 def _left(frame: pd.DataFrame, *, right: set[str]) -> str:
-    """Write a table, with all columns but some flush left."""
+    """Format a table whose columns are left-aligned, with some exceptions."""
     columns = []
     for name in frame.columns:
         cells = [str(name), *map(str, frame[name])]

@@ -1,4 +1,4 @@
-"""Which artifacts the experiment files need."""
+"""The artifacts that the experiment files need."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -16,24 +16,24 @@ EXPERIMENTS = Path("workflow/experiments")
 
 @dataclass(frozen=True)
 class Needs:
-    """What experiments need, at all of their scales, as far as they can be read."""
+    """Artifacts that experiments need, at all of their scales, as far as the files are valid."""
 
     names: set[str] = field(default_factory=set)
-    """What the experiments' tables are called."""
+    """Names of the experiments' tables."""
     by_path: dict[str, list[str]] = field(default_factory=dict)
     """Path of an artifact -> names of the experiments that need it."""
     broken: list[str] = field(default_factory=list)
-    """What is wrong with each file of which nothing is known."""
+    """The problem of each invalid file."""
 
 
 def experiment_files(others: Iterable[Path] = ()) -> list[Path]:
-    """Return the experiment files of the project and those named besides."""
+    """Return the experiment files of the project and further named ones."""
     own = sorted(file for pattern in ("*.yaml", "*.yml") for file in EXPERIMENTS.rglob(pattern))
     return [*own, *(file for file in others if file.resolve() not in {path.resolve() for path in own})]
 
 
 def needs_of(files: Iterable[Path]) -> Needs:
-    """Plan every experiment at every scale; take note of those that cannot be planned."""
+    """Plan every experiment at every scale, and record those that cannot be planned."""
     needs: dict[str, list[str]] = defaultdict(list)
     names, broken, experiments = set(), [], list(files)
     extended = {other.resolve() for file in experiments if (other := extended_file(file))}
@@ -53,19 +53,19 @@ def needs_of(files: Iterable[Path]) -> Needs:
 
 
 def _asks_nothing(path: Path) -> bool:
-    """Tell whether a file is no experiment, but what experiments have in common: it does not say what it asks."""
+    """Return whether a file only contains shared settings: such a file has no description."""
     return "description" not in read_yaml(path)
 
 
 def _planned(file: ExperimentFile, scale: str | None) -> list[str]:
-    """Return the paths of all artifacts; an experiment that means nothing has none that could be trusted."""
+    """Return the paths of all artifacts; those of an invalid experiment could not be trusted."""
     experiment = load_experiment(file.path, scale)
     check_meaning(experiment, file.path, scale=scale, sources=False)
     return Plan(file.name(scale), experiment).paths()
 
 
 def _name(file: ExperimentFile, scale: str | None) -> str:
-    """Return the name; of a file elsewhere its path, with the scale where it is not the default."""
+    """Return the name, or the path of a file in another folder, with the scale if it is not the default."""
     if file.path.is_relative_to(EXPERIMENTS):
         return file.name(scale)
     return f"{file.path}{file.name(scale).removeprefix(without_blanks(file.path.stem))}"

@@ -1,4 +1,4 @@
-"""What may be removed, and why the rest may not: names prove nothing, and others may need what lies behind a link."""
+"""Decide which files may be removed: names prove nothing, and others may need files behind a link."""
 
 import os
 import re
@@ -13,12 +13,12 @@ from stir_workflow.store.artifacts import is_ours
 from stir_workflow.store.quarantine import QUARANTINE
 from stir_workflow.store.survey import artifact_of
 
-UNPROVED = "nothing proves that it is this project's: it has no whole seal of its own in the folder of its stage"
+UNPROVED = "it does not provably belong to this project: it has no valid seal of its own in the folder of its stage"
 _SET_ASIDE = re.compile(r"\A(?P<name>.+)\.(?P<number>\d+)(\.json)?\Z", re.DOTALL)
 
 
 def why_left(entry: Entry) -> str | None:
-    """Return why an entry must stay, in a few words; none if it may go."""
+    """Return the reason why an entry must be kept, or None if it may be removed."""
     for file in entry.files:
         if problem := why_not_here(file):
             return problem
@@ -26,11 +26,11 @@ def why_left(entry: Entry) -> str | None:
 
 
 def why_not_here(file: Path) -> str | None:
-    """Return why nothing may be removed where a file lies; none if it may."""
+    """Return the reason why files at a location must be kept, or None if they may be removed."""
     if not is_inside(file):
         return "it lies outside data/ and results/"
     if link := next((folder for folder in _folders(file) if folder.is_symlink()), None):
-        return f"it lies behind the link {link}, where others may need it"
+        return f"it is behind the link {link}, where others may need it"
     top = next(top for top in WRITABLE if _lexical(file).is_relative_to(top.absolute()))
     if others := sharers(top):
         return f"{top}/ is shared with {', '.join(map(shortened, others))}, which may need it ({top / NOTE} names them)"
@@ -38,7 +38,7 @@ def why_not_here(file: Path) -> str | None:
 
 
 def _lexical(path: Path) -> Path:
-    """Return a path without ``..``, links not followed."""
+    """Return a path without ``..``, without following links."""
     return Path(os.path.abspath(path))  # noqa: PTH100
 
 
@@ -49,7 +49,7 @@ def _folders(file: Path) -> Iterator[Path]:
 
 
 def _is_proved(entry: Entry) -> bool:
-    """Return whether there is evidence, other than a name, that this project made a file."""
+    """Return whether there is evidence besides its name that this project made a file."""
     path = entry.path
     if entry.kind == ARTIFACT:
         return is_ours(path)
@@ -63,7 +63,7 @@ def _is_proved(entry: Entry) -> bool:
 
 
 def _was_ours(path: Path) -> bool:
-    """Return whether what lies in quarantine lay beside it with a whole seal of its name."""
+    """Return whether a quarantined file has a valid seal for its original name."""
     match = _SET_ASIDE.match(path.name)
     if match is None or path.parent.name != QUARANTINE:
         return False
@@ -72,6 +72,6 @@ def _was_ours(path: Path) -> bool:
 
 
 def apart(entries: Iterable[Entry]) -> tuple[list[Entry], list[tuple[Entry, str]]]:
-    """Split entries into those that may go, and those that stay, each with the reason."""
+    """Split entries into those that may be removed, and those that are kept, with the reasons."""
     reasons = [(entry, why_left(entry)) for entry in entries]
     return [entry for entry, reason in reasons if reason is None], [(entry, reason) for entry, reason in reasons if reason]

@@ -1,4 +1,4 @@
-"""What may go, and its removal."""
+"""Selection and removal of unneeded files."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -15,69 +15,72 @@ from stir_workflow.store.places import FOLDERS
 
 
 class PruneError(StirError):
-    """Nothing is removed, because something that matters is not known."""
+    """Nothing is removed, because necessary information is missing."""
 
 
 @contextmanager
 def no_run() -> Iterator[None]:
-    """See to it that no run is under way in this folder or in a clone that shares data/ or results/, nor begins.
+    """Ensure that no run is in progress, or starts, in this folder or in a clone that shares data/ or results/.
 
     Raises
     ------
     PruneError
-        If one is under way.
+        If a run is in progress.
     """
     with alone_in_folder() as alone:
         if not alone:
             raise PruneError(
-                f"A run is under way in {Path.cwd()} ({LOCK} is held), or in a clone that shares data/ or results/ "
+                f"A run is in progress in {Path.cwd()} ({LOCK} is held), or in a clone that shares data/ or results/ "
                 f"({NAME} there is held, and names it). Prune when it has ended."
             )
         yield
 
 
 def check_known(needs: Needs) -> None:
-    """Refuse to say that nothing needs an artifact where an experiment could not be read, or none was.
+    """Refuse to prune if an experiment is invalid, or if there is none.
 
     Raises
     ------
     PruneError
-        Naming what is wrong with each.
+        Naming the problem of each.
     """
     if needs.broken:
         listed = "\n".join(needs.broken)
-        raise PruneError(f"What these experiments need is not known, so nothing is removed. Mend or move them:\n{listed}")
+        raise PruneError(f"The needs of these experiments are unknown, so nothing is removed. Correct or move them:\n{listed}")
     if not needs.names:
-        raise PruneError(f"Expected experiment files in {EXPERIMENTS}, or --experiment FILE; there are none, so all would go.")
+        raise PruneError(
+            f"Expected experiment files in {EXPERIMENTS}, or --experiment FILE; got none, so all artifacts would be removed. "
+            "Run this in the folder of the project, or name a file."
+        )
 
 
 def candidates(entries: Iterable[Entry], *, leftovers: bool) -> tuple[list[Entry], list[tuple[Entry, str]]]:
-    """Return what no experiment needs and may go, and what none needs and stays, each with the reason.
+    """Return the unneeded entries that may be removed, and those that are kept, with the reasons.
 
     Parameters
     ----------
     entries : iterable of Entry
-        All that there is.
+        All entries.
     leftovers : bool
-        Whether what is no artifact counts: set aside, half written, interrupted and needed no more.
+        Whether to include quarantined, half-written and interrupted files that are not needed.
     """
     chosen = [entry for entry in entries if not entry.needed_by and (leftovers or is_kept_by_dvc(entry))]
     going, staying = apart(chosen)
     memory = verification.MEMORY if verification.MEMORY.parent.is_dir() else None
     bad = verification.verify((entry.path for entry in going if entry.kind == ARTIFACT), memory=memory)
-    staying += [(entry, "it is not what its seal says; `stir verify` moves it") for entry in going if entry.path in bad]
+    staying += [(entry, "it does not match its seal; `stir verify` moves it") for entry in going if entry.path in bad]
     return [entry for entry in going if entry.path not in bad], staying
 
 
 def is_kept_by_dvc(entry: Entry) -> bool:
-    """Return whether an entry is of the kinds that DVC keeps; leftovers it ignores."""
+    """Return whether DVC tracks entries of this kind; it ignores leftovers."""
     return entry.kind in (ARTIFACT, UNSEALED)
 
 
 def remove(entry: Entry) -> None:
-    """Remove an artifact, then what belongs to it, then folders that are empty now.
+    """Remove an artifact, then the files that belong to it, then empty folders.
 
-    The artifact goes first: should this be cut off, a seal of nothing is left, and no file without its seal.
+    The artifact is removed first, so that an interruption leaves a lone seal, and never a file without its seal.
     """
     for file in entry.files:
         if problem := why_not_here(file):
@@ -88,7 +91,7 @@ def remove(entry: Entry) -> None:
 
 
 def _remove_empty(folder: Path) -> None:
-    """Remove an empty folder and those above it that hold nothing else, up to the folder of a stage."""
+    """Remove an empty folder and parent folders that contain nothing else, up to the folder of a stage."""
     stages = {Path(path) for path in FOLDERS.values()}
     while (
         any(folder != stage and folder.is_relative_to(stage) for stage in stages)

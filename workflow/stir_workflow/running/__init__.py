@@ -1,1 +1,1 @@
-"""What a run does around its jobs: folders that runs share, progress, GPUs of the node."""
+"""The run as a whole: shared folders, progress, GPUs of the node."""

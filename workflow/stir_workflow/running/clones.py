@@ -1,4 +1,4 @@
-"""Who shares data/ and results/ by a link, as a group does that keeps one cache: noted where it is, for all of them."""
+"""Register clones that share data/ and results/ by links; the note lies in the shared folder."""
 
 import os
 from pathlib import Path
@@ -12,9 +12,9 @@ NOTE_BYTES = 2**20
 
 
 def note_sharing() -> None:
-    """Note the current folder in data/ and in results/, where either is a link to a folder of another project's.
+    """Register the current folder in data/ and in results/, if either is a link to a folder of another project.
 
-    What cannot be written to need not be told: nothing will be removed there by anyone who cannot either.
+    Read-only folders are skipped: users without write permission cannot remove files there.
     """
     here = str(Path.cwd())
     for top in WRITABLE:
@@ -28,7 +28,7 @@ def note_sharing() -> None:
 
 
 def sharers(top: Path) -> list[str]:
-    """Return the folders of other projects that link to a folder, as far as they ran since."""
+    """Return the registered folders of other projects that link to a folder."""
     try:
         text = read_bounded(top / NOTE, NOTE_BYTES).decode("utf-8", "surrogateescape")
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""What failed jobs said on other nodes, shown where the run was started; and what it means that one was killed."""
+"""Show the logs of jobs that failed on other nodes, and explain the signals that ended jobs."""
 
 import logging
 import re
@@ -12,9 +12,9 @@ from snakemake_interface_logger_plugins.common import LogEvent
 LINES = 20
 SHELLS_OFFSET = 128
 ENDS = re.compile(r"returned non-zero exit status (\d+)|died with <Signals\.\w+: (\d+)>")
-"""Of a command, as Python says it; 128 and the number of a signal if that ended what a shell had started."""
+"""Exit status of a command in Python's messages; 128 plus the number of the signal that ended a shell's command."""
 LESS = (
-    "Run fewer jobs at once (--cores N), or have each take less (batch_size in the experiment file); "
+    "Run fewer jobs at once (--cores N), or reduce their memory (batch_size in the experiment file); "
     "on a cluster ask for more memory (mem_mb in the profile)"
 )
 MEANINGS = {
@@ -35,13 +35,13 @@ MEANINGS = {
 
 
 class FailedLogs(logging.Handler):
-    """Print the end of a failed job's log, which nobody sees while it is written on another node.
+    """Print the end of a failed job's log, which was written on another node.
 
-    Snakemake keeps logs of failed jobs to itself where it is to say little of jobs that run.
+    Snakemake does not show logs of failed jobs when its output about running jobs is reduced.
     """
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Print what a job that failed has said; of a group, the jobs that have not given their files."""
+        """Print the log of a failed job; for a group, those of the jobs whose files are missing."""
         if getattr(record, "event", None) != LogEvent.JOB_ERROR:
             return
         facts = vars(record)
@@ -54,7 +54,7 @@ class FailedLogs(logging.Handler):
 
 
 def _end_of_first(logs: Iterable[str]) -> list[str]:
-    """Return the last lines of the first log that holds any: the job's own, else the scheduler's."""
+    """Return the last lines of the first nonempty log: the job's own, or else the scheduler's."""
     for path in map(Path, logs):
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []
         if lines:
@@ -63,16 +63,16 @@ def _end_of_first(logs: Iterable[str]) -> list[str]:
 
 
 class KilledJobs(logging.Handler):
-    """Say what the exit status of a job that a signal ended means, which Snakemake gives as a number."""
+    """Explain the exit status of a job that was ended by a signal, which Snakemake shows as a number."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Print the meaning of an end by a signal."""
+        """Print the meaning of the signal."""
         if getattr(record, "event", None) == LogEvent.ERROR and (meaning := meaning_of(record.getMessage())):
             print(f"[stir] {meaning}", file=sys.stderr, flush=True)
 
 
 def meaning_of(text: str) -> str | None:
-    """Return what an error of Snakemake's says of a signal that ended a job, and what to do; none if it names no signal."""
+    """Return the meaning of the signal in an error of Snakemake, with a remedy, or None if it names no signal."""
     found = ENDS.search(text)
     number = int(found[2] or int(found[1]) - SHELLS_OFFSET) if found else 0
     try:

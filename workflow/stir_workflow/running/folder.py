@@ -1,12 +1,12 @@
-"""The folder that runs share: what a killed run left of Snakemake's locks and marks is cleared by the next.
+"""The folder of a run: locks and marks of a killed Snakemake are cleared by the next run.
 
-Snakemake's own locks are files, which outlive a run that is killed, and then have to be
+Snakemake's own locks are files, which remain when a run is killed, and then have to be
 removed by hand. Here every run holds a lock of the operating system, which ends with its
-process. A run that is the only one can know that all locks and marks are of dead runs. Marks
-of half-done outputs say nothing here: an artifact under its name is whole, or its seal tells.
+process. So a run that is alone knows that all locks and marks belong to dead runs. Marks
+of incomplete outputs are not needed: artifacts are complete, and their seals show damage.
 
-In a folder that cannot be written to, an experiment that is finished is looked at all the same:
-Snakemake keeps its state elsewhere then.
+In a read-only folder, a finished experiment can still be inspected: Snakemake then keeps its
+state elsewhere.
 """
 
 import fcntl
@@ -25,23 +25,23 @@ from stir_workflow.store.storage import is_refusal, storing
 STATE = Path(".snakemake")
 LOCK = STATE / "stir.lock"
 NO_LOCKS = (
-    "See to it that one run or `stir cache prune` at a time uses data/ and results/, in whatever clone. "
+    "Use data/ and results/ with only one run or `stir cache prune` at a time, in any clone. "
     "If a run is killed, Snakemake may ask for `snakemake --unlock` before the next."
 )
 BYTES_OF_STATE = 2**12
-"""That a run without a job writes at most, to see whether there is room."""
+"""Maximum size of the state that a run without jobs writes, for a test of free space."""
 
 _held: list[IO[str]] = []
 _refusals: list[OSError] = []
 
 
 def enter_folder() -> bool:
-    """Hold a place in the current folder until this process ends; clear what dead runs left, if it is alone.
+    """Lock the current folder until this process ends; clear the leftovers of dead runs if no other run is alive.
 
     Returns
     -------
     bool
-        Whether no other run is known to be under way here, and none can be: there are locks.
+        Whether it is certain that no other run is in progress here, which requires locks.
     """
     try:
         file = _opened()
@@ -66,12 +66,12 @@ def enter_folder() -> bool:
 
 
 def check_entered() -> None:
-    """Refuse to start jobs in a folder that could not be entered, since nothing can be written to it.
+    """Refuse to start jobs in a folder that is not writable.
 
     Raises
     ------
     StorageError
-        Saying what to do.
+        With a remedy.
     """
     with storing(STATE):
         for error in _refusals:
@@ -80,14 +80,14 @@ def check_entered() -> None:
 
 @contextmanager
 def alone_in_folder() -> Iterator[bool]:
-    """Hold the current folder alone, if no run is under way there, nor in a clone that shares data/ or results/.
+    """Lock the current folder exclusively, if no run is in progress there or in a clone that shares data/ or results/.
 
-    Runs that begin wait for the end of the block.
+    Runs that start meanwhile wait for the end of the block.
 
     Yields
     ------
     bool
-        Whether it is held.
+        Whether it is locked.
 
     Raises
     ------
@@ -115,13 +115,13 @@ def _opened() -> IO[str]:
 
 
 def _check_room() -> None:
-    """Write as much as a run without a job does: a file of a full disk can still be opened."""
+    """Write as much as a run without jobs, since files can be opened even on a full disk."""
     with tempfile.TemporaryFile(dir=STATE) as file:
         file.write(bytes(BYTES_OF_STATE))
 
 
 def _lock(file: IO[str]) -> bool:
-    """Lock a file for this process alone; return whether that could be."""
+    """Lock a file exclusively for this process; return whether this succeeded."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -137,7 +137,7 @@ def _warn(error: OSError) -> None:
 
 
 def _keep_state_elsewhere() -> None:
-    """Let Snakemake keep its state of this process in a temporary folder."""
+    """Make Snakemake keep the state of this process in a temporary folder."""
     from snakemake import workflow
 
     state, made_here = tempfile.TemporaryDirectory(prefix="stir-state-"), workflow.FilePersistence
@@ -149,6 +149,6 @@ def _keep_state_elsewhere() -> None:
 
 
 def _clear(folder: Path) -> None:
-    """Empty a folder and leave it: Snakemake takes its absence for an older version's."""
+    """Empty a folder without removing it, since Snakemake takes a missing folder for that of an older version."""
     for entry in folder.iterdir() if folder.is_dir() else ():
         shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()

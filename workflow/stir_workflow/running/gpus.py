@@ -1,4 +1,4 @@
-"""How many GPUs a job asks Snakemake for, and how many this node has to give."""
+"""The number of GPUs that a job requests from Snakemake, and the number that this node provides."""
 
 from collections.abc import Container
 from typing import Protocol
@@ -9,11 +9,11 @@ from stir_workflow.stages.job import DEVICES, no_gpu
 
 
 class RunningWorkflow(Protocol):
-    """What is asked of Snakemake's workflow."""
+    """The used attributes of Snakemake's workflow."""
 
     @property
     def nodes(self) -> int | None:
-        """How many jobs may be with a cluster at once; none if jobs run here."""
+        """The maximum number of jobs on a cluster; None if jobs run on this node."""
 
     @property
     def global_resources(self) -> Container[str]:
@@ -24,19 +24,19 @@ class RunningWorkflow(Protocol):
 
 
 def gpus_per_job(device: str) -> int:
-    """Return how many GPUs a job of a stage that computes on them asks for.
+    """Return the number of GPUs that a job of a GPU stage requests.
 
     Raises
     ------
     InvalidInputError
-        If there is no such device.
+        If the device is unknown.
     """
     check_known("device", device, DEVICES)
     return 1 if device == "cuda" or (device == "auto" and gpus()) else 0
 
 
 def limit_to_this_node(workflow: RunningWorkflow, per_job: int) -> None:
-    """Start no more GPU jobs at once than this node has GPUs, if jobs run here and `--resources` does not say how many.
+    """Limit GPU jobs to the number of GPUs of this node, if jobs run here and `--resources` does not give a number.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""How far a run is, and how long it still takes, after every job."""
+"""Print progress and the estimated time left after every job."""
 
 import logging
 import sys
@@ -14,8 +14,8 @@ SECONDS_BETWEEN_LINES = 5
 class RunProgress(logging.Handler):
     """Estimate the time left from the mean duration of each rule's finished jobs.
 
-    Rules of which no job has finished yet count with the mean of the others, so the
-    estimate settles as the run goes through its stages.
+    Rules without a finished job are estimated by the mean of the others, so the
+    estimate improves as the run proceeds through its stages.
     """
 
     def __init__(self, cores: int) -> None:
@@ -28,7 +28,7 @@ class RunProgress(logging.Handler):
         self._durations: dict[str, list[float]] = defaultdict(list)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Take note of Snakemake's events; say how far the run is."""
+        """Record Snakemake's events, and print the progress of the run."""
         event, now = getattr(record, "event", None), time.monotonic()
         if event == LogEvent.RUN_INFO:
             counts = record.stats  # type: ignore[attr-defined]
@@ -50,7 +50,7 @@ class RunProgress(logging.Handler):
         print(f"[stir] {done} of {total} jobs done, {elapsed} so far, about {left} left", file=sys.stderr, flush=True)
 
     def seconds_left(self) -> float:
-        """Return the expected wall time of the jobs that are still to be done."""
+        """Return the expected wall time of the remaining jobs."""
         finished = [duration for durations in self._durations.values() for duration in durations]
         overall = sum(finished) / len(finished) if finished else 0.0
         work = 0.0

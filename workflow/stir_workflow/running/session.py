@@ -1,4 +1,4 @@
-"""What a run does before its first job: hold the folders, plan and check the experiments, show progress."""
+"""Start of a run: lock the folders, plan and check the experiments, show progress."""
 
 import logging
 import os
@@ -26,19 +26,19 @@ from stir_workflow.store.storage import check_writable
 
 
 class Session:
-    """A run, or one of the processes that make single jobs of a run on other nodes: these check nothing again.
+    """A run, or a process that executes a single job of a run on another node, which does not repeat the checks.
 
     Parameters
     ----------
     workflow : snakemake.workflow.Workflow
-        Snakemake's.
+        Snakemake's workflow.
     config : mapping
         ``experiment``, ``scale`` and ``device``.
 
     Raises
     ------
     StirError
-        If an experiment cannot be run as it stands, or this node has not what it asks for.
+        If an experiment is invalid, or this node lacks a requested resource.
     """
 
     def __init__(self, workflow: Any, config: Mapping[str, str]) -> None:
@@ -63,7 +63,7 @@ class Session:
         os.environ |= {OWNER: str(os.getpid()), "PYTHONSAFEPATH": "1", "PATH": path}
 
     def _show_progress(self) -> None:
-        """Say how far the run is, and what ended a job; if jobs run elsewhere, what those that failed have said."""
+        """Print progress, and explain the signals that ended jobs; if jobs run on other nodes, also print logs of failed jobs."""
         log = logging.getLogger("snakemake.logging")
         log.addHandler(KilledJobs())
         if self._is_main:
@@ -71,7 +71,7 @@ class Session:
             if self._workflow.nodes is not None:
                 log.addHandler(FailedLogs())
                 remember_settings()
-        # Snakemake's log file lies on the disk that may be full: a log that cannot be written is no reason for a traceback.
+        # Snakemake's log file may be on a full disk; a failure to write it must not cause a traceback.
         logging.raiseExceptions = False
 
     def check_folders(self) -> None:
@@ -87,18 +87,18 @@ class Session:
         check_writable([Path("results"), *missing])
 
     def _is_forced(self) -> bool:
-        """Return whether jobs are to run again whose outputs are there."""
+        """Return whether jobs with existing outputs are forced to run again."""
         settings = self._workflow.dag_settings
         return bool(settings.forceall or settings.forcetargets or settings.forcerun)
 
     def _before_the_graph(self) -> None:
-        """Before the graph of jobs is made: if there are any to run, wait until no other clone's runs use the same folders."""
+        """Wait until no run of another clone uses the same folders, if there are jobs to run."""
         if self._is_main:
             self._check_triggers()
             _ = self._held
 
     def _check_triggers(self) -> None:
-        """Refuse to compare records of Snakemake, which a clone does not have: a file that is there is up to date by its key."""
+        """Refuse triggers that use Snakemake's records, which a clone does not have; existing files are always up to date."""
         triggers = {str(trigger) for trigger in self._workflow.dag_settings.rerun_triggers}
         if triggers != {"mtime"}:
             sys.exit(

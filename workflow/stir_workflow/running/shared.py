@@ -1,11 +1,11 @@
-"""data/ and results/ that several clones share by links: the runs of one clone use them at a time.
+"""Lock data/ and results/ that several clones share by links, so that only one clone at a time uses them.
 
-Snakemake knows the outputs that its other runs in one folder make. What a run in another folder
-makes, it does not: it would delete an output that the other has just finished, before it starts its
-own job. So a run that has jobs to do holds each folder that artifacts lie in, wherever links lead,
-by a lock of the operating system, and another clone's waits for it; then it finds made what they share.
+Snakemake knows the outputs of its other runs in the same folder, but not those of a run in another
+folder: it would delete an output that the other run has just finished, before it starts its
+own job. So a run that has jobs to do locks each folder of artifacts, wherever links lead,
+by a lock of the operating system, and runs of other clones wait for it; afterwards they find the shared files.
 
-A lock file names its clone. Runs of this clone hold it together (with a shared lock); the name
+A lock file names its clone. Runs of the same clone hold it together (with a shared lock); the name
 changes only while nobody holds it (with an exclusive lock).
 """
 
@@ -51,12 +51,12 @@ class SharedFolders:
         self._held: list[int] = []
 
     def try_hold(self) -> str | None:
-        """Hold the folders that are there, if no other clone does; what cannot be written to, or has no locks, is not held.
+        """Lock the existing folders if no other clone holds them; folders that are read-only or have no locks are skipped.
 
         Returns
         -------
         str or None
-            The clone that holds one of them, as a message shows it; none is held then.
+            The clone that holds one of them, as shown in messages; then no folder is locked.
         """
         self.release()
         for folder in self._distinct():
@@ -73,17 +73,17 @@ class SharedFolders:
         return None
 
     def hold(self) -> bool:
-        """Make the folders and hold them; wait while another clone does, and say so.
+        """Create and lock the folders; wait while another clone holds them, and report this.
 
         Returns
         -------
         bool
-            Whether it had to wait, and what there is may have changed.
+            Whether it had to wait, so that files may have changed.
 
         Raises
         ------
         StorageError
-            If a link leads nowhere.
+            If a link is broken.
         """
         for folder in WRITABLE:
             _make(folder)
@@ -99,12 +99,12 @@ class SharedFolders:
         return waited
 
     def release(self) -> None:
-        """Let other clones use the folders."""
+        """Release the folders for other clones."""
         while self._held:
             os.close(self._held.pop())
 
     def _distinct(self) -> list[Path]:
-        """Return the folders that are there, without those within others, in the order of their real paths."""
+        """Return the existing folders, without those within others, in the order of their real paths."""
         distinct: list[Path] = []
         for folder in sorted({folder.resolve() for folder in self._folders if folder.is_dir()}):
             if not any(folder.is_relative_to(other) for other in distinct):
@@ -112,17 +112,17 @@ class SharedFolders:
         return distinct
 
     def _lock(self, file: int) -> str | None:
-        """Lock a file together with runs of this clone; return the other clone that has it, if any."""
+        """Lock a file together with other runs of this clone; return the other clone that holds it, if any."""
         try:
             if _locked(file, fcntl.LOCK_EX) and _name(file) != self._clone:
                 os.ftruncate(file, 0)
                 os.pwrite(file, self._clone.encode(), 0)
-            # While the lock changes from exclusive to shared another clone may get it, and write its name.
+            # While the lock changes from exclusive to shared, another clone may take it and write its name.
             if _locked(file, fcntl.LOCK_SH) and _name(file) == self._clone:
                 return None
             return _name(file) or "another clone"
         except OSError as error:
-            # The lock file of another user, which can be locked and not written to, stays locked for this run alone.
+            # A lock file of another user, which can be locked but not written, stays locked exclusively for this run.
             if has_no_locks(error) or is_refusal(error) or error.errno == errno.EBADF:
                 return None
             raise
@@ -142,7 +142,7 @@ def _make(folder: Path) -> None:
 
 
 def _opened(folder: Path) -> int:
-    """Open the lock file of a folder; whoever may write to the folder may do so, too."""
+    """Open the lock file of a folder; all users who can write to the folder can also open it."""
     path, flags = folder / NAME, os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
         file = _opened_or_made(path, flags)
@@ -151,10 +151,10 @@ def _opened(folder: Path) -> int:
     except OSError as error:
         if is_refusal(error):
             raise
-        raise StorageError(f"Expected {path} to be a file that runs lock; got: {error.strerror}. Remove it.") from error
+        raise StorageError(f"Expected {path} to be a lock file; got: {error.strerror}. Remove it.") from error
     if not stat.S_ISREG(os.fstat(file).st_mode):
         os.close(file)
-        raise StorageError(f"Expected {path} to be a file that runs lock; it is none. Remove it.")
+        raise StorageError(f"Expected {path} to be a lock file; got something else. Remove it.")
     return file
 
 
@@ -164,7 +164,7 @@ def _opened_or_made(path: Path, flags: int) -> int:
     file = os.open(path, flags | os.O_RDWR | os.O_CREAT, 0o600)
     folder = path.parent.stat()
     for change in (partial(os.fchown, file, -1, folder.st_gid), partial(os.fchmod, file, (folder.st_mode & 0o666) | 0o600)):
-        with suppress(PermissionError):  # another run was quicker, or the group is not ours
+        with suppress(PermissionError):  # another run was faster, or the group is not ours
             change()
     return file
 

@@ -1,4 +1,4 @@
-"""What Snakemake's plugin for SLURM asks of the controller, asked once."""
+"""Cache a query of Snakemake's SLURM plugin to the controller."""
 
 import importlib.util
 from collections.abc import Callable
@@ -8,10 +8,10 @@ ASKS = "get_min_job_age"
 
 
 def remember_settings() -> None:
-    """Let the plugin keep what the controller said when it last answered.
+    """Make the plugin cache the controller's answer.
 
-    It asks for MinJobAge before every query. While the controller is down there is no answer, and it would query
-    sacct, 400 times in a row where there is no accounting, however soon the controller is back.
+    The plugin queries MinJobAge before every status check. While the controller is down there is no answer, and the plugin
+    would query sacct, repeatedly up to 400 times if there is no accounting, even if the controller is soon back.
     """
     if importlib.util.find_spec(PLUGIN) is None:
         return
@@ -20,7 +20,7 @@ def remember_settings() -> None:
 
 
 def remembered(ask: Callable[[], int | None]) -> Callable[[], int | None]:
-    """Return a function that asks until there is an answer, and gives that from then on."""
+    """Return a function that queries until there is an answer, and then returns that answer."""
     known = [ask()]
 
     def answer() -> int | None:

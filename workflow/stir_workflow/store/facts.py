@@ -5,14 +5,14 @@ from enum import Enum
 
 
 class Count(Enum):
-    """How many files an input role takes."""
+    """The number of files that an input role accepts."""
 
     ONE = "one"
     OPTIONAL = "at most one"
     MANY = "one or more"
 
     def takes(self, number: int) -> bool:
-        """Return whether so many files are accepted."""
+        """Return whether this number of files is accepted."""
         return {Count.ONE: number == 1, Count.OPTIONAL: number <= 1, Count.MANY: number >= 1}[self]
 
 
@@ -21,20 +21,20 @@ ONE, OPTIONAL, MANY = Count
 
 @dataclass(frozen=True)
 class Facts:
-    """What holds of every artifact of a stage."""
+    """Facts that are common to all artifacts of a stage."""
 
     version: int
-    """Raised when the same recipe gives another output, even in its last bits."""
+    """Raised when the same recipe gives a different output, even in its last bits."""
     folder: str
     suffix: str
     inputs: dict[str, Count] = field(default_factory=dict)
-    """Role -> how many artifacts."""
+    """Role -> number of artifacts."""
     on_gpu: bool = False
-    """Whether its jobs compute on a GPU where there is one."""
+    """Whether its jobs compute on a GPU if there is one."""
     mem_mb: int = 4000
-    """Megabytes that a cluster is asked for at a job's first attempt."""
+    """Megabytes requested from a cluster at the first attempt of a job."""
     minutes: int = 15
-    """Wall time that a cluster is asked for at a job's first attempt."""
+    """Wall time requested from a cluster at the first attempt of a job, in minutes."""
 
 
 STAGES = {
@@ -52,4 +52,4 @@ STAGES = {
     "publication": Facts(1, "results/publications", ".stamp", {"table": ONE, "figure": ONE}),
 }
 PARTS = frozenset({"pair"})
-"""Stages whose artifacts are made, and listed, by the jobs of another."""
+"""Stages whose artifacts are made and listed by the jobs of another stage."""

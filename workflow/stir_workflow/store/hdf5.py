@@ -1,4 +1,4 @@
-"""Arrays in HDF5 files that explain themselves and are the same bit for bit each time."""
+"""Arrays in self-describing HDF5 files that are reproducible bit for bit."""
 
 import io
 import os
@@ -24,10 +24,10 @@ IMAGE_DIMS = ("image", "channel", "height", "width")
 
 @dataclass(frozen=True)
 class Labelled:
-    """An array, with a name for every dimension and the unit of its values."""
+    """An array with names of dimensions and the unit of its values."""
 
     values: Any
-    """An array; or what has a shape and gives tensors for slices, written some rows at a time."""
+    """An array; or an object that has a shape and returns tensors for slices, written in chunks of rows."""
     dims: tuple[str, ...]
     unit: str
 
@@ -41,12 +41,12 @@ def write_arrays(
     device_kind: str | None = None,
     attributes: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write labelled arrays, with recipe, versions and device (and its kind, where given) as attributes of the file.
+    """Write labelled arrays, with recipe, versions and device (and its kind, if given) as attributes of the file.
 
     Raises
     ------
     OSError
-        If the disk has no room for all of it.
+        If the disk is too full.
     """
     versions = {f"{package}_version": version for package, version in package_versions().items()}
     kind = {} if device_kind is None else {"device_kind": device_kind}
@@ -61,9 +61,9 @@ def write_arrays(
 
 
 class _Reserved(io.BufferedRandom):
-    """A new file whose place on the disk is taken before HDF5 sees it, as an empty file.
+    """A new file whose space on the disk is reserved before HDF5 sees it as an empty file.
 
-    HDF5 on a full disk fails once more for each object that it closes, with tracebacks that nothing can catch.
+    On a full disk, HDF5 fails again for each object that it closes, with tracebacks that cannot be caught.
     """
 
     def __init__(self, path: Path, n_bytes: int) -> None:
@@ -109,7 +109,7 @@ def read_arrays(path: Path, *names: str) -> list[np.ndarray]:
     Raises
     ------
     ArtifactError
-        If the file is not what its seal says, or has no array of a name.
+        If the file does not match its seal, or has no array with a name.
     """
     with opened(checked(path)) as file:
         for name in names:

@@ -1,7 +1,7 @@
 """Recipe -> key: an artifact's name is a digest of everything that determines it.
 
-Pure and without heavy imports: the Snakefile and the jobs both use it, so both
-arrive at the same names.
+Pure and without heavy imports: the Snakefile and the jobs both use it, and so get
+the same names.
 """
 
 import hashlib
@@ -29,11 +29,11 @@ class Recipe:
         Name of the stage that makes it, for example ``"iri"``.
     version : int
         Version of that stage's output; raised when the same settings give
-        another result.
+        a different result.
     settings : mapping
-        The stage's own settings. What cannot change the result stays out.
+        The stage's own settings, without those that cannot change the result.
     inputs : mapping
-        Role -> key (or list of keys) of what the artifact is made from.
+        Role -> key (or list of keys) of the inputs.
     """
 
     stage: str
@@ -47,7 +47,7 @@ class Recipe:
         return hashlib.sha256(self.to_json().encode()).hexdigest()[:KEY_DIGITS]
 
     def to_json(self) -> str:
-        """Write the recipe as canonical JSON: sorted keys, no spaces, no NaN."""
+        """Return the recipe as canonical JSON: sorted keys, no spaces, no NaN."""
         content = {part.name: getattr(self, part.name) for part in fields(self)}
         return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
@@ -69,7 +69,7 @@ class Recipe:
         return recipe
 
     def is_well_formed(self) -> bool:
-        """Return whether all parts have the types that they should have; what others wrote can have any."""
+        """Return whether all parts have the right types; untrusted recipes may have any."""
         parts = isinstance(self.stage, str) and type(self.version) is int and isinstance(self.settings, dict)
         return parts and isinstance(self.inputs, dict) and all(map(_is_keys, self.inputs.values()))
 

@@ -1,4 +1,4 @@
-"""Where the artifacts of each stage lie, and how their names end."""
+"""Folders and file names of the artifacts of each stage."""
 
 import os
 from pathlib import Path
@@ -10,11 +10,11 @@ from stir_workflow.store.identity import KEY_DIGITS, Recipe
 FOLDERS = {stage: facts.folder for stage, facts in STAGES.items()}
 SUFFIXES = {stage: facts.suffix for stage, facts in STAGES.items()}
 KEYED = rf"-[0-9a-f]{{{KEY_DIGITS}}}"
-"""How names of artifacts, and of the folders that stamps stand for, end before the suffix: a pattern."""
+"""Pattern of the ending, before the suffix, of names of artifacts and of the folders that stamps represent."""
 
 
 def stage_of_place(path: Path) -> str | None:
-    """Return the stage whose artifacts lie in the folder of a path and end like it; none if there is no such stage.
+    """Return the stage whose artifacts have the folder and suffix of a path, or None.
 
     Links are not followed.
     """
@@ -24,10 +24,10 @@ def stage_of_place(path: Path) -> str | None:
 
 
 def fits_place(path: Path, recipe: Recipe) -> bool:
-    """Return whether an artifact of a recipe lies at such a path of the current project: by folder, key and suffix."""
+    """Return whether a path of the current project fits a recipe, by folder, key and suffix."""
     return stage_of_place(path) == recipe.stage and path.stem.endswith(f"-{recipe.key}") and is_inside(path)
 
 
 def name_of_artifact(stage: str, path: str) -> str:
-    """Return what logs and benchmarks of an artifact are called: ``STAGE/NAME``."""
+    """Return the name of the logs and benchmarks of an artifact: ``STAGE/NAME``."""
     return f"{stage}/{path.removeprefix(f'{FOLDERS[stage]}/').removesuffix(SUFFIXES[stage])}"

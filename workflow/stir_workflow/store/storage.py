@@ -1,4 +1,4 @@
-"""Say of a disk that is full or read-only what to do about it."""
+"""Errors of full and read-only disks, with remedies."""
 
 import errno
 import os
@@ -21,12 +21,12 @@ MEGABYTE = 10**6
 
 @contextmanager
 def storing(path: Path) -> Iterator[None]:
-    """Turn the system's refusal to write for ``path`` into a message that says what to do.
+    """Convert a failure to write ``path`` into a message with a remedy.
 
     Raises
     ------
     StorageError
-        Naming the place, what is free there, and what to do.
+        Naming the path, the free space, and the remedy.
     """
     try:
         yield
@@ -37,12 +37,12 @@ def storing(path: Path) -> Iterator[None]:
 
 
 def is_refusal(error: OSError) -> bool:
-    """Return whether the system refuses to write: a disk that is full or read-only, a folder that is another's."""
+    """Return whether an error means that a path is not writable: the disk is full or read-only, or permission is missing."""
     return error.errno in REMEDIES
 
 
 def check_writable(folders: Iterable[Path]) -> None:
-    """Refuse folders that nothing can be written to; those that are absent must be possible to make.
+    """Refuse folders that are not writable; it must be possible to create absent ones.
 
     Raises
     ------
@@ -65,5 +65,5 @@ def _message(path: Path, number: int) -> str:
     free = f" ({shutil.disk_usage(_existing(path)).free / MEGABYTE:.1f} MB are free)" if number == errno.ENOSPC else ""
     return (
         f"Cannot write {path}: {os.strerror(number)}{free}. "
-        f"{REMEDIES[number]}, and run the same command again: what is done is kept."
+        f"{REMEDIES[number]}, and run the same command again: finished work is kept."
     )

@@ -1,4 +1,4 @@
-"""What lies in artifact folders: artifacts, what belongs to them, and what belongs to none."""
+"""Sort the files in artifact folders: artifacts, files that belong to them, and other files."""
 
 import os
 import re
@@ -20,32 +20,32 @@ TEMPORARY = re.compile(r"^\..*\.tmp(\.\w+)?$")
 
 @dataclass
 class Survey:
-    """Files by what they are."""
+    """Files by kind."""
 
     artifacts: list[Path] = field(default_factory=list)
-    """With a whole seal of their name beside them."""
+    """With a valid seal for their name beside them."""
     bad_seals: list[Path] = field(default_factory=list)
-    """Named like artifacts and in the folder of a stage, with something else than that beside them."""
+    """Named like artifacts and in the folder of a stage, but with an invalid seal beside them."""
     ill_sealed: list[Path] = field(default_factory=list)
-    """The same elsewhere: likely files of the user's."""
+    """The same outside the folder of a stage: probably files of the user."""
     unsealed: list[Path] = field(default_factory=list)
     """Named like artifacts, but without a seal."""
     lone_seals: list[Path] = field(default_factory=list)
-    """Seals beside which there is nothing."""
+    """Seals without an artifact."""
     unclaimed: list[Path] = field(default_factory=list)
-    """Other files beside artifacts, for which no stamp stands."""
+    """Other files beside artifacts, which no stamp represents."""
     set_aside: list[Path] = field(default_factory=list)
-    """In quarantine, seals among them."""
+    """Files in quarantine, including seals."""
     snapshots: list[Path] = field(default_factory=list)
-    """States of interrupted work, and their companions."""
+    """States of interrupted work, and files that belong to them."""
     temporary: list[Path] = field(default_factory=list)
-    """Being written, or left behind by a kill."""
+    """Files that are being written, or were left by a kill."""
 
 
 def survey(paths: Iterable[Path]) -> Survey:
-    """Take given files as artifacts, and sort all that lies in given folders.
+    """Treat the given files as artifacts, and sort the files in the given folders.
 
-    Seals and stamps are read, nothing else. What is no artifact is sorted by its name, which proves nothing.
+    Only seals and stamps are read. Other files are sorted by their names, which prove nothing.
     """
     found = Survey()
     for path in paths:
@@ -61,18 +61,18 @@ def survey(paths: Iterable[Path]) -> Survey:
 
 
 def sealed_files(paths: Iterable[Path]) -> list[Path]:
-    """Return given files, and the files in given folders that have a seal and are not set aside."""
+    """Return the given files, and the files in the given folders that have a seal and are not in quarantine."""
     return survey(paths).artifacts
 
 
 def artifact_of(snapshot: Path) -> Path:
-    """Return the artifact that a snapshot is on the way to."""
+    """Return the artifact that a snapshot belongs to."""
     match = SNAPSHOT.match(snapshot.name)
     return snapshot.with_name(match["artifact"]) if match else snapshot
 
 
 def _walk(top: Path) -> Iterator[tuple[Path, set[str]]]:
-    """Yield folders with the names in them, each once; links that lead out of the first are not followed."""
+    """Yield each folder once, with the names in it; links that lead out of the first folder are not followed."""
     seen: set[str] = set()
     inside = os.path.realpath(top)
     for folder, folders, files in os.walk(top, followlinks=True):
@@ -108,7 +108,7 @@ def _sort(folder: Path, names: set[str], found: Survey) -> None:
 
 
 def _sealed_as(path: Path, found: Survey) -> list[Path]:
-    """Return the list that a file belongs to by what its seal says."""
+    """Return the list that a file belongs to according to its seal."""
     try:
         sealed_recipe(path)
     except ArtifactError:

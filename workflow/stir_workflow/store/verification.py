@@ -16,29 +16,29 @@ from stir_workflow.store.stamps import STAMP, altered, in_own_folder, read_stamp
 from stir_workflow.store.survey import Survey
 
 MEMORY = Path(".snakemake/stir-verified.json")
-"""What was found good by a run or by ``stir verify``, in the folder of the workflow."""
+"""Record of verified files, in the folder of the workflow."""
 
 MEMORY_BYTES = 2**28
 SECONDS_BEFORE_PROGRESS = 3.0
 
 
 def verify(paths: Iterable[Path], *, memory: Path | None = None, deep: bool = False) -> dict[Path, str]:
-    """Check every artifact that exists, and the files that stamps stand for; say what is wrong with each bad one.
+    """Check every artifact that exists, and the files that stamps represent; return the problem of each bad one.
 
     Parameters
     ----------
     paths : iterable of Path
-        Artifacts; those that do not exist are passed over.
+        Artifacts; those that do not exist are skipped.
     memory : Path, optional
-        A JSON file that remembers sizes, times and inodes of what was found good, so
-        that only what changed is read. Without it every file is read.
+        A JSON file that records sizes, times and inodes of verified files, so
+        that only changed files are read. Without it every file is read.
     deep : bool
-        Read every file all the same: disks forget without a trace.
+        Read every file in any case, since disks can lose bits without a trace.
 
     Returns
     -------
     dict
-        Path -> what is wrong. Empty if all is well. A stamp is bad if one of its files is.
+        Path -> problem; empty if all files are good. A stamp is bad if one of its files is.
     """
     files = [path for path in paths if os.path.lexists(path)]
     bad = _verify_seals(files, memory, deep)
@@ -65,25 +65,25 @@ def _verify_seals(paths: list[Path], memory: Path | None, deep: bool) -> dict[Pa
                     now |= {_name(path): mark} if mark is not None else {}
             bar.update()
     if memory is not None and now != before:
-        with suppress(OSError):  # it saves time and nothing else
+        with suppress(OSError):  # it only saves time
             write_atomically(memory, json.dumps(now))
     return bad
 
 
 def oddities(found: Survey) -> list[str]:
-    """Say what lies beside artifacts and is none: not bad, but nothing vouches for it."""
+    """Return messages about files beside artifacts that are not bad, but cannot be checked."""
     return [
-        *(f"{path} has no seal; a run that needs it sets it aside and remakes it." for path in found.unsealed),
-        *(f"{path} has a seal beside it that is none of this project's; both are left." for path in found.ill_sealed),
-        *(f"{path} is the seal of nothing; a run that needs the artifact makes it." for path in found.lone_seals),
-        *(f"{path} is no artifact, and no stamp stands for it; nothing needs it." for path in found.unclaimed),
+        *(f"{path} has no seal; a run that needs it moves it to quarantine and makes it again." for path in found.unsealed),
+        *(f"{path} has a seal beside it that does not belong to this project; both are left." for path in found.ill_sealed),
+        *(f"{path} is a seal without an artifact; a run that needs the artifact makes it." for path in found.lone_seals),
+        *(f"{path} is not an artifact, and no stamp represents it; nothing needs it." for path in found.unclaimed),
     ]
 
 
 def _wrong_files(stamp: Path, problem: str | None) -> dict[Path, str]:
-    """Say which files of a stamp are not the ones that it was made with; without them it is worth nothing.
+    """Return the problems of files that differ from those of their stamp, which makes the stamp invalid.
 
-    A stamp is believed for the folder of its key alone. Copies elsewhere are left to the stage that publishes them.
+    A stamp only counts for the folder of its key. The stage that publishes copies in other folders checks them.
     """
     try:
         read_stamp(stamp)
@@ -94,14 +94,15 @@ def _wrong_files(stamp: Path, problem: str | None) -> dict[Path, str]:
     if not (own if problem else wrong):
         return {}
     names = ", ".join(str(file) for file in wrong)
-    said = {file: f"{file} is not the one that {stamp.name} was made with; remake it." for file in own if os.path.lexists(file)}
-    return {stamp: problem or f"{stamp} stands for {names}, which changed or is gone; remake both.", **said}
+    there = (file for file in own if os.path.lexists(file))
+    said = {file: f"{file} differs from the file that {stamp.name} was made with; make it again." for file in there}
+    return {stamp: problem or f"{stamp} represents {names}, which changed or is missing; make both again.", **said}
 
 
 def left_alone(bad: Mapping[Path, str]) -> dict[Path, str]:
-    """Return what of `verify`'s finds is not proved to be this project's, so that it is not moved; and what is said of it.
+    """Return the bad files that do not provably belong to this project and so are not moved, with messages.
 
-    A run may move more: the paths of its plan are its own.
+    A run may move more files, since the paths of its plan belong to it.
     """
     ours = {path for path in bad if is_ours(path) or _is_of_a_stamp(path)}
     why = "It was left: it does not lie, with a whole seal of its own, in the folder of its stage in data/ or results/ from here."
@@ -114,15 +115,15 @@ def _is_of_a_stamp(file: Path) -> bool:
 
 
 def _name(path: Path) -> str:
-    """Return how the memory calls a file: from here if it lies below, so that a run and ``stir verify`` agree."""
+    """Return the name of a file in the record: relative if it lies below the current folder, as in runs and ``stir verify``."""
     absolute, here = path.absolute(), Path.cwd()
     return absolute.relative_to(here).as_posix() if absolute.is_relative_to(here) else absolute.as_posix()
 
 
 def _mark(path: Path) -> list[int] | None:
-    """Return what changes when a file or its seal does, or none if they cannot be looked at.
+    """Return values that change with a file or its seal, or None if these are not accessible.
 
-    The time of the last change of an inode is among it: unlike the time of writing, a program cannot set it back.
+    They include the change time of the inode, which, unlike the modification time, no program can set back.
     """
     try:
         stats = [path.stat(), seal_path(path).stat()]
@@ -140,12 +141,12 @@ def _read_memory(memory: Path | None) -> dict[str, list[int]]:
 
 
 def set_bad_aside(bad: Mapping[Path, str], *, say: Callable[[str], None]) -> None:
-    """Move what `verify` found bad to quarantine, one by one, and say so.
+    """Move the bad files found by `verify` to quarantine one by one, and report this.
 
     Raises
     ------
     ArtifactError
-        If a file cannot be moved; it is named.
+        Naming a file that cannot be moved.
     """
     for path, problem in bad.items():
         say(f"{problem} It was moved to {set_aside(path)}.")
