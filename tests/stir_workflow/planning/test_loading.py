@@ -16,9 +16,12 @@ def attack(**more):
 
 
 OWN_DATA = {"label": "mine", "name": "scans", "path": "scans", "format": "folder", "image_shape": [1, 8, 8], "n_classes": 10}
+OF_INVERSIONS = read_yaml(SCHEMA)["properties"]["inversion"]["properties"]
 EVERYTHING = edited(
     read_yaml(QUICKSTART),
     {
+        "inversion": {key: about["default"] for key, about in OF_INVERSIONS.items() if "default" in about}
+        | read_yaml(QUICKSTART)["inversion"],
         "dataset.classes": [0, 1, 2],
         "further_datasets": [OWN_DATA | {"fingerprint": "0" * 64, "n_test": 300, "random_seed": 1}],
         "images.datasets": ["digits", "mine"],
