@@ -43,6 +43,7 @@ def test_a_public_name_brings_torch():
 
 def test_every_public_name_resolves():
     assert set(stir.__all__) == {
+        "STIR",
         "Inversion",
         "SharedInvariance",
         "errors",
