@@ -1,6 +1,7 @@
 from . import errors as errors
 from . import similarity as similarity
 from .invariance import invariance as invariance
+from .drop_in import STIR as STIR
 from .inversion import Inversion as Inversion
 from .inversion import invert as invert
 from .models import load_checkpoint as load_checkpoint
@@ -9,6 +10,7 @@ from .shared_invariance import SharedInvariance as SharedInvariance
 from .shared_invariance import shared_invariance as shared_invariance
 
 __all__ = [
+    "STIR",
     "Inversion",
     "SharedInvariance",
     "errors",

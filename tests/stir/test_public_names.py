@@ -50,6 +50,7 @@ def test_a_job_that_downloads_nothing_imports_no_client_of_the_web():
 
 def test_every_public_name_resolves():
     assert set(stir.__all__) == {
+        "STIR",
         "Inversion",
         "SharedInvariance",
         "errors",

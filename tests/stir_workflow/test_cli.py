@@ -231,7 +231,7 @@ def test_verify_tells_of_what_nothing_vouches_for_and_does_not_fail(iris):
     assert result.exit_code == 0
     assert f"{unsealed} has no seal" in result.stderr
     assert f"{seal_path(alone)} is a seal without an artifact" in result.stderr
-    assert "notes.txt is no artifact" in result.stderr
+    assert "notes.txt is not an artifact" in result.stderr
     assert good.name not in result.stderr
     assert unsealed.exists()
 

@@ -44,7 +44,7 @@ def test_whatever_is_missing_or_bad_is_made_and_nothing_else(copied, tiny):
     ("where", "stage", "said"),
     [
         ("results/tables", "publication", "tiny.csv was not made by this workflow. It was moved to"),
-        ("keyed", "table", "tiny.csv is not the one"),
+        ("keyed", "table", "tiny.csv differs from the file"),
     ],
 )
 def test_a_table_altered_by_hand_is_kept_aside_and_made_again(copied, where, stage, said):

@@ -172,7 +172,7 @@ def test_a_zip_whose_list_lost_a_member_is_refused(archive):
     record = bytearray(content[end:])
     record[12:16] = struct.pack("<I", struct.unpack("<I", record[12:16])[0] - (end - last))
     path.write_bytes(content[:before] + record)
-    refused(path, f"Expected {N + 2} members in .*, as it says itself; got {N + 1}")
+    refused(path, f"Expected {N + 2} members in .*, according to its end record; got {N + 1}")
 
 
 @pytest.mark.parametrize("kind", ["tar", "tar.gz"])

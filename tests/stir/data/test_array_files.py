@@ -152,7 +152,7 @@ def test_a_damaged_file(tmp_path, kind, harm):
 
 def test_an_array_without_a_name(tmp_path):
     np.save(tmp_path / "mine.npy", IMAGES)
-    refused(tmp_path / "mine.npy", "one array without a name")
+    refused(tmp_path / "mine.npy", "a single array without a name")
 
 
 def test_arrays_that_would_run_code_are_refused(tmp_path):
@@ -177,14 +177,18 @@ def test_a_group_where_an_array_is_expected(tmp_path):
 @pytest.mark.parametrize(
     ("images", "extra", "problem"),
     [
-        (IMAGES / 255, {"white_level": 255}, r"to 255 \(white\); got 0.0 to 1.0: nearly black"),
-        ((IMAGES / 255).astype(np.float16), {"white_level": 2}, r"to 2 \(white\); got 0.0 to 1.0: nearly black"),
+        (IMAGES / 255, {"white_level": 255}, r"to 255 \(white\); got 0.0 to 1.0: .* nearly black"),
+        ((IMAGES / 255).astype(np.float16), {"white_level": 2}, r"to 2 \(white\); got 0.0 to 1.0: .* nearly black"),
         (IMAGES > 128, {}, "got bool"),
-        ((IMAGES > 128).astype(np.uint8), {}, r"to 255 \(white\); got 0 to 1: nearly black"),
-        (IMAGES // 16, {}, r"to 255 \(white\); got 0 to 15: nearly black"),
-        (IMAGES.astype(np.uint16) * 16, {"white_level": 2**16 - 1}, r"to 65535 \(white\); got 0 to 4080: nearly black"),
-        (IMAGES / 255**2, {}, r"to 1 \(white\); got 0.0 to 0.0039.*: nearly black"),
-        (IMAGES * 0, {}, "got 0 to 0: nearly black"),
+        ((IMAGES > 128).astype(np.uint8), {}, r"to 255 \(white\); got 0 to 1: .* nearly black"),
+        (IMAGES // 16, {}, r"to 255 \(white\); got 0 to 15: .* nearly black"),
+        (
+            IMAGES.astype(np.uint16) * 16,
+            {"white_level": 2**16 - 1},
+            r"to 65535 \(white\); got 0 to 4080: .* nearly black",
+        ),
+        (IMAGES / 255**2, {}, r"to 1 \(white\); got 0.0 to 0.0039.*: .* nearly black"),
+        (IMAGES * 0, {}, "got 0 to 0: .* nearly black"),
         (np.where(IMAGES > 250, np.nan, IMAGES / 255), {}, "got nan to nan"),
         (np.where(IMAGES > 250, np.inf, IMAGES / 255), {"white_level": 2**16 - 1}, "got 0.0 to inf"),
         (IMAGES.astype(np.int16) - 1, {}, "got -1 to 254"),
@@ -197,7 +201,8 @@ def test_another_range_than_the_declared_one_is_refused(tmp_path, kind, images, 
 
 def test_the_test_part_is_of_the_range_of_the_training_part(tmp_path):
     refused(
-        save(tmp_path, "npz", **{**parts(), "test_images": IMAGES[200:] / 255}), "test_images of .*got 0.0 to 1.0: nearly black"
+        save(tmp_path, "npz", **{**parts(), "test_images": IMAGES[200:] / 255}),
+        "test_images of .*got 0.0 to 1.0: .* nearly black",
     )
 
 
@@ -289,7 +294,7 @@ def test_an_array_that_is_there_twice(tmp_path):
     path = save(tmp_path, "npz", images=IMAGES, labels=LABELS)
     with zipfile.ZipFile(path, "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
         archive.writestr("labels.npy", zipfile.ZipFile(path).read("labels.npy"))
-    refused(path, r"labels\.npy occurs twice")
+    refused(path, r"labels\.npy is there twice")
 
 
 @pytest.mark.parametrize("packed", [True, False])

@@ -78,7 +78,7 @@ def test_a_source_that_is_neither_is_refused_by_what_it_is(tmp_path, kind, form)
 @pytest.mark.parametrize("name", ["one/loop", "loop"])
 def test_a_folder_that_is_within_itself_is_refused(folder, name):
     (folder / name).symlink_to(folder)
-    with pytest.raises(DatasetError, match=rf"{name} is a link to a folder that it lies in"):
+    with pytest.raises(DatasetError, match=rf"{name} is a link to a folder that contains it"):
         fingerprint(folder)
 
 
@@ -101,7 +101,7 @@ def test_folders_without_end_are_refused(folder, monkeypatch):
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_what_cannot_be_read_is_not_left_out(folder):
     (folder / "one").chmod(0)
-    with pytest.raises(DatasetError, match=r"Cannot look into .*one"):
+    with pytest.raises(DatasetError, match=r"Cannot read .*one"):
         fingerprint(folder)
 
 
@@ -110,7 +110,7 @@ def test_a_folder_that_cannot_be_looked_into_is_not_left_out(folder, monkeypatch
     monkeypatch.setattr(
         os, "scandir", lambda path: scandir("/nowhere") if str(path).endswith("one/") or path.name == "one" else scandir(path)
     )
-    with pytest.raises(DatasetError, match=r"Cannot look into .*one"):
+    with pytest.raises(DatasetError, match=r"Cannot read .*one"):
         fingerprint(folder)
 
 

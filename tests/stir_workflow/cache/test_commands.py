@@ -102,7 +102,7 @@ class TestList:
         result = stir_cache("list")
         assert result.exit_code == 0
         assert "broken.yaml: the file: unknown key 'colour'" in result.stderr
-        assert "What this experiment needs is not known" in result.stderr
+        assert "The artifacts that this experiment needs are unknown" in result.stderr
 
     def test_says_if_there_is_nothing(self, project):
         assert stir_cache("list").output == "There is nothing.\n"
@@ -165,7 +165,7 @@ class TestPrune:
         old = make_unneeded(made)
         result = stir_cache("prune", "--yes")
         assert result.exit_code == 1
-        assert result.stderr.startswith("error: DVC holds no copies")
+        assert result.stderr.startswith("error: DVC's copies cannot be queried")
         assert old.exists()
 
     def test_a_setting_changed_leaves_the_old_ones_to_go_and_the_new_ones_stay(self, made, copies, tiny):

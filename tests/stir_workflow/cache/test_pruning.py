@@ -199,11 +199,11 @@ class TestRemove:
 class TestNotKnown:
     def test_a_broken_experiment_is_refused_and_named(self, project, tiny):
         write_experiment(project, "broken", {**tiny, "colour": "red"})
-        with pytest.raises(PruneError, match=r"not known.*\n.*broken\.yaml: the file: unknown key 'colour'"):
+        with pytest.raises(PruneError, match=r"are unknown.*\n.*broken\.yaml: the file: unknown key 'colour'"):
             check_known(needs_of(experiment_files()))
 
     def test_no_experiment_at_all_is_refused(self):
-        with pytest.raises(PruneError, match="all would go"):
+        with pytest.raises(PruneError, match="all artifacts would be removed"):
             check_known(Needs())
 
     def test_sound_ones_are_not(self, project):

@@ -81,7 +81,7 @@ def test_an_altered_table_is_set_aside_with_its_stamp(stamped):
     set_bad_aside([str(stamped)])
     table.write_text("stir\n0.9\n")
     said = set_bad_aside([str(stamped)])
-    assert any("tiny.csv is not the one" in line for line in said)
+    assert any("tiny.csv differs from the file" in line for line in said)
     assert not stamped.exists()
     assert not seal_path(stamped).exists()
     assert (table.parent / ".quarantine" / "tiny.csv.0").read_text() == "stir\n0.9\n", "what was edited by hand is kept"
@@ -91,7 +91,7 @@ def test_an_altered_table_is_set_aside_with_its_stamp(stamped):
 def test_a_stamp_goes_if_its_table_is_gone(stamped):
     (keyed_folder(stamped) / "tiny.csv").unlink()
     (said,) = set_bad_aside([str(stamped)])
-    assert "tiny.csv, which changed or is gone" in said
+    assert "tiny.csv, which changed or is missing" in said
     assert not stamped.exists()
 
 
@@ -103,7 +103,7 @@ def test_an_altered_copy_is_left_to_the_publication_and_its_stamp_set_aside(fold
     stamp(path, recipe, [table])
     table.write_text("stir\n0.9\n")
     said = set_bad_aside([str(path)])
-    assert any("tiny.csv, which changed or is gone" in line for line in said)
+    assert any("tiny.csv, which changed or is missing" in line for line in said)
     assert not path.exists()
     assert table.read_text() == "stir\n0.9\n", "whose file that is, the stage publication finds out"
 

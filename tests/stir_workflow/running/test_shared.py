@@ -101,7 +101,7 @@ def test_what_stands_in_the_lock_files_place_is_refused_by_name(a_run_in, tmp_pa
     run, place, precious = a_run_in("a"), tmp_path / "shared" / "data" / NAME, tmp_path / "precious"
     precious.write_text("precious", encoding="utf-8")
     {"a link": lambda: place.symlink_to(precious), "a folder": place.mkdir, "a FIFO": lambda: os.mkfifo(place)}[what]()
-    with pytest.raises(StorageError, match=rf"Expected .*data/\{NAME} to be a file"):
+    with pytest.raises(StorageError, match=rf"Expected .*data/\{NAME} to be a lock file"):
         run.try_hold()
     assert precious.read_text(encoding="utf-8") == "precious"
 

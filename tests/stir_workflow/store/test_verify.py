@@ -201,13 +201,13 @@ class TestStamps:
         table.mkdir() if harm == "folder" else table.write_text({"altered": "frist", "emptied": ""}[harm])
         bad = verify([path])
         assert set(bad) == {path, table}
-        assert "tiny.csv is not the one" in bad[table]
+        assert "tiny.csv differs from the file" in bad[table]
 
     def test_a_file_that_is_gone_makes_its_stamp_bad(self, stamped):
         path, table = stamped
         table.unlink()
         assert list(bad := verify([path])) == [path]
-        assert "tiny.csv, which changed or is gone" in bad[path]
+        assert "tiny.csv, which changed or is missing" in bad[path]
 
     def test_a_bad_stamp_takes_along_what_does_not_match_it(self, stamped):
         path, table = stamped
