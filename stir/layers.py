@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from jaxtyping import Float
@@ -17,8 +17,13 @@ from stir.models.depths import Depths
 from stir.models.frozen import Spy
 from stir.models.usable import forward
 from stir.names import shortened
+from stir.poolings import Pooling
+
+Select: TypeAlias = str | int | None
 
 PENULTIMATE = "penultimate"
+OUTPUT = "output"
+"""The model's own output, unless a module is called so."""
 COMPILED = "_orig_mod."
 """What torch.compile puts before all names."""
 
@@ -28,13 +33,53 @@ class Layer:
     """Where in a model a representation is read."""
 
     name: str
-    """Dotted name in ``named_modules()``."""
+    """Dotted name in ``named_modules()``; empty for the model itself."""
     side: str
     """``"output"`` of that module, or its ``"input"`` (the penultimate layer)."""
+    call: int | None = None
+    """Which call of the module is read, from 0; None where it is called once."""
+    select: Select = None
+    """Which tensor of what the module gives; None where it gives a tensor."""
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether a module's name and side say all: one call, one tensor, not the model's own output."""
+        return bool(self.name) and self.call is None and self.select is None
+
+
+@dataclass(frozen=True)
+class LayerSpec:
+    """A layer as it is asked for: its name, which tensor of its output, and what makes vectors of it."""
+
+    layer: str | None = None
+    """``NAME``, ``NAME:CALL``, ``"output"``, ``"penultimate"``; None is the penultimate layer."""
+    select: Select = None
+    """Field, key or index, where the layer gives several tensors."""
+    pooling: str | Pooling = "flatten"
+    """A name, or a function (n, ...) -> (n, d)."""
+
+
+def layer_spec(layer: "str | LayerSpec | None", select: Select = None, pooling: str | Pooling = "flatten") -> LayerSpec:
+    """Return a layer as asked for, from a text with keywords or from a `LayerSpec` alone.
+
+    Raises
+    ------
+    InvalidInputError
+        If a `LayerSpec` comes with another selector or pooling.
+    """
+    if not isinstance(layer, LayerSpec):
+        return LayerSpec(layer, select, pooling)
+    given = {"select": (select, None, layer.select), "pooling": (pooling, "flatten", layer.pooling)}
+    for name, (value, default, own) in given.items():
+        if value not in (default, own):
+            raise InvalidInputError(f"Expected {name} in the LayerSpec or beside it; got {own!r} and {value!r}. Drop one.")
+    return layer
 
 
 @torch.no_grad()
-def resolve_layer(model: nn.Module, layer: str | None, images: Float[Tensor, "2 ..."]) -> Layer:
+def resolve_layer(
+    model: nn.Module, layer: str | LayerSpec | None, images: Float[Tensor, "2 ..."], *, select: Select = None
+) -> Layer:
     """Find a layer by running two images through the whole model.
 
     Parameters
@@ -46,6 +91,8 @@ def resolve_layer(model: nn.Module, layer: str | None, images: Float[Tensor, "2 
         input of the linear layer that gives the model's output.
     images : Float[Tensor, "2 ..."]
         Two, not one, since some models squeeze a single one away.
+    select : str or int, optional
+        Which tensor of the layer's output, where that is several: a field, a key or an index.
 
     Raises
     ------
@@ -55,7 +102,8 @@ def resolve_layer(model: nn.Module, layer: str | None, images: Float[Tensor, "2 
     InvalidInputError
         If the model fails on images of this shape.
     """
-    modules = dict(model.named_modules())
+    spec = layer_spec(layer, select)
+    modules, layer = dict(model.named_modules()), spec.layer
     if layer in (None, PENULTIMATE):
         return _penultimate(model, modules, images)
     name = _known(modules, layer)

@@ -31,14 +31,16 @@ def _spatial_mean(activations: Tensor) -> Tensor:
 POOLINGS: dict[str, Pooling] = {"flatten": _flatten, "spatial_mean": _spatial_mean}
 
 
-def get_pooling(name: str) -> Pooling:
-    """Return a pooling by its name.
+def get_pooling(name: str | Pooling) -> Pooling:
+    """Return a pooling by its name; a function is one.
 
     Raises
     ------
     InvalidInputError
         If it is unknown; with near matches.
     """
+    if not isinstance(name, str) and callable(name):
+        return name
     check_known("pooling", name, POOLINGS)
     return POOLINGS[name]
 
@@ -69,7 +71,7 @@ class Evidence(TorchFunctionMode):
         return shape[1] == n_features and n_features not in shape[2:]
 
 
-def check_pooling(name: str, layer: str, evidence: Evidence, activations: Float[Tensor, "n ..."]) -> None:
+def check_pooling(name: str | Pooling, layer: str, evidence: Evidence, activations: Float[Tensor, "n ..."]) -> None:
     """Refuse a mean over space where it is not known which dimensions are space.
 
     Parameters

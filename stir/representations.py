@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from stir.checks import check_batch_size, check_images
 from stir.dtypes import widened
 from stir.errors import LayerError, NondeterministicModelError
-from stir.layers import check_activations, resolve_layer, tensor_argument
+from stir.layers import Layer, LayerSpec, Select, check_activations, layer_spec, resolve_layer, tensor_argument
 from stir.models.frozen import Buffers, Spy, frozen, lend
 from stir.models.usable import check_model, place_of, running_eagerly
 from stir.poolings import Evidence, Pooling, check_pooling, get_pooling
@@ -122,7 +122,13 @@ def rows(activations_of: Callable[[Tensor], Tensor], images: Float[Tensor, "n ..
 
 @contextmanager
 def representing(
-    model: nn.Module, layer: str | None, images: Float[Tensor, "k ..."], *, pooling: str = "flatten", wide: bool = False
+    model: nn.Module,
+    layer: str | LayerSpec | None,
+    images: Float[Tensor, "k ..."],
+    *,
+    select: Select = None,
+    pooling: str | Pooling = "flatten",
+    wide: bool = False,
 ) -> Iterator[Representing]:
     """Give the function images -> representation, with the model frozen meanwhile.
 
@@ -132,33 +138,67 @@ def representing(
     ----------
     model : torch.nn.Module
         Any model.
-    layer : str or None
-        As in `resolve_layer`.
+    layer : str, LayerSpec or None
+        As in `resolve_layer`; a `LayerSpec` carries the selector and the pooling.
     images : Float[Tensor, "k ..."]
         One or two images, to find the layer with.
-    pooling : str
+    select : str or int, optional
+        As in `resolve_layer`.
+    pooling : str or callable
         ``"flatten"``, or ``"spatial_mean"`` over all but the first two dimensions.
     wide : bool
         Give representations of half precision in float32.
     """
     check_model(model)
-    pool = get_pooling(pooling)
+    spec = layer_spec(layer, select, pooling)
+    get_pooling(spec.pooling)
     place = place_of(model, images)
     two = images[:2].expand(2, *images.shape[1:]).to(device=place.device, dtype=place.dtype)
     with frozen(model), running_eagerly(model):
         buffers = Buffers(model)
-        found = resolve_layer(model, layer, two)
+        found = resolve_layer(model, spec, two)
         buffers.restore()
+        pool = settle_pooling(model, found, two, spec.pooling)
         represent_batch = Representing(model, found.name, (lambda x: widened(pool(x))) if wide else pool, place)
         handle = _tell_at(dict(model.named_modules())[found.name], found.side, represent_batch)
         try:
-            if pooling != "flatten":
-                with torch.no_grad(), Evidence() as evidence:
-                    activations = rows(represent_batch.activations, two, found.name)
-                check_pooling(pooling, found.name, evidence, activations)
             yield represent_batch
         finally:
             handle.remove()
+
+
+@torch.no_grad()
+def settle_pooling(model: nn.Module, found: Layer, images: Float[Tensor, "2 ..."], pooling: str | Pooling) -> Pooling:
+    """Return the function that pools a layer's activations, with what it averages over settled for this layer.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        In eval mode.
+    found : Layer
+        Of the model.
+    images : Float[Tensor, "2 ..."]
+        To learn the layout of the activations with.
+    pooling : str or callable
+        A name, or a function (n, ...) -> (n, d).
+
+    Raises
+    ------
+    LayerError
+        If it is not known which dimensions the pooling would be over.
+    """
+    pool = get_pooling(pooling)
+    if not isinstance(pooling, str) or pooling == "flatten":
+        return pool
+    reading = Representing(model, found.name, pool, place_of(model, images))
+    handle = _tell_at(dict(model.named_modules())[found.name], found.side, reading)
+    try:
+        with Evidence() as evidence:
+            activations = rows(reading.activations, images, found.name)
+    finally:
+        handle.remove()
+    check_pooling(pooling, found.name, evidence, activations)
+    return pool
 
 
 @torch.no_grad()
@@ -213,8 +253,9 @@ def represent(
     model: nn.Module,
     images: Images,
     *,
-    layer: str | None = None,
-    pooling: str = "flatten",
+    layer: str | LayerSpec | None = None,
+    select: Select = None,
+    pooling: str | Pooling = "flatten",
     batch_size: int = 256,
 ) -> Float[Tensor, "n d"]:
     """Return the representation of images at a layer of a model.
@@ -231,6 +272,8 @@ def represent(
     layer : str, optional
         Dotted name in ``named_modules()``; its output is read. By default the
         input of the linear layer that gives the model's output (the penultimate layer).
+    select : str or int, optional
+        Which tensor of what the layer gives, where that is several: a field, a key or an index.
     pooling : str
         What to do with spatial dimensions: ``"flatten"``, or ``"spatial_mean"`` of activations
         (n, features, ...), as convolutions give them.
@@ -263,12 +306,12 @@ def represent(
     check_model(model)
     check_images(images)
     check_batch_size(batch_size)
-    return lend(model, partial(_represented, model, images, layer, pooling, batch_size))
+    return lend(model, partial(_represented, model, images, layer_spec(layer, select, pooling), batch_size))
 
 
 @torch.no_grad()
-def _represented(model: nn.Module, images: Images, layer: str | None, pooling: str, batch_size: int) -> Tensor:
-    with representing(model, layer, images[:2], pooling=pooling) as represent_batch:
+def _represented(model: nn.Module, images: Images, spec: LayerSpec, batch_size: int) -> Tensor:
+    with representing(model, spec, images[:2]) as represent_batch:
         check_alike(represent_batch, images[: min(FEW, batch_size)])
         starts = range(0, len(images), batch_size)
         parts = [represent_batch(images[start : start + batch_size]).to(images.device) for start in starts]
