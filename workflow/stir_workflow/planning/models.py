@@ -21,7 +21,6 @@ from stir_workflow.planning.settings import (
     training_settings,
 )
 
-
 LIBRARY_DEFAULT = "default"
 """Weights of a model whose entry names no others: those that its library takes by default."""
 
