@@ -15,6 +15,7 @@ Layer = str | Mapping[str, Any]
 
 PUBLISHED = "published"
 """The normalisation of images that the network's library states for its own weights."""
+NO_NORMALISATION = "none"
 RANDOM = "random"
 """Weights that a random seed determines."""
 NO_EVALUATION = "none"
@@ -99,7 +100,12 @@ def model_width(experiment: Experiment, model: Settings) -> int | None:
 
 
 def normalisation_settings(model: Settings) -> dict[str, Any]:
-    """Return the normalisation that a model asks for; none where it is as published, which was meant before one could ask."""
+    """Return the normalisation that a model asks for; none where it is as published, which was meant before one could ask.
+
+    Training fits it to its images, so what another library states for its published weights does not count there.
+    """
+    if "training" in model and is_address(model["architecture"]):
+        return {"normalisation": NO_NORMALISATION}
     given = {key: model[key] for key in ("mean", "std") if key in model}
     normalisation = given or model.get("normalisation", PUBLISHED)
     return {} if normalisation == PUBLISHED else {"normalisation": normalisation}

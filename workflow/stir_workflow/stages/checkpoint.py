@@ -28,9 +28,8 @@ def make(job: Job) -> None:
         learnt = {"learning_curve": curve.to_dict()}
     else:
         model, learnt = _taken(job, architecture).eval(), {}
-    stated = {"preprocessing": preprocessing_of(model)} if "code" in job.settings else {}
     with sealing(job.output, job.recipe, **computed_on(device)) as path:
-        save_model(path, model, architecture, {"recipe": job.recipe.to_json(), **learnt, **stated})
+        save_model(path, model, architecture, {"recipe": job.recipe.to_json(), **learnt})
     snapshot.discard()
 
 
