@@ -26,9 +26,9 @@ LAYER_GRAMMAR = (
     f"a layer's dotted name of letters, digits, '.', '_' and '-', at most {LAYER_LENGTH} characters, perhaps with a call (:1), "
     "or a pattern of names (*, ?, [...])"
 )
-SELECT_PATTERN = rf"\A(?:[A-Za-z0-9_][A-Za-z0-9._-]{{0,{NAME_LENGTH - 1}}}|\[[0-9]{{1,4}}\])\Z"
-"""Of which tensor of a layer's output is read: a field or key, or an index in brackets."""
-SELECT_GRAMMAR = "a field or key of letters, digits, '.', '_' and '-', or an index, such as 0 or '[0]'"
+SELECT_PATTERN = rf"\A[A-Za-z0-9_\[][A-Za-z0-9._\[\]-]{{0,{NAME_LENGTH - 1}}}\Z"
+"""Of which tensor of a layer's output is read: a field or key, an index in brackets, or several in a row."""
+SELECT_GRAMMAR = "a field or key of letters, digits, '.', '_' and '-', an index such as 0 or '[0]', or 'hidden_states[3]'"
 FLATTEN = "flatten"
 """The pooling of layers that are given none."""
 TABLE_ENDINGS = ("-summary", "-models", "-verdicts", "-metrics")

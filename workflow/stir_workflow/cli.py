@@ -22,7 +22,6 @@ from stir_workflow.store.artifacts import seal_path
 from stir_workflow.store.facts import STAGES
 from stir_workflow.store.storage import storing
 
-
 ELSEWHERE = {"cache": "stir_workflow.cache.commands", "layers": "stir_workflow.layers_command"}
 """Commands that are imported only when they are asked for -> their modules."""
 

@@ -26,7 +26,9 @@ MOST_SELECTORS = 4
 @click.command()
 @click.argument("model")
 @click.option("--width", type=click.IntRange(1, 1024), help="Channels of the first stage, of this project's networks.")
-@click.option("--argument", "arguments", multiple=True, metavar="KEY=VALUE", help="Of what builds the network; VALUE as JSON or text.")
+@click.option(
+    "--argument", "arguments", multiple=True, metavar="KEY=VALUE", help="Of what builds the network; VALUE as JSON or text."
+)
 @click.option("--channels", type=click.IntRange(1, 4096), default=3, show_default=True, help="Of the images.")
 @click.option("--size", metavar="SIDE or HEIGHTxWIDTH", help="Of the images, in pixels; by default what the model states.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -115,7 +117,9 @@ def _features(facts: "LayerFacts") -> str:
     """Say which dimension is features, of an image's activations with more than one."""
     if facts.shape is None or len(facts.shape) < 2:
         return ""
-    tokens = {None: ", prefix unknown", 0: ""}.get(facts.prefix, f", {facts.prefix} prefix tokens") if len(facts.shape) == 2 else ""
+    tokens = (
+        {None: ", prefix unknown", 0: ""}.get(facts.prefix, f", {facts.prefix} prefix tokens") if len(facts.shape) == 2 else ""
+    )
     return (facts.channels or "unknown") + tokens
 
 

@@ -76,7 +76,7 @@ def _heatmaps(scores: "pd.DataFrame", labels: "Sequence[str]") -> "Iterator[tupl
     )
     for (images, number, measure), rows in by_matrix:
         texts = layer_texts(rows).unique()
-        label = dict(enumerate(labels)).get(int(number), "_".join(texts))
+        label = dict[object, str](enumerate(labels)).get(number, "_".join(texts))
         name = figure_name(figure_layer(texts, label), str(measure), str(images) if several else None)
         yield name, draw_heatmaps(rows, label)
 
