@@ -9,7 +9,7 @@ from stir.errors import LayerError
 from stir.layers.calls import Call, trial
 from stir.layers.layer import OUTPUT, PENULTIMATE, Layer, LayerSpec
 from stir.layers.layouts import Passes, two_passes
-from stir.layers.naming import short_name
+from stir.layers.naming import NETWORK, short_names
 from stir.layers.resolving import resolve_layers
 from stir.layers.selecting import choices, settled_select
 from stir.models.depths import Depths, follow
@@ -61,12 +61,13 @@ def describe(model: nn.Module, images: Float[Tensor, "k ..."]) -> list[LayerFact
         passes = two_passes(model, modules, two)
         depths = _depths(model, two)
         last = _penultimate(model, two)
-        facts = [_facts(name, module, passes, depths, last) for name, module in modules.items()]
+        names = short_names(modules)
+        facts = [_facts(module, names[name], name, passes, depths, last) for name, module in modules.items()]
         ended = {call.name: number for number, call in enumerate(passes.calls)}
-        order = {short_name(name): ended.get(name, len(passes.calls)) for name in modules}
+        order = {names[name]: ended.get(name, len(passes.calls)) for name in modules}
         facts.sort(key=lambda each: order[each.name])
         of_output = _of(OUTPUT, type(model).__name__, Layer("", "output"), passes.output, passes)
-        return [*facts, of_output, *([] if last is None else [_of_last(last, passes, depths)])]
+        return [*facts, of_output, *([] if last is None else [_of_last(last, names.get(last.name, OUTPUT), passes, depths)])]
 
 
 def _penultimate(model: nn.Module, images: Tensor) -> Layer | None:
@@ -77,19 +78,20 @@ def _penultimate(model: nn.Module, images: Tensor) -> Layer | None:
 
 
 def _depths(model: nn.Module, images: Tensor) -> Depths | None:
-    wrapping = {"", *(name for name, _ in model.named_modules() if not short_name(name + "."))}
+    names = short_names(name for name, _ in model.named_modules())
+    wrapping = {name for name, short in names.items() if short in ("", NETWORK.removesuffix("."))}
     try:
         return follow(model, images, wholes=wrapping)
     except Exception:  # depths are an addition; a network may not bear what follows its tensors
         return None
 
 
-def _facts(name: str, module: nn.Module, passes: Passes, depths: Depths | None, last: Layer | None) -> LayerFacts:
+def _facts(module: nn.Module, short: str, name: str, passes: Passes, depths: Depths | None, last: Layer | None) -> LayerFacts:
     calls = [call for call in passes.calls if call.name == name]
     if not calls:
-        return LayerFacts(short_name(name), type(module).__name__, None, 0)
+        return LayerFacts(short, type(module).__name__, None, 0)
     layer = Layer(name, "output", None if len(calls) == 1 else 0)
-    found = _of(short_name(name), type(module).__name__, layer, calls[0].output, passes)
+    found = _of(short, type(module).__name__, layer, calls[0].output, passes)
     depth = None if depths is None else depths.of_layer.get(name)
     once = last is not None and len(calls) == 1
     return replace(found, calls=len(calls), depth=depth, is_penultimate=once and _gives_penultimate(calls[0], last, passes))
@@ -113,10 +115,9 @@ def _of(name: str, kind: str, layer: Layer, output: object, passes: Passes) -> L
     return LayerFacts(name, kind, layout.shape[1:], 1, selectors, layout.channels, layout.prefix)
 
 
-def _of_last(last: Layer, passes: Passes, depths: Depths | None) -> LayerFacts:
+def _of_last(last: Layer, place: str, passes: Passes, depths: Depths | None) -> LayerFacts:
     layout = passes.layout(last)
     known = {} if depths is None else depths.of_input if last.side == "input" else depths.of_layer
-    place = short_name(last.name) or OUTPUT
     return LayerFacts(
         name=PENULTIMATE,
         module=f"input of {place}" if last.side == "input" else place + (f", {last.select}" if last.select else ""),

@@ -10,12 +10,16 @@ COMPILED = "_orig_mod."
 """What torch.compile puts into names."""
 NETWORK = "network."
 """What names begin with where preprocessing is part of the model."""
+PREPROCESSING = ("resize", "normalise")
 CALL = re.compile(r"(.+):(\d{1,9})", re.DOTALL)
 
 
-def short_name(name: str) -> str:
-    """Return a name without what torch.compile and preprocessing put into it."""
-    return name.replace(COMPILED, "").removeprefix(NETWORK)
+def short_names(names: Iterable[str]) -> dict[str, str]:
+    """Return all names of a model's modules without what torch.compile and preprocessing put into them."""
+    plain = {name: name.replace(COMPILED, "") for name in names}
+    if not {name.partition(".")[0] for name in plain.values() if name} <= {*PREPROCESSING, NETWORK.removesuffix(".")}:
+        return plain
+    return {name: short.removeprefix(NETWORK) for name, short in plain.items()}
 
 
 def known_name(names: Iterable[str], text: str) -> str | None:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from stir.errors import LayerError, near_matches
 from stir.layers.calls import Call, calls_of, trial
 from stir.layers.layer import OUTPUT, PENULTIMATE
-from stir.layers.naming import CALL, known_name, short_name, split_name
+from stir.layers.naming import CALL, NETWORK, known_name, short_names, split_name
 from stir.layers.selecting import settled_select
 from stir.names import shortened
 
@@ -41,19 +41,19 @@ def expand(model: nn.Module, patterns: str | Sequence[str], images: Float[Tensor
     with trial(model, images) as two:
         modules = {name: module for name, module in model.named_modules() if name}
         calls, _ = calls_of(model, modules, two)
-        readable = _readable(calls, len(two))
+        readable = _readable(calls, short_names(modules), len(two))
     found: list[str] = []
     for pattern in [patterns] if isinstance(patterns, str) else patterns:
         found += _matched(pattern, modules, readable)
     return list(dict.fromkeys(found))
 
 
-def _readable(calls: list[Call], n: int) -> dict[str, object]:
+def _readable(calls: list[Call], names: dict[str, str], n: int) -> dict[str, object]:
     """Return the names of layers that can be read, with the number of the call where there are several, and their identity."""
     times, numbers = Counter(call.name for call in calls), Counter[str]()
     readable: dict[str, object] = {}
     for call in calls:
-        name, number = short_name(call.name), numbers[call.name]
+        name, number = names[call.name], numbers[call.name]
         numbers[call.name] += 1
         try:
             settled_select(call.output, None, name, n)
@@ -70,11 +70,11 @@ def _matched(pattern: str, modules: dict[str, nn.Module], readable: dict[str, ob
             split_name(modules, pattern)
         return [pattern]
     wanted, call = (match[1], match[2]) if (match := CALL.fullmatch(pattern)) else (pattern, None)
-    parts = (ANY_DEPTH if pattern == ALL else short_name(wanted)).split(".")
-    found = {}
+    parts = (ANY_DEPTH if pattern == ALL else wanted.removeprefix(NETWORK)).split(".")
+    found: dict[object, str] = {}
     for name, identity in readable.items():
         base, _, number = name.partition(":")
-        if _fits(base.split("."), parts) and call in (None, number or "0"):
+        if _fits(base.removeprefix(NETWORK).split("."), parts) and call in (None, number or "0"):
             found[identity] = name  # the outermost ends last
     if not found:
         raise LayerError(f"No layer that can be read matches {shortened(pattern)}. {near_matches(pattern, readable)}")

@@ -15,7 +15,7 @@ from stir.errors import LayerError
 from stir.layers.activations import are_activations, check_activations
 from stir.layers.calls import Call, calls_of
 from stir.layers.layer import Layer
-from stir.layers.naming import short_name
+from stir.layers.naming import short_names
 
 LOGITS, POOLED, POOLED_NORM = "logits", "pooler_output", "fc_norm"
 """What Transformers call the outputs of a classifier and of a model without one, and others the norm before a classifier."""
@@ -197,5 +197,6 @@ def _candidates(model: nn.Module, modules: dict[str, nn.Module], images: Tensor)
     """Return the names of the layers that can be read and end last."""
     calls, _ = calls_of(model, {name: module for name, module in modules.items() if name}, images)
     times = Counter(call.name for call in calls)
+    short = short_names(modules)
     fit = [call.name for call in calls if times[call.name] == 1 and are_activations(call.output, len(images))]
-    return " or ".join(map(repr, map(short_name, fit[-4:]))) or "one that gives a tensor"
+    return " or ".join(repr(short[name]) for name in fit[-4:]) or "one that gives a tensor"

@@ -6,9 +6,11 @@ from math import isqrt
 
 from torch import nn
 
-CLASS_TOKEN = re.compile(r"(cls|class)_?(token|embedding|embed|emb|tok)s?")
+CLASS_TOKEN = re.compile(r"(cls|class)_?(token|embedding|embed|emb|tok)s?(_?\d+)?")
 OTHER_TOKENS = re.compile(r"(dist|distillation|reg|register|storage)_?tokens?|registers?")
 """Parameters that hold such tokens, by the last part of their names."""
+MOST_TOKENS = 17
+"""More than that beside patches are no tokens that were added."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +31,10 @@ class Tokens:
             Numbers of positions in the results of the convolutions before it, such as patches.
         """
         positions = n_tokens - self.n_prefix
-        if self.n_prefix == 0 or positions < 1:
-            return 0 if self.n_prefix == 0 else None
+        if self.n_prefix == 0:  # and no one more than there are patches
+            return None if n_tokens not in areas and any(n_tokens - more in areas for more in range(1, MOST_TOKENS)) else 0
+        if positions < 1:
+            return None
         with_prefix, without = positions in areas, n_tokens in areas
         if not with_prefix and not without:
             with_prefix, without = isqrt(positions) ** 2 == positions, isqrt(n_tokens) ** 2 == n_tokens
