@@ -2,6 +2,7 @@
 
 import math
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -88,3 +89,10 @@ def problems_of_arguments(value: Any, place: str) -> Iterator[str]:
         yield f"{place}: expected a whole number of at most {LARGEST_INTEGER:,}; got {shortened(value)}"
     elif not isinstance(value, str | int | float | None):
         yield f"{place}: expected a text, number, true, false, null, list or mapping; got {shortened(value)}. Put it in quotes"
+
+
+def problems_of_address(architecture: str, place: str) -> Iterator[str]:
+    """Find an address that leads to Python's own library: it has no networks, but functions that run commands."""
+    top = architecture.partition(":")[0].partition(".")[0]
+    if is_address(architecture) and not is_of_file(architecture) and top in {*sys.stdlib_module_names, *sys.builtin_module_names}:
+        yield f"{place}: expected a module with networks; got {shortened(architecture)} of Python's own library. Name another"
