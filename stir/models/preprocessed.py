@@ -53,11 +53,11 @@ class Preprocessed(nn.Sequential):
         normalise: Normalise,
         *,
         size: tuple[int, int] | None = None,
-        own_name: Callable[[str], str | None] = str,
+        own_weights: Callable[[dict[str, Tensor]], dict[str, Tensor]] = dict,
     ) -> None:
         resize = {} if size is None else {"resize": Resize(*size)}
         super().__init__(OrderedDict[str, nn.Module](**resize, normalise=normalise, network=network))
-        self._own_name = own_name
+        self._own_weights = own_weights
 
     @property
     def size(self) -> tuple[int, int] | None:
@@ -81,8 +81,7 @@ class Preprocessed(nn.Sequential):
         if any(name.startswith(NETWORK) for name in weights):
             self._check_chosen(weights, own)
             return weights
-        named = {self._own_name(name): value for name, value in weights.items()}
-        return own | {NETWORK + name: value for name, value in named.items() if name is not None}
+        return own | {NETWORK + name: value for name, value in self._own_weights(weights).items()}
 
     def _check_chosen(self, weights: dict[str, Tensor], own: dict[str, Tensor]) -> None:
         for name, value in own.items() if self.is_chosen else ():

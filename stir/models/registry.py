@@ -13,7 +13,7 @@ from stir.models.architecture import BARE, NO_RESIZE, STIR, TORCHVISION, Archite
 from stir.models.making import Making
 from stir.models.normalise import NORMALISATIONS, PUBLISHED, Normalise
 from stir.models.preprocessed import Preprocessed, Resize
-from stir.models.providers import find_provider
+from stir.models.providers import find_provider, using
 from stir.models.providers.provider import Built, Request
 from stir.models.providers.stir_models import SMALL_IMAGE_ARCHITECTURES
 from stir.models.providers.torchvision_models import names as torchvision_names
@@ -156,7 +156,8 @@ def build_on(device: str, architecture: Architecture, *, load: bool = False) -> 
         load,
     )
     with Making(device):
-        built = provider.build(request)
+        with using(provider, architecture.name):
+            built = provider.build(request)
         if architecture.address.prefix == STIR:
             return _resized(built, architecture.resize)
         return _preprocessed(built, architecture)
@@ -176,7 +177,7 @@ def _preprocessed(built: Built, architecture: Architecture) -> Preprocessed:
         built.network,
         _normalise(built, architecture),
         size=None if resize == NO_RESIZE else resize,
-        own_name=built.own_name,
+        own_weights=built.own_weights,
     )
     model.is_chosen = architecture.normalisation != PUBLISHED
     return model

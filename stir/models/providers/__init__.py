@@ -4,12 +4,14 @@ Others add theirs by an entry point of the group ``stir.model_providers`` that l
 """
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import entry_points
 
 from stir.errors import InvalidInputError, near_matches
 from stir.models.architecture import Address
+from stir.models.providers.failures import described, reporting
 from stir.models.providers.provider import Built, Provider, Request
 from stir.names import shortened
 
@@ -63,10 +65,31 @@ def find_provider(address: Address) -> tuple[Provider, str]:
 
     if is_importable(address.prefix):
         return _own("callable"), f"{address.prefix}:{address.name}"
+    whole = shortened(f"{address.prefix}:{address.name}")
     raise InvalidInputError(
-        f"Unknown prefix {shortened(address.prefix)} of model {shortened(f'{address.prefix}:{address.name}')}, nor is a module of "
-        f"that name there. {near_matches(address.prefix, prefixes())}"
+        f"Unknown prefix of model {whole}, and no module is called so. {near_matches(address.prefix, prefixes())}"
     )
 
 
-__all__ = ["GROUP", "Built", "Provider", "Request", "find_provider", "prefixes"]
+@contextmanager
+def using(provider: Provider, name: str) -> Iterator[None]:
+    """Say of a library that is not installed how to install it, and of whatever else it raises what for.
+
+    Raises
+    ------
+    InvalidInputError
+        Naming the model.
+    """
+    with reporting(f"The library of model {name!r}", remedy="Correct the arguments, or name another model."):
+        try:
+            yield
+        except ImportError as error:
+            if provider.extra is None:
+                raise
+            raise InvalidInputError(
+                f"Expected {' and '.join(provider.distributions)} to be installed for model {name!r}; got {described(error)}. "
+                f"Install it: pip install 'stir-workflow[{provider.extra}]'."
+            ) from error
+
+
+__all__ = ["GROUP", "Built", "Provider", "Request", "find_provider", "prefixes", "using"]

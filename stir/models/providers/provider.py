@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from stir.errors import InvalidInputError
 
@@ -45,8 +45,8 @@ class Built:
     """Height and width of the images that it was made for; None where nothing is stated."""
     normalises_itself: bool = False
     """Whether the network's forward pass takes pixels in [0, 1]."""
-    own_name: Callable[[str], str | None] = str
-    """The network's own name for a weight, from that of its published files; None for weights that it lacks on purpose."""
+    own_weights: Callable[[dict[str, Tensor]], dict[str, Tensor]] = dict
+    """Weights by the network's own names, from a published file's, without those that the network lacks on purpose."""
 
 
 def _no_names() -> Collection[str]:
