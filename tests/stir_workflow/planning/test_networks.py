@@ -13,7 +13,7 @@ from tests.workflow.snakemake import ROOT
 EXAMPLE = ROOT / "docs" / "models" / "addresses.yaml"
 NETWORKS = (ROOT / "docs" / "models" / "networks.py").read_text(encoding="utf-8")
 RANDOM = {"weights": "random", "random_seed": 0}
-OWN = {"name": "own", "model": "networks.py:striped", "classes": 10, **RANDOM}
+OWN = {"model": "networks.py:striped", "classes": 10, **RANDOM}
 COLOUR = {"label": "photographs", "name": "cifar10_jpeg"}
 
 
@@ -46,7 +46,7 @@ def test_networks_of_several_sources_on_one_x_are_accepted(checked):
 class TestAddresses:
     def test_that_nobody_knows_are_refused_with_near_matches(self, checked):
         lines = checked({"model": "tim:test_vit", **RANDOM}, {"model": "networks.py:strpied", **RANDOM})
-        assert re.match(r"models\[0\]\.model: Unknown prefix 'tim' .* Did you mean 'timm'", lines[0])
+        assert re.match(r"models\[0\]\.model: Unknown prefix of model 'tim:test_vit'.* Did you mean 'timm'", lines[0])
         assert re.match(r"models\[1\]\.model: .*'strpied'.* Did you mean 'striped'", lines[1])
         assert len(lines) == 2
 
@@ -104,7 +104,7 @@ class TestPythonFiles:
         from stir_workflow.planning.apart import check_apart
 
         (tmp_path / "networks.py").write_text(f"print('hello')\n{NETWORKS}")
-        content = read_yaml(EXAMPLE) | {"models": [OWN, {"name": "x", "model": "networks.py:no", **RANDOM}]}
+        content = read_yaml(EXAMPLE) | {"models": [{"name": "own", **OWN}, {"name": "x", "model": "networks.py:no", **RANDOM}]}
         with pytest.raises(ExperimentError) as refused:
             check_apart([write_yaml(tmp_path / "mine.yaml", content)])
         assert "hello" not in str(refused.value)
@@ -121,10 +121,10 @@ class TestOutputs:
     def test_that_are_no_scores_are_refused_where_accuracies_are_measured(self, checked):
         source = "from torch import nn\n\ndef striped():\n    return nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU())\n"
         own = {"model": "networks.py:striped", **RANDOM}
-        (line,) = checked(own, source=source, layers=["0"])
+        (line,) = checked(own, source=source, layers=["network.0"])
         assert "got no scores" in line
         assert line.endswith("or set evaluation: none")
-        assert checked(own, source=source, layers=["0"], evaluation="none") == []
+        assert checked(own, source=source, layers=["network.0"], evaluation="none") == []
 
     def test_of_a_model_that_is_trained_are_as_many_as_its_dataset_has_classes(self, checked):
         source = "from torch import nn\n\ndef striped():\n    return nn.Sequential(nn.Flatten(), nn.Linear(64, 3))\n"

@@ -63,6 +63,11 @@ def key_of_architecture(model: Settings) -> str:
     return "model" if "model" in model else "architecture"
 
 
+def folder_of(model: Settings) -> Path | None:
+    """Return the folder that the Python file of an entry is relative to, if one makes its network."""
+    return Path(model["folder"]) if "folder" in model else None
+
+
 def slug(text: str) -> str:
     """Return what file names call an architecture or its weights: a name by the grammar; not always another for another."""
     if not is_address(text) and re.fullmatch(r"[A-Za-z0-9._-]+", text):
