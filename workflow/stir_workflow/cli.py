@@ -1,7 +1,8 @@
-"""The command ``stir``: make, verify, fingerprint, cache, layers."""
+"""The command ``stir``: make, verify, fingerprint, models, layers, cache."""
 
 import contextlib
 import gc
+import json
 import os
 import sys
 import warnings
@@ -112,6 +113,29 @@ def fingerprint(path: Path) -> None:
 
     with plain_errors():
         click.echo(fingerprint_at(Path(expanded(str(path)))))
+
+
+@main.command()
+@click.argument("pattern", default="")
+@click.option("--json", "as_json", is_flag=True, help="Print a list of JSON.")
+def models(pattern: str, as_json: bool) -> None:
+    """List addresses of models that libraries name, of those installed: all, or those that contain PATTERN.
+
+    A PATTERN that begins with a library's prefix and a colon, such as timm:vit, lists that library's alone. Transformers
+    lists types of models; its repositories, folders and classes are addresses, too, and so are callables, package.module:Net,
+    and Python files, models.py:make_net.
+    """
+    from stir.errors import InvalidInputError
+    from stir.models.addresses import check_listed, matching_addresses, near_addresses
+
+    with _plain_errors():
+        check_listed(pattern)
+        found = list(matching_addresses(pattern))
+        if not found:
+            near = near_addresses(pattern)
+            hint = f"Did you mean {' or '.join(map(repr, near))}?" if near else "Try a shorter text."
+            raise InvalidInputError(f"Expected a text that addresses of models contain; got {pattern!r}. {hint}")
+    click.echo(json.dumps(found) if as_json else "\n".join(found))
 
 
 def _say(line: str) -> None:

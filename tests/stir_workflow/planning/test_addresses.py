@@ -28,7 +28,17 @@ ADDRESSES = [
     "models.py:make_net",
     "../nets/my models.py:make_net",
 ]
-HOSTILE = ["a:$(touch PWNED)", "a:../../../X", "a:a|b'\"{x}\nORDER", "a:/", ":", "..:..", "-rf:x", "timm:é" * 20, "x:" + "y" * 200]
+HOSTILE = [
+    "a:$(touch PWNED)",
+    "a:../../../X",
+    "a:a|b'\"{x}\nORDER",
+    "a:/",
+    ":",
+    "..:..",
+    "-rf:x",
+    "timm:é" * 20,
+    "x:" + "y" * 200,
+]
 NETWORK = "from parts import Body\n\ndef make(classes=10):\n    return Body()\n"
 
 
@@ -40,7 +50,8 @@ def test_the_plan_reads_addresses_as_the_library_does(address):
 
 @pytest.mark.parametrize("text", [*ADDRESSES, *HOSTILE, "IMAGENET1K_V2", "", "../.."])
 def test_what_files_are_called_is_a_name_by_the_grammar(text):
-    assert is_name(slug(text)) and is_name(f"{slug(text)}-0123456789")
+    assert is_name(slug(text))
+    assert is_name(f"{slug(text)}-0123456789")
 
 
 @pytest.mark.parametrize("address", ["stir:resnet8", "stir:vgg6"])

@@ -2,6 +2,7 @@
 
 import math
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,11 @@ def key_of_architecture(model: Settings) -> str:
     return "model" if "model" in model else "architecture"
 
 
+def folder_of(model: Settings) -> Path | None:
+    """Return the folder that the Python file of an entry is relative to, if one makes its network."""
+    return Path(model["folder"]) if "folder" in model else None
+
+
 def slug(text: str) -> str:
     """Return what file names call an architecture or its weights: a name by the grammar; not always another for another."""
     if not is_address(text) and re.fullmatch(r"[A-Za-z0-9._-]+", text):
@@ -88,3 +94,10 @@ def problems_of_arguments(value: Any, place: str) -> Iterator[str]:
         yield f"{place}: expected a whole number of at most {LARGEST_INTEGER:,}; got {shortened(value)}"
     elif not isinstance(value, str | int | float | None):
         yield f"{place}: expected a text, number, true, false, null, list or mapping; got {shortened(value)}. Put it in quotes"
+
+
+def problems_of_address(architecture: str, place: str) -> Iterator[str]:
+    """Find an address that leads to Python's own library: it has no networks, but functions that run commands."""
+    top = architecture.partition(":")[0].partition(".")[0]
+    if is_address(architecture) and not is_of_file(architecture) and top in {*sys.stdlib_module_names, *sys.builtin_module_names}:
+        yield f"{place}: expected a module with networks; got {shortened(architecture)} of Python's own library. Name another"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stir.data import dataset_facts
-from stir_workflow.planning.addresses import arguments_of, is_address, slug
+from stir_workflow.planning.addresses import arguments_of, folder_of, is_address, slug
 from stir_workflow.planning.artifact import Artifact, artifact
 from stir_workflow.planning.loading import Experiment
 from stir_workflow.planning.settings import (
@@ -158,7 +158,7 @@ def code_settings(architecture: Mapping[str, Any], model: Settings) -> dict[str,
         return {}
     from stir.models import Architecture, model_code  # with torch, which other experiments are planned without
 
-    code = model_code(Architecture(**architecture, folder=model.get("folder")))
+    code = model_code(Architecture(**architecture, folder=folder_of(model)))
     return {"code": code} if code else {}
 
 

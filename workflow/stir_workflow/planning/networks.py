@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stir.data import DatasetFacts
-from stir_workflow.planning.addresses import is_address, key_of_architecture
+from stir_workflow.planning.addresses import folder_of, is_address, key_of_architecture
 from stir_workflow.planning.fitting import facts_of, said
 from stir_workflow.planning.loading import Experiment
 from stir_workflow.planning.models import architecture_settings, dataset_of, published_weights
@@ -22,11 +22,6 @@ def architecture_of(experiment: Experiment, model: Settings) -> "Architecture":
     from stir.models import Architecture
 
     return Architecture(**architecture_settings(experiment, model), folder=folder_of(model))
-
-
-def folder_of(model: Settings) -> Path | None:
-    """Return the folder that the Python file of an entry is relative to."""
-    return Path(model["folder"]) if "folder" in model else None
 
 
 def shapes(experiment: Experiment) -> Iterator[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from stir.data import dataset_source
 from stir.errors import near_matches
 from stir_workflow.planning import attacks, fitting
-from stir_workflow.planning.addresses import canonical, problems_of_arguments
+from stir_workflow.planning.addresses import canonical, problems_of_address, problems_of_arguments
 from stir_workflow.planning.loading import Experiment
 from stir_workflow.planning.models import model_names
 from stir_workflow.planning.settings import (
@@ -28,7 +28,7 @@ MOST_FILES = 100_000
 def problems_of_references(experiment: Experiment) -> Iterator[str]:
     """Find names that nothing has or several have, and numbers that do not fit; what is left can be planned."""
     found = False
-    for check in (names, datasets, recipes, layers, arguments):
+    for check in (names, datasets, recipes, layers, networks):
         for problem in check(experiment):
             found = True
             yield problem
@@ -114,9 +114,10 @@ def _of_nothing(experiment: Experiment) -> Iterator[str]:
                     yield f"layers: {layer_label(layer)!r} names a layer of {named!r}, of which there is no model. {near}"
 
 
-def arguments(experiment: Experiment) -> Iterator[str]:
-    """Find arguments of networks that are no plain values, or of which one is given twice."""
+def networks(experiment: Experiment) -> Iterator[str]:
+    """Find networks of Python's own library, and arguments that are no plain values, or of which one is given twice."""
     for number, model in enumerate(experiment["models"]):
+        yield from problems_of_address(model["architecture"], f"models[{number}].model")
         given = model.get("arguments", {})
         yield from problems_of_arguments(given, f"models[{number}].arguments")
         if "threat_model" in given and "threat_model" in model:
