@@ -42,6 +42,8 @@ SCORE_COLUMNS = [
 LAYER_COLUMNS = [f"{side}_{what}" for side in ("reference", "target") for what in ("select", "pooling", "features")]
 """Beside the layers, in tables of experiments that select, pool, or take networks of other libraries: what of a layer's output is
 read, what makes a vector of it, and how many features d that has."""
+PRECISION = "precision_used"
+"""Column of experiments that leave the precision of inversions to the machine: which of them descents began in."""
 ROW_KEYS = ["reference_model", "target_model", "reference_layer", "similarity_measure", "random_seed", "images_dataset"]
 """What no two rows of a score table have in common."""
 SCORES = ["stir", "stir_converged", "similarity"]
@@ -122,7 +124,8 @@ def score_table(
     rows = rows.sort_values(["images_order", "reference_order", "target_order"], kind="stable").assign(flags="")
     rows[SCORES] = rows[SCORES].where(np.isfinite(rows[SCORES]))
     after = SCORE_COLUMNS.index("target_layer") + 1
-    return rows[[*SCORE_COLUMNS[:after], *layer_columns(rows), *SCORE_COLUMNS[after:]]].reset_index(drop=True)
+    precision = [PRECISION] if PRECISION in rows else []
+    return rows[[*SCORE_COLUMNS[:after], *layer_columns(rows), *precision, *SCORE_COLUMNS[after:]]].reset_index(drop=True)
 
 
 def layer_columns(scores: pd.DataFrame) -> list[str]:

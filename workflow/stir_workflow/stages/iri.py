@@ -40,7 +40,9 @@ def make(job: Job) -> None:
             snapshot=snapshot,
         )
         with sealing(job.output, job.recipe, **computed_on(device)) as path:
-            write_arrays(path, _arrays(inversion), job.recipe, **computed_on(device))
+            # Recipes that leave no choice say it themselves.
+            used = {} if how.precision == "float32" else {"precision_used": inversion.precision_used}
+            write_arrays(path, _arrays(inversion), job.recipe, **computed_on(device), attributes=used)
     snapshot.discard()
 
 
