@@ -4,6 +4,7 @@ from .invariance import invariance as invariance
 from .drop_in import STIR as STIR
 from .inversion import Inversion as Inversion
 from .inversion import invert as invert
+from .models import Normalise as Normalise
 from .models import load_checkpoint as load_checkpoint
 from .representations import represent as represent
 from .shared_invariance import SharedInvariance as SharedInvariance
@@ -12,6 +13,7 @@ from .shared_invariance import shared_invariance as shared_invariance
 __all__ = [
     "STIR",
     "Inversion",
+    "Normalise",
     "SharedInvariance",
     "errors",
     "invariance",

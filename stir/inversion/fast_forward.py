@@ -15,13 +15,13 @@ from torch import Tensor, nn
 from stir.dtypes import widened
 from stir.errors import InvalidInputError
 from stir.inversion.settings import InversionSettings
-from stir.layers import Layer, resolve_layer
+from stir.layers import Layer, LayerSpec, layer_spec, resolve_layer, selected
 from stir.models.cutting import UntraceableError, cut
 from stir.models.folding import copied, folded, with_fake_last_relu
 from stir.models.frozen import Buffers, lend
 from stir.models.usable import check_model, place_of, running_eagerly
-from stir.poolings import Pooling, get_pooling
-from stir.representations import representing, rows
+from stir.poolings import Pooling
+from stir.representations import representing, rows, settle_pooling
 
 LARGEST_DIFFERENCE = 1e-3
 LARGEST_DIFFERENCE_OF_GRADIENTS = 0.1
@@ -58,7 +58,7 @@ class Forwards:
         return Forwards(note=f"as given: {_one_line(error)}")
 
 
-def fast_forwards(model: nn.Module, layer: str | None, images: Tensor, settings: InversionSettings) -> Forwards:
+def fast_forwards(model: nn.Module, layer: str | LayerSpec | None, images: Tensor, settings: InversionSettings) -> Forwards:
     """Prepare the functions images -> representation of a descent.
 
     BatchNorm is folded into convolutions where the model can be traced.
@@ -67,7 +67,7 @@ def fast_forwards(model: nn.Module, layer: str | None, images: Tensor, settings:
     ----------
     model : torch.nn.Module
         m1.
-    layer : str or None
+    layer : str, LayerSpec or None
         As in `stir.represent`.
     images : Tensor
         A few images, to compare the folded model with the model as given.
@@ -80,7 +80,8 @@ def fast_forwards(model: nn.Module, layer: str | None, images: Tensor, settings:
         If there is no last ReLU to fake.
     """
     check_model(model)
-    forwards = lend(model, partial(_folded_forwards, model, layer, images, settings))
+    spec = layer_spec(layer, None, settings.pooling)
+    forwards = lend(model, partial(_folded_forwards, model, spec, images, fake_last_relu=settings.fake_last_relu))
     if settings.precision == "float32" or forwards.exact is None:
         return forwards
     return _with_bfloat16(forwards, images.to(place_of(model, images)), choose=settings.precision == "auto")
@@ -100,22 +101,24 @@ class _Folded:
             self._buffers.restore()
 
 
-def _folded_forwards(model: nn.Module, layer: str | None, images: Tensor, settings: InversionSettings) -> Forwards:
+def _folded_forwards(model: nn.Module, spec: LayerSpec, images: Tensor, *, fake_last_relu: bool) -> Forwards:
     place = place_of(model, images)
     images = images.to(place)
     two = images[:2].expand(2, *images.shape[1:])
-    with representing(model, layer, two, pooling=settings.pooling) as given:
+    with representing(model, spec, two) as given:
         expected = _evaluated(given, images)
     with torch.no_grad(), running_eagerly(model):
         buffers = Buffers(model)
-        found = resolve_layer(model, layer, two)
+        found = resolve_layer(model, spec, two)
+        buffers.restore()
+        pooling = settle_pooling(model, found, two, spec.pooling)
         buffers.restore()
         reasons = []
         for deep in (True, False):
             try:
-                forwards = _folded_forward(model, found, settings, place.dtype, deep=deep)
+                forwards = _folded_forward(model, found, pooling, place.dtype, fake_last_relu=fake_last_relu, deep=deep)
                 assert forwards.exact is not None
-                _check_agreement(_evaluated(forwards.exact, images), expected, gradients=not settings.fake_last_relu)
+                _check_agreement(_evaluated(forwards.exact, images), expected, gradients=not fake_last_relu)
                 _check_agreement(_evaluated(forwards.exact, images[:1]), tuple(x[:1] for x in expected), gradients=False)
             except Exception as error:  # whatever a model has that copies, traces or foldings cannot have
                 reasons.append(_one_line(error))
@@ -123,7 +126,7 @@ def _folded_forwards(model: nn.Module, layer: str | None, images: Tensor, settin
                 return forwards
             finally:
                 buffers.restore()
-    if settings.fake_last_relu:
+    if fake_last_relu:
         raise InvalidInputError(
             "Found no ReLU before the layer to fake the gradient of, or torch.fx cannot trace the model up to the layer "
             f"({reasons[-1]}). Leave fake_last_relu out."
@@ -131,13 +134,16 @@ def _folded_forwards(model: nn.Module, layer: str | None, images: Tensor, settin
     return Forwards(note=f"as given: {reasons[-1]}")
 
 
-def _folded_forward(model: nn.Module, found: Layer, settings: InversionSettings, dtype: torch.dtype, *, deep: bool) -> Forwards:
-    part = cut(model, found.name, found.side, deep=deep)
-    short, n_folded = folded(part.graph, inside=deep)
-    short = with_fake_last_relu(short) if settings.fake_last_relu else short
+def _folded_forward(
+    model: nn.Module, found: Layer, pooling: Pooling, dtype: torch.dtype, *, fake_last_relu: bool, deep: bool
+) -> Forwards:
+    taken = partial(selected, select=found.select, layer=str(found))
+    part = cut(model, found.name, found.side, call=found.call or 0, taken=taken, deep=deep)
+    graph, n_folded = folded(part.graph, inside=deep)
+    short = with_fake_last_relu(graph) if fake_last_relu else graph
     if short is None:
         raise UntraceableError("there is no ReLU that is seen to be the last")
-    forward = _Folded(short, found.name, get_pooling(settings.pooling), dtype)
+    forward = _Folded(short, str(found), pooling, dtype)
     opaque = [f"{name.removeprefix('model.')} called as it is ({reason})" for name, reason in part.opaque.items()]
     more = [f"and {len(opaque) - 1} more modules"] if len(opaque) > 1 else []
     return Forwards(forward, note="; ".join([f"traced, {n_folded} BatchNorm folded", *opaque[:1], *more]))

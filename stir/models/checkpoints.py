@@ -12,9 +12,10 @@ from torch import Tensor, nn
 
 from stir.digests import sha256_of
 from stir.errors import CheckpointError, InvalidInputError
+from stir.models.architecture import STIR, TORCHVISION, Architecture
 from stir.models.downloads import download
-from stir.models.registry import Architecture, build_model
-from stir.models.torchvision_classifiers import NETWORK, TorchvisionClassifier
+from stir.models.preprocessed import NETWORK, Preprocessed
+from stir.models.registry import build_model
 from stir.models.weight_checks import check_fit, own_values, with_what_follows, without_prefixes
 from stir.models.weight_files import one_line, read_header, read_weights, regular_file, shown
 from stir.names import shortened
@@ -58,7 +59,7 @@ def load_checkpoint(model: nn.Module, path_or_url: str | Path, *, sha256: str | 
     ----------
     model : torch.nn.Module
         It is changed in place, only if every weight fits.
-        For a classifier of torchvision, weights of torchvision's own network fit, too.
+        For a `Preprocessed` network, weights of the network alone fit, too.
     path_or_url : str or Path
         A local path, or an http(s) URL.
     sha256 : str, optional
@@ -84,7 +85,7 @@ def load_checkpoint(model: nn.Module, path_or_url: str | Path, *, sha256: str | 
     own = own_values(model)
     path = fetch_checkpoint(path_or_url, sha256=sha256)
     weights = without_prefixes(read_weights(path), _names(model, own))
-    if isinstance(model, TorchvisionClassifier):
+    if isinstance(model, Preprocessed):
         try:
             weights = model.completed(weights)
         except CheckpointError as error:
@@ -102,12 +103,13 @@ def load_checkpoint(model: nn.Module, path_or_url: str | Path, *, sha256: str | 
 
 def _names(model: nn.Module, own: Mapping[str, Tensor]) -> set[str]:
     """Return the names that weights may have."""
-    return {*own, *(name.removeprefix(NETWORK) for name in own if isinstance(model, TorchvisionClassifier))}
+    return {*own, *(name.removeprefix(NETWORK) for name in own if isinstance(model, Preprocessed))}
 
 
 def save_model(path: Path, model: nn.Module, architecture: Architecture, metadata: Mapping[str, Any]) -> None:
     """Write weights as safetensors, with the architecture and more JSON in the file's metadata."""
-    text = json.dumps({"architecture": architecture.to_dict(), **metadata}, sort_keys=True)
+    size = {"input_size": list(model.size)} if isinstance(model, Preprocessed) and model.size else {}
+    text = json.dumps({"architecture": architecture.to_dict(), **size, **metadata}, sort_keys=True)
     weights = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     # One entry: safetensors orders several at random, and the file would differ each time.
     path.write_bytes(save(weights, metadata={METADATA_KEY: text}))
@@ -129,29 +131,47 @@ def read_metadata(path: Path) -> dict[str, Any]:
         raise CheckpointError(f"{shown(path)} {NO_ARCHITECTURE} ({one_line(error).rstrip('.')}).") from error
 
 
-def read_model(path: Path) -> nn.Module:
+def read_model(path: Path, *, trusted: Architecture | None = None) -> nn.Module:
     """Build the network that a file of `save_model` describes, with its weights, in eval mode.
+
+    Parameters
+    ----------
+    path : Path
+        Of the file.
+    trusted : Architecture, optional
+        What it must describe. Without it only this library's and torchvision's own networks are built: a file alone never
+        makes this process import another package or run a Python file.
 
     Raises
     ------
     CheckpointError
-        If the file does not say its architecture.
+        If the file does not say its architecture, or another than the trusted one.
     """
     metadata = read_metadata(path)
     if "architecture" not in metadata:
         raise CheckpointError(f"{shown(path)} {NO_ARCHITECTURE}.")
-    return load_checkpoint(_built(metadata["architecture"], path), path).eval()
+    model = _built(metadata["architecture"], path, trusted)
+    if isinstance(model, Preprocessed):
+        model.is_chosen = False  # the file carries a mean and a standard deviation, which training may have fitted
+    return load_checkpoint(model, path).eval()
 
 
-def _built(said: Any, path: Path) -> nn.Module:
+def _built(said: Any, path: Path, trusted: Architecture | None) -> nn.Module:
     """Build what a file says that it is, if it is large enough to hold the weights of that."""
     try:
         architecture = Architecture(**said)
+        if trusted is not None and architecture != trusted:
+            raise InvalidInputError(f"expected {shortened(trusted.to_dict())}")
+        if trusted is None and (architecture.address.prefix not in (STIR, TORCHVISION) or architecture.arguments):
+            raise InvalidInputError(
+                "its code belongs to another package or file; pass trusted=Architecture(...), or "
+                "build_model(Architecture(...)) and load_checkpoint"
+            )
         width, most = architecture.width or 1, path.stat().st_size
         # The first stage alone has width squared weights.
-        if max(width**2, architecture.classes, architecture.channels) > most:
+        if max(width**2, architecture.classes or 1, architecture.channels) > most:
             raise InvalidInputError(f"it has only {most:,} bytes")
-        return build_model(architecture)
+        return build_model(trusted or architecture, load=False)
     except (InvalidInputError, TypeError, ValueError, AttributeError) as error:
         raise CheckpointError(
             f"{shown(path)} says an architecture that cannot be its: {shortened(said)} ({one_line(error)})."

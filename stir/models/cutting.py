@@ -1,5 +1,6 @@
 """Cut a model at a layer: the part of it that leads there, as a graph."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,9 +44,9 @@ class _Whole(nn.Module):
 class _CuttingTracer(OpaqueTracer):
     """Trace a forward pass until one module begins or ends."""
 
-    def __init__(self, module: nn.Module, side: str, *, deep: bool) -> None:
+    def __init__(self, module: nn.Module, side: str, call: int, *, deep: bool) -> None:
         super().__init__()
-        self.module, self.side, self.deep = module, side, deep
+        self.module, self.side, self.calls_before, self.deep = module, side, call, deep
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         """Return whether a module is not looked into; one that holds the layer is."""
@@ -61,15 +62,32 @@ class _CuttingTracer(OpaqueTracer):
 
     def call_own_module(self, m: nn.Module, forward: Any, args: Any, kwargs: Any) -> Any:
         """Stop where the layer is reached."""
-        if m is self.module and self.side == "input":
+        here = m is self.module and self.calls_before == 0
+        self.calls_before -= m is self.module
+        if here and self.side == "input":
             raise _Reached(next(iter((*args, *kwargs.values())), None))
         output = super().call_own_module(m, forward, args, kwargs)
-        if m is self.module:
+        if here:
             raise _Reached(output)
         return output
 
 
-def cut(model: nn.Module, layer: str, side: str, *, deep: bool = True) -> Part:
+def _taken(output: Any, taken: Callable[[Any], Any]) -> fx.Proxy:
+    value = taken(output)
+    if not isinstance(value, fx.Proxy):
+        raise UntraceableError(f"the layer gives {type(value).__name__} while it is traced")
+    return value
+
+
+def cut(
+    model: nn.Module,
+    layer: str,
+    side: str,
+    *,
+    call: int = 0,
+    taken: Callable[[Any], Any] = lambda output: output,
+    deep: bool = True,
+) -> Part:
     """Return the part of a model that leads to a layer.
 
     Modules that `torch.fx` cannot follow (control flow, foreign functions) are called as they are.
@@ -79,9 +97,13 @@ def cut(model: nn.Module, layer: str, side: str, *, deep: bool = True) -> Part:
     model : torch.nn.Module
         A model in eval mode.
     layer : str
-        Dotted name of a module.
+        Dotted name of a module; empty for the model itself.
     side : str
         ``"output"`` of that module, or its ``"input"``.
+    call : int
+        Which call of it, from 0.
+    taken : callable
+        What is taken of what it gives.
     deep : bool
         Whether modules that have no others inside are followed, too: their functions are seen, and may be mistaken,
         since a proxy is no tensor and autograd functions lose their gradients.
@@ -92,16 +114,14 @@ def cut(model: nn.Module, layer: str, side: str, *, deep: bool = True) -> Part:
         If the way to the layer cannot be followed.
     """
     whole = _Whole(model).eval()
-    tracer = _CuttingTracer(model.get_submodule(layer), side, deep=deep)
+    tracer = _CuttingTracer(model.get_submodule(layer), side, call, deep=deep)
     try:
         tracer.trace_model(whole)
     except _Reached as reached:
-        value = reached.value
+        value = _taken(reached.value, taken)
     except Exception as error:  # whatever keeps a model from being traced
         raise UntraceableError(f"{type(error).__name__}: {error}".splitlines()[0]) from error
     else:
         raise UntraceableError("the layer is not reached")
-    if not isinstance(value, fx.Proxy):
-        raise UntraceableError(f"the layer gives {type(value).__name__}")
     tracer.graph.output(value.node)
     return Part(fx.GraphModule(whole, tracer.graph), tracer.opaque)

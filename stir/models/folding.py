@@ -158,7 +158,7 @@ def _normalisation(part: fx.GraphModule, node: fx.Node) -> _Normalisation | None
 
 def _affine(part: fx.GraphModule, node: fx.Node) -> _Affine | None:
     if node.op == "call_module":
-        module = part.get_submodule(str(node.target))
+        module: Any = part.get_submodule(str(node.target))
         alone = sum(other.target == node.target for other in part.graph.nodes if other.op == "call_module") == 1
         if type(module) not in AFFINE or _has_hooks(module) or not alone:
             return None

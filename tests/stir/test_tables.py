@@ -86,6 +86,13 @@ def test_scores_have_the_models_names_in_the_experiments_order(scores):
     assert pairs == [(reference, target) for reference in names for target in names]
 
 
+def test_a_precision_that_the_machine_chose_stands_in_the_table(scores):
+    chosen = [scores_of(reference).assign(precision_used="bfloat16") for reference in ("c2", "c0", "c1")]
+    table = score_table(chosen, MODELS, ["cifar10"] * 3)
+    assert set(table["precision_used"]) == {"bfloat16"}
+    assert list(table.drop(columns="precision_used").columns) == list(scores.columns)
+
+
 def test_every_score_stays_with_its_pair(scores):
     assert len(scores) == 18
     for row in scores.to_dict("records"):

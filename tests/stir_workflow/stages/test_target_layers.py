@@ -14,9 +14,10 @@ from stir.score import score as score_of
 from stir_workflow.stages import dataset, iri, pair, score
 from stir_workflow.stages.images import read_images
 from stir_workflow.stages.job import Job
+from stir_workflow.stages.matches import read_matches
 from stir_workflow.store.artifacts import sealed_recipe, sealing
 from stir_workflow.store.facts import STAGES
-from stir_workflow.store.hdf5 import read_arrays
+from stir_workflow.store.hdf5 import read_arrays, read_attribute
 from stir_workflow.store.identity import Recipe
 
 LAYERS, TARGET_LAYERS = ["stage1", "penultimate"], ["stage2", "pooling"]
@@ -117,3 +118,13 @@ def test_the_same_names_need_no_target_layers(made):
 def test_another_number_of_target_layers_is_refused(made):
     with pytest.raises(InvalidInputError, match="Expected a layer in target_layers for each in layers; got 1 for 2"):
         made.representation(made.target, target_layers=["stage2"])
+
+
+@pytest.mark.filterwarnings("ignore::stir.errors.ConvergenceWarning")
+def test_a_precision_that_is_left_to_the_machine_stands_in_the_artifact_and_in_its_rows(made):
+    assert all("precision_used" not in match for match in read_matches(made.iris))
+    settings = {**COMMON, **INVERSION, "layer": "stage1", "precision": "auto", "max_iterations": 3}
+    path = made._made(iri, settings, checkpoint=made.reference, dataset=made.dataset)
+    used = read_attribute(path, "precision_used")
+    assert used in ("float32", "bfloat16")
+    assert read_matches([path])[0]["precision_used"] == used

@@ -31,6 +31,10 @@ class Asking:
         """Return the parameter function of a rule: path or URL of what is not made here."""
         return lambda wildcards: self._plan.at(stage, wildcards.key).source or ""
 
+    def code(self, stage: str) -> Callable[[Any], str]:
+        """Return the parameter function of a rule: folder of the Python files that define its networks."""
+        return lambda wildcards: self._plan.at(stage, wildcards.key).code or ""
+
 
 def mem_mb(stage: str) -> Callable[[Any, int], int]:
     """Return the resource function of a rule: megabytes, more at each attempt."""

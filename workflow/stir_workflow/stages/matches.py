@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from stir.errors import ConvergenceError
+from stir_workflow.stages.layer_setting import LayerSetting
 from stir_workflow.store.artifacts import sealed_recipe
-from stir_workflow.store.hdf5 import read_arrays
+from stir_workflow.store.hdf5 import read_arrays, read_attribute
 
 
 def read_matches(paths: Sequence[Path]) -> list[dict[str, Any]]:
@@ -23,8 +24,9 @@ def _match(path: Path) -> dict[str, Any]:
     correlation, null_correlation, same_class = read_arrays(path, "correlation", "null_correlation", "same_class")
     settings = sealed_recipe(path).settings
     fake = ".fake_relu" if settings["fake_last_relu"] else ""
-    return {
-        "layer": settings["layer"],
+    chosen = {"precision_used": read_attribute(path, "precision_used")} if settings["precision"] == "auto" else {}
+    return chosen | {
+        "layer": LayerSetting.of(settings).text,
         "inversion_method": settings["method"] + fake,
         "seed_images": settings["seed_images"],
         "random_seed": settings["random_seed"],

@@ -1,0 +1,93 @@
+"""A network behind its own preprocessing: images in [0, 1] of any size go in."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from stir.errors import CheckpointError, InvalidInputError
+from stir.models.normalise import Normalise
+
+NETWORK = "network."
+
+
+class Resize(nn.Module):
+    """Resize images bilinearly, with antialiasing, so that a gradient reaches every pixel; images of that size pass unchanged.
+
+    Parameters
+    ----------
+    height, width : int
+        Of the images that it gives.
+    """
+
+    def __init__(self, height: int, width: int) -> None:
+        super().__init__()
+        if min(height, width) < 1:
+            raise InvalidInputError(f"Expected a size of at least 1 x 1 pixels; got {height} x {width}.")
+        self.size = (int(height), int(width))
+
+    def forward(self, images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h2 w2"]:
+        """Resize a batch."""
+        if tuple(images.shape[-2:]) == self.size:
+            return images
+        return nn.functional.interpolate(images, self.size, mode="bilinear", antialias=True, align_corners=False)
+
+    def extra_repr(self) -> str:
+        """Return what ``print`` says."""
+        return f"{self.size[0]}, {self.size[1]}"
+
+
+class Preprocessed(nn.Sequential):
+    """Resizing if there is any, normalisation, then the network as its library builds it: its layers are ``network.NAME``."""
+
+    normalise: Normalise
+    network: nn.Module
+    is_chosen = False
+    """Whether mean and standard deviation were asked for by name or value."""
+
+    def __init__(
+        self,
+        network: nn.Module,
+        normalise: Normalise,
+        *,
+        size: tuple[int, int] | None = None,
+        own_weights: Callable[[dict[str, Tensor]], dict[str, Tensor]] = dict,
+    ) -> None:
+        resize = {} if size is None else {"resize": Resize(*size)}
+        super().__init__(OrderedDict[str, nn.Module](**resize, normalise=normalise, network=network))
+        self._own_weights = own_weights
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """Height and width that images are resized to; None if they are not."""
+        resize = self._modules.get("resize")
+        return resize.size if isinstance(resize, Resize) else None
+
+    def completed(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return weights by this model's names, where they are by those of the network alone.
+
+        These carry no mean and standard deviation, so the model's own are kept: those of its published weights,
+        unless others were chosen or fitted. Weights that the network lacks on purpose, such as those of auxiliary
+        classifiers, are left out.
+
+        Raises
+        ------
+        CheckpointError
+            If others were chosen than those that the weights carry.
+        """
+        own = {f"normalise.{name}": value for name, value in self.normalise.state_dict().items()}
+        if any(name.startswith(NETWORK) for name in weights):
+            self._check_chosen(weights, own)
+            return weights
+        return own | {NETWORK + name: value for name, value in self._own_weights(weights).items()}
+
+    def _check_chosen(self, weights: dict[str, Tensor], own: dict[str, Tensor]) -> None:
+        for name, value in own.items() if self.is_chosen else ():
+            carried = weights.get(name, value)
+            if not (carried.shape == value.shape and torch.allclose(carried.to(value), value)):
+                raise CheckpointError(
+                    f"The weights carry a {name.removeprefix('normalise.')} of their own, {carried.flatten()[:3].tolist()}; the "
+                    f"normalisation that was chosen has {value.tolist()}. Leave normalisation out."
+                )
