@@ -3,16 +3,14 @@
 They are for photographs: most have a stem that takes images of 32 x 32 to 8 x 8.
 """
 
-import re
 from collections import OrderedDict
 from functools import cache
 from types import ModuleType
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from stir.errors import CheckpointError
 from stir.models.normalise import Normalise
 
 PREFIX = "torchvision."
@@ -21,9 +19,6 @@ CHANNELS = 3
 # Their auxiliary classifiers give further outputs in training; transform_input is what their published weights expect.
 WITHOUT_AUXILIARY = {"aux_logits": False, "init_weights": True, "transform_input": True}
 SETTINGS: dict[str, dict[str, Any]] = {"googlenet": WITHOUT_AUXILIARY, "inception_v3": WITHOUT_AUXILIARY}
-PUBLISHED_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)")
-"""How the files of DenseNets that torchvision publishes name what it calls norm1, conv1, norm2 and conv2."""
-AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")
 NORMALISATIONS = {"none": ((0.0,) * 3, (1.0,) * 3), "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))}
 """Mean and standard deviation of pixels in [0, 1]. There is a further one, each network's own: `PUBLISHED`."""
 PUBLISHED = "published"
@@ -49,30 +44,6 @@ class TorchvisionClassifier(nn.Sequential):
     normalise: Normalise
     is_chosen = False
     """Whether mean and standard deviation were asked for by name or value."""
-
-    def completed(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Return weights by this model's names, where they are by those of torchvision's network alone.
-
-        These carry no mean and standard deviation, so the model's own are kept: those of its published weights,
-        unless others were chosen or fitted. Weights of auxiliary classifiers, which this model lacks, are left out.
-
-        Raises
-        ------
-        CheckpointError
-            If others were chosen than those that the weights carry.
-        """
-        if any(name.startswith(NETWORK) for name in weights):
-            for name, value in self.normalise.state_dict().items():
-                carried = weights.get(f"normalise.{name}", value)
-                if self.is_chosen and not (carried.shape == value.shape and torch.allclose(carried.to(value), value)):
-                    raise CheckpointError(
-                        f"The weights carry a {name} of their own, {carried.flatten()[:3].tolist()}; the normalisation that was "
-                        f"chosen has {value.tolist()}. Leave normalisation out."
-                    )
-            return weights
-        own = {f"normalise.{name}": value for name, value in self.normalise.state_dict().items()}
-        named = {PUBLISHED_DENSENET.sub(r"\1\2", name): value for name, value in weights.items()}
-        return own | {NETWORK + name: value for name, value in named.items() if not name.startswith(AUXILIARY)}
 
 
 def torchvision_classifier(
