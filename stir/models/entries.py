@@ -17,6 +17,8 @@ MAX_NESTING = 40
 MAX_LISTED = 100
 """Longer lists are no lists of models."""
 MAX_VISITED = 500_000
+MAX_OTHERS = 1000
+"""Values that are no tensors, remembered for messages."""
 MAX_CHARACTERS = 100 * 2**20
 """Of all names together."""
 
@@ -54,8 +56,10 @@ class Entry:
         return () if isinstance(self.value, StandIn) else tuple(self.value.shape)
 
 
-def flattened(content: Content) -> dict[str, Entry]:
+def flattened(content: Content) -> tuple[dict[str, Entry], dict[str, str]]:
     """Return the tensors of a file by their dotted names, those of pickled models by the names of their parameters.
+
+    The second is the type of each of the first other values, by its name.
 
     Raises
     ------
@@ -63,16 +67,26 @@ def flattened(content: Content) -> dict[str, Entry]:
         If there are none, or there is too much.
     """
     found: dict[str, Entry] = {}
+    others: dict[str, str] = {}
     characters = 0
     for visited, (name, value, container) in enumerate(_walked(content.tree, "", "", 0, is_model=False)):
         if visited > MAX_VISITED or (characters := characters + len(name)) > MAX_CHARACTERS:
             raise CheckpointError(f"holds far more than state dicts (over {MAX_VISITED:,} values). Save one state dict alone.")
-        if (tensor := _as_tensor(value)) is None:
-            continue
-        if name in found:
+        tensor = _as_tensor(value)
+        if tensor is None or not name:
+            if not isinstance(value, dict) and len(others) < MAX_OTHERS:
+                others[name] = _type_of(value)
+        elif name in found:
             raise CheckpointError(f"has two tensors of one name, {shortened(name)}. Save model.state_dict() alone.")
-        found[name] = Entry(tensor, container, content)
-    return found
+        else:
+            found[name] = Entry(tensor, container, content)
+    return found, others
+
+
+def _type_of(value: Any) -> str:
+    if isinstance(value, StandIn):
+        return value.name.replace(" ", ".")
+    return "Tensor" if isinstance(value, Tensor | Stored) else type(value).__name__
 
 
 def _as_tensor(value: Any) -> Tensor | Stored | StoredArray | StandIn | None:
@@ -91,8 +105,10 @@ def _walked(node: Any, name: str, container: str, depth: int, *, is_model: bool)
         return
     place = container if is_model and inner_is_model else name
     for key, value in inner.items():
+        if isinstance(key, int):
+            key = str(key)
         if not isinstance(key, str):
-            yield name, None, container
+            yield name, value, container
         else:
             yield from _walked(value, f"{name}.{key}" if name else key, place, depth + 1, is_model=inner_is_model)
 

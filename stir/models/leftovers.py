@@ -42,6 +42,8 @@ def leftovers(
     """Sort whatever lies beside a candidate, in the same mappings, by the reason why it may be left out."""
     result = Leftovers()
     taken = set(candidate.found.values())
+    others = list(others)
+    heads = _modules_of_head(candidate) if candidate in others else ()
     rivals = {name for other in others if other is not candidate for name in other.found.values()}
     for short, name in names.items():
         if name in taken or entries[name].container not in candidate.containers:
@@ -49,7 +51,7 @@ def leftovers(
         relative = short.removeprefix(candidate.prefix)
         if statistic := _statistic(own, short, entries[name]):
             result.statistics[statistic].append(name)
-        elif reason := _reason(own, candidate, relative, name, entries[name]):
+        elif reason := _reason(own, heads, relative, name, entries[name]):
             result.why.setdefault(reason, []).append(name)
         elif name in rivals:
             result.why.setdefault("copies", []).append(name)
@@ -66,7 +68,7 @@ def _statistic(own: OwnNames, short: str, entry: Entry) -> str | None:
     return next((name for name, pattern in STATISTICS.items() if pattern.match(short)), None)
 
 
-def _reason(own: OwnNames, candidate: Candidate, relative: str, name: str, entry: Entry) -> str | None:
+def _reason(own: OwnNames, heads: tuple[str, ...], relative: str, name: str, entry: Entry) -> str | None:
     last = relative.rpartition(".")[2]
     if last in COUNTS:
         return "counts"
@@ -77,8 +79,12 @@ def _reason(own: OwnNames, candidate: Candidate, relative: str, name: str, entry
         return "buffers that the model does without"
     if relative.startswith(AUXILIARY):
         return "auxiliary classifiers"
-    heads = {short.rpartition(".")[0] + "." for group in candidate.missing for short in group}
-    return "another head" if relative.startswith(tuple(head for head in heads if head != ".")) else None
+    return "of another head" if relative.startswith(heads) else None
+
+
+def _modules_of_head(candidate: Candidate) -> tuple[str, ...]:
+    modules = {short.rpartition(".")[0] for group in candidate.missing for short in group}
+    return tuple(f"{module}." for module in modules if module)
 
 
 def normalisation(own: OwnNames, found: Mapping[str, Sequence[str]], entries: Mapping[str, Entry]) -> dict[str, Tensor]:

@@ -162,7 +162,9 @@ class Unpickling:
             self._spend(sum(len(each) for each in arguments if isinstance(each, Sized)))
             self._push(CALLS[called](*arguments))
         else:
-            self._stand_in(str(called) if isinstance(called, Global) else type(called).__name__, arguments)
+            known = isinstance(called, StandIn)
+            name = called.name if known else str(called) if isinstance(called, Global) else type(called).__name__
+            self._stand_in(name, arguments)
 
     def _call_with_names(self, _argument: object) -> None:
         self._last(1)

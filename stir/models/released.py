@@ -52,11 +52,10 @@ def weights_of(model: nn.Module, weights: Weights, *, entry: str | None = None, 
     entries = _under(weights.entries, entry)
     if not entries and own.required:
         raise CheckpointError(
-            f"holds no state dict: expected name -> tensor, or that under {USUAL}; got no tensors at all"
-            f"{_of_objects(weights.left_out)}. {NEEDLESS_CODE}"
+            f"holds no state dict: expected name -> tensor, or that under {USUAL}; got {_instead(weights)}. {NEEDLESS_CODE}"
         )
     names = names_as_the_models(own, entries)
-    chosen, beside = _chosen(own, names, entries, missing)
+    chosen, beside = _chosen(own, names, entries, missing, _no_tensors(weights))
     values = {own.by_short[short]: entries[name].load(name) for short, name in chosen.found.items()}
     statistics = normalisation(own, beside.statistics, entries)
     _check_chosen_normalisation(model, own, statistics)
@@ -90,7 +89,7 @@ def _hint(text: str) -> str:
 
 
 def _chosen(
-    own: OwnNames, names: Mapping[str, str], entries: Mapping[str, Entry], missing: Missing
+    own: OwnNames, names: Mapping[str, str], entries: Mapping[str, Entry], missing: Missing, more: str
 ) -> tuple[Candidate, Leftovers]:
     """Return the one place where the model's weights are, and what lies beside them."""
     found = candidates(own, names, entries)
@@ -103,17 +102,24 @@ def _chosen(
     if not good:
         best = (fits or found or [Candidate("", {}, own.required, frozenset(each.container for each in entries.values()))])[0]
         rest = beside.get(best) or leftovers(own, best, fits, names, entries)
-        raise CheckpointError(_misfit(own, best, rest, fits, entries))
+        raise CheckpointError(_misfit(own, best, rest, fits, entries) + more)
     elsewhere = [each for each in fits if each not in good and all(each.containers.isdisjoint(one.containers) for one in good)]
     rivals = [each for each in elsewhere + good[1:] if not are_same(own, good[0], each, entries)]
     if rivals:
-        offered = [good[0], *rivals][:MAX_OFFERED]
-        raise CheckpointError(
-            f"holds {1 + len(rivals)} sets of weights that fit this model, under "
-            f"{' and '.join(shortened(each.entry or 'no key at all') for each in offered)}. Say which is meant: "
-            f"{' or '.join(f'entry: {each.entry}' for each in offered if each.entry)}."
-        )
+        raise CheckpointError(_which([good[0], *rivals]))
     return good[0], beside[good[0]]
+
+
+def _which(rivals: Sequence[Candidate]) -> str:
+    """Ask which of several sets of weights is meant."""
+    containers = [min(each.containers) for each in rivals]
+    tell_apart = "" not in containers and len(set(containers)) == len(rivals)
+    offered = (containers if tell_apart else [each.entry for each in rivals])[:MAX_OFFERED]
+    return (
+        f"holds {len(rivals)} sets of weights that fit this model, under "
+        f"{' and '.join(shortened(entry) if entry else 'no key' for entry in offered)}. Say which is meant: "
+        f"{' or '.join(f'entry: {entry}' for entry in offered if entry)}."
+    )
 
 
 def _lacks_normalisation(own: OwnNames, beside: Leftovers) -> bool:
@@ -181,5 +187,13 @@ def _few(names: Iterable[str], n: int = 3) -> str:
     return ", ".join(shortened(name.replace(" ", ".")).strip("'") for name in listed[:n]) + more
 
 
-def _of_objects(left_out: Sequence[str]) -> str:
-    return f", but objects of {_few(left_out)}" if left_out else ""
+def _instead(weights: Weights) -> str:
+    """Say what a file without tensors holds."""
+    name, kind = next(((name, kind) for name, kind in weights.others.items() if name), ("", weights.others.get("", "dict")))
+    return f"a value of type {kind}" + (f" at {shortened(name)}" if name else "")
+
+
+def _no_tensors(weights: Weights) -> str:
+    """Say which values beside weights are no tensors."""
+    few = [f"{shortened(name)} ({kind})" for name, kind in weights.others.items() if name][:3]
+    return f" Its {', '.join(few)} {'is no tensor' if len(few) == 1 else 'are no tensors'}." if few else ""

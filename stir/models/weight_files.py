@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
+from torch import Tensor
+
 from stir.errors import CheckpointError
 from stir.models.entries import Entry, flattened
 from stir.models.messages import one_line as one_line
@@ -80,6 +82,8 @@ class Weights:
     """By dotted names."""
     left_out: tuple[str, ...]
     """Classes and functions of objects that were not made."""
+    others: dict[str, str]
+    """Names of the first values that are no tensors -> their types."""
 
 
 def open_weights(path: Path, stack: contextlib.ExitStack) -> Weights:
@@ -94,17 +98,31 @@ def open_weights(path: Path, stack: contextlib.ExitStack) -> Weights:
     kinds: list[str] = []
     entries: dict[str, Entry] = {}
     left_out: dict[str, None] = {}
+    others: dict[str, str] = {}
     for part in parts.files:
         with naming(part):
             file = stack.enter_context(regular_file(part).open("rb"))
             content = contents(file, os.fstat(file.fileno()).st_size, part)
-            found = flattened(content)
+            found, more = flattened(content)
             parts.check(part, found, entries)
             entries |= found
+            others |= more
             left_out |= dict.fromkeys(content.left_out)
             kinds.append(content.kind)
     kind = kinds[0] if len(kinds) == 1 else f"{len(kinds)} shards, each {kinds[0]}"
-    return Weights(kind, entries, tuple(left_out))
+    return Weights(kind, entries, tuple(left_out), others)
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """Return all tensors that a checkpoint holds, by dotted names: keys and what is under them.
+
+    Raises
+    ------
+    CheckpointError
+        If it is none, or is cut, damaged, altered or hostile.
+    """
+    with naming(path), contextlib.ExitStack() as stack:
+        return {name: entry.load(name) for name, entry in open_weights(path, stack).entries.items()}
 
 
 @contextlib.contextmanager
@@ -177,7 +195,7 @@ def _in_pickle(file: IO[bytes]) -> Content:
     file.seek(0)
     reading = Unpickling({}, 0)
     content = Content("a pickle of arrays", reading.follow(file), left_out=tuple(reading.left_out))
-    if not flattened(content):
+    if not flattened(content)[0]:
         raise CheckpointError(f"is a pickle that torch.save did not write, or is cut. {NEEDLESS_CODE}")
     return content
 
