@@ -6,10 +6,12 @@ from difflib import get_close_matches
 from torch import Tensor
 
 from stir.models.entries import Entry
+from stir.models.torchvision_classifiers import NETWORK
 from stir.names import shortened
 
 SHOWN = 3
 MAX_COMPARED = 1000
+LEAST_SIMILARITY = 0.4
 MAX_LENGTH = 300
 """Of names that are compared."""
 
@@ -34,9 +36,10 @@ def listed(
 
 
 def _with_nearest(name: str, known: Collection[str], where: str) -> str:
-    comparable = [other for other in known if len(other) <= MAX_LENGTH][:MAX_COMPARED]
-    near = get_close_matches(name, comparable, n=1, cutoff=0.5) if len(name) <= MAX_LENGTH else []
-    nearest = f"nearest in the {where}: {shortened(near[0])}" if near else f"nothing like it in the {where}"
+    comparable = {other.removeprefix(NETWORK): other for other in known if len(other) <= MAX_LENGTH}
+    first = list(comparable)[:MAX_COMPARED]
+    near = get_close_matches(name.removeprefix(NETWORK), first, n=1, cutoff=LEAST_SIMILARITY) if len(name) <= MAX_LENGTH else []
+    nearest = f"nearest in the {where}: {shortened(comparable[near[0]])}" if near else f"nothing like it in the {where}"
     return f"{shortened(name)} ({nearest})"
 
 
