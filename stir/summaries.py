@@ -88,7 +88,7 @@ def metrics(summary: pd.DataFrame, models: pd.DataFrame) -> dict[str, Any]:
     dict
         ``scores``: reference group -> target group -> layer -> similarity measure -> means
         (``stir_mean``, ``similarity_mean``; one that is not a number is left out), where there are
-        several, after the dataset of the images; ``models``: model -> accuracies, by the first attack.
+        several, after the dataset of the images; ``models``: model -> accuracies, by the first attack, if it was evaluated.
     """
     several = summary["images_dataset"].nunique() > 1
     scores: dict[str, Any] = {}
@@ -100,4 +100,8 @@ def metrics(summary: pd.DataFrame, models: pd.DataFrame) -> dict[str, Any]:
             name: row[name] for name in ("stir_mean", "similarity_mean") if pd.notna(row[name])
         }
     first = models.drop_duplicates("model").set_index("model")
-    return {"scores": scores, "models": first[["clean_accuracy", "robust_accuracy"]].to_dict("index")}
+    accuracies = {
+        model: {name: value for name, value in of_model.items() if pd.notna(value)}
+        for model, of_model in first[["clean_accuracy", "robust_accuracy"]].to_dict("index").items()
+    }
+    return {"scores": scores, "models": accuracies}

@@ -43,6 +43,7 @@ ROW_KEYS = ["reference_model", "target_model", "reference_layer", "similarity_me
 SCORES = ["stir", "stir_converged", "similarity"]
 TEXT_COLUMNS = [f"{side}_{what}" for side in ("reference", "target") for what in ("checkpoint", "model", "group", "layer")]
 TEXT_COLUMNS += ["model", "images_dataset", "training_dataset", "flag", "flags", "normalisation_mean", "normalisation_std"]
+TEXT_COLUMNS += ["weights", "input_size", "resize", "code"]
 MODEL_COLUMNS = [
     "model",
     "architecture",
@@ -61,6 +62,8 @@ MODEL_COLUMNS = [
     "normalisation_std",
     "flag",
 ]
+OF_OTHER_LIBRARIES = ["weights", "input_size", "resize", "code"]
+"""Columns of the table of models where any of its models comes from another library or a Python file."""
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -188,7 +191,7 @@ def described(scores: pd.DataFrame, models: pd.DataFrame) -> pd.DataFrame:
 
 
 def model_table(evaluations: Sequence[Mapping[str, Any]], models: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """List every model with its clean and robust accuracy, a row for each attack.
+    """List every model with its clean and robust accuracy, a row for each attack; one without, if no model is evaluated.
 
     A model's first attack is the first in ``evaluations``: the ball that it was trained in. ``flag`` is what speaks
     against the model, and empty where nothing does (`stir.flags.model_flag`).
@@ -203,18 +206,20 @@ def model_table(evaluations: Sequence[Mapping[str, Any]], models: Sequence[Mappi
     Raises
     ------
     InvalidInputError
-        If a model has no evaluation.
+        If some models have evaluations, and one has none.
     """
     rows = []
     for model in models:
         found = [evaluation for evaluation in evaluations if evaluation["checkpoint"] == model["checkpoint"]]
-        if not found:
+        if evaluations and not found:
             raise InvalidInputError(f"Expected an evaluation of every model; got none of {model['name']!r}. Evaluate it first.")
-        rows += [_model_row(model, evaluation) for evaluation in found]
-    return pd.DataFrame(rows, columns=MODEL_COLUMNS)
+        rows += [_model_row(model, evaluation) for evaluation in found or [{}]]
+    further = [column for column in OF_OTHER_LIBRARIES if any(model.get(column) for model in models)]
+    return pd.DataFrame(rows, columns=[*MODEL_COLUMNS[:-1], *further, MODEL_COLUMNS[-1]])
 
 
 def _model_row(model: Mapping[str, Any], evaluation: Mapping[str, Any]) -> dict[str, Any]:
     known = {"model": model["name"], **evaluation, **model}
-    flag = model_flag(evaluation, classes=model.get("classes"), objective=model.get("objective"))
-    return {column: known.get(column) for column in MODEL_COLUMNS} | {"flag": flag}
+    classes = model.get("classes") or evaluation.get("classes")
+    flag = model_flag(evaluation, classes=classes, objective=model.get("objective")) if evaluation else ""
+    return {column: known.get(column) for column in (*MODEL_COLUMNS, *OF_OTHER_LIBRARIES)} | {"flag": flag}

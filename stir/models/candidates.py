@@ -10,6 +10,7 @@ import torch
 
 from stir.models.entries import Entry
 from stir.models.own_names import OwnNames, without_wrappers
+from stir.models.providers.torchvision_models import PUBLISHED_DENSENET
 
 Missing = Literal["nothing", "head"]
 MAX_PREFIXES = 12
@@ -18,7 +19,7 @@ MAX_CANDIDATES = 1000
 LEAST_SHARE = 0.5
 """Of a model that a file without its head must have."""
 SPELLINGS = (
-    (re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)"), r"\1\2"),
+    (PUBLISHED_DENSENET, r"\1\2"),
     (re.compile(r"(LayerNorm|layer_norm)\.gamma\Z"), r"\1.weight"),
     (re.compile(r"(LayerNorm|layer_norm)\.beta\Z"), r"\1.bias"),
 )

@@ -12,11 +12,13 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from stir.errors import CheckpointError, InvalidInputError
+from stir.models.architecture import STIR, TORCHVISION, Architecture
 from stir.models.candidates import Missing
 from stir.models.downloads import download
 from stir.models.messages import one_line, shown
 from stir.models.own_names import own_values, with_what_follows
-from stir.models.registry import Architecture, build_model
+from stir.models.preprocessed import Preprocessed
+from stir.models.registry import build_model
 from stir.models.released import weights_of
 from stir.models.safetensors_files import read_header
 from stir.models.shards import sha256_of_parts
@@ -90,6 +92,7 @@ def load_checkpoint(
     ----------
     model : torch.nn.Module
         It is changed in place, only if every weight fits.
+        For a `Preprocessed` network, weights of the network alone fit, too.
     path_or_url : str or Path
         A local path, or an http(s) URL: safetensors, a file of torch.save, an npz file, a tar archive that holds one of these,
         or an index or folder of shards.
@@ -156,7 +159,8 @@ def save_model(path: Path, model: nn.Module, architecture: Architecture, metadat
     A head that no checkpoint had is left out, and named in the metadata under ``missing``.
     """
     missing = unloaded(model)
-    said = {"architecture": architecture.to_dict(), **metadata} | ({"missing": missing} if missing else {})
+    size = {"input_size": list(model.size)} if isinstance(model, Preprocessed) and model.size else {}
+    said = {"architecture": architecture.to_dict(), **size, **metadata} | ({"missing": missing} if missing else {})
     text = json.dumps(said, sort_keys=True)
     weights = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items() if name not in missing}
     # One entry: safetensors orders several at random, and the file would differ each time.
@@ -179,30 +183,48 @@ def read_metadata(path: Path) -> dict[str, Any]:
         raise CheckpointError(f"{shown(path)} {NO_ARCHITECTURE} ({one_line(error).rstrip('.')}).") from error
 
 
-def read_model(path: Path) -> nn.Module:
+def read_model(path: Path, *, trusted: Architecture | None = None) -> nn.Module:
     """Build the network that a file of `save_model` describes, with its weights, in eval mode.
+
+    Parameters
+    ----------
+    path : Path
+        Of the file.
+    trusted : Architecture, optional
+        What it must describe. Without it only this library's and torchvision's own networks are built: a file alone never
+        makes this process import another package or run a Python file.
 
     Raises
     ------
     CheckpointError
-        If the file does not say its architecture.
+        If the file does not say its architecture, or another than the trusted one.
     """
     metadata = read_metadata(path)
     if "architecture" not in metadata:
         raise CheckpointError(f"{shown(path)} {NO_ARCHITECTURE}.")
+    model = _built(metadata["architecture"], path, trusted)
+    if isinstance(model, Preprocessed):
+        model.is_chosen = False  # the file carries a mean and a standard deviation, which training may have fitted
     missing: Missing = "head" if metadata.get("missing") else "nothing"
-    return load_checkpoint(_built(metadata["architecture"], path), path, missing=missing).eval()
+    return load_checkpoint(model, path, missing=missing).eval()
 
 
-def _built(said: Any, path: Path) -> nn.Module:
+def _built(said: Any, path: Path, trusted: Architecture | None) -> nn.Module:
     """Build what a file says that it is, if it is large enough to hold the weights of that."""
     try:
         architecture = Architecture(**said)
+        if trusted is not None and architecture != trusted:
+            raise InvalidInputError(f"expected {shortened(trusted.to_dict())}")
+        if trusted is None and (architecture.address.prefix not in (STIR, TORCHVISION) or architecture.arguments):
+            raise InvalidInputError(
+                "its code belongs to another package or file; pass trusted=Architecture(...), or "
+                "build_model(Architecture(...)) and load_checkpoint"
+            )
         width, most = architecture.width or 1, path.stat().st_size
         # The first stage alone has width squared weights.
-        if max(width**2, architecture.classes, architecture.channels) > most:
+        if max(width**2, architecture.classes or 1, architecture.channels) > most:
             raise InvalidInputError(f"it has only {most:,} bytes")
-        return build_model(architecture)
+        return build_model(trusted or architecture, load=False)
     except (InvalidInputError, TypeError, ValueError, AttributeError) as error:
         raise CheckpointError(
             f"{shown(path)} says an architecture that cannot be its: {shortened(said)} ({one_line(error)})."

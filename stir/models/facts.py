@@ -18,15 +18,20 @@ def checkpoint_facts(path: Path) -> dict[str, Any]:
     -------
     dict
         ``classes``; ``normalisation_mean`` and ``normalisation_std``: what the model subtracts from images in [0, 1] and
-        divides them by, a number a channel with spaces between. None where the file does not say.
+        divides them by, a number a channel with spaces between; ``input_size``: ``HEIGHT x WIDTH`` that it resizes images
+        to. None where the file does not say.
 
     Raises
     ------
     CheckpointError
         If the file is no safetensors file, or its metadata are not JSON.
     """
-    architecture = read_metadata(path).get("architecture", {})
-    facts: dict[str, Any] = {"classes": architecture.get("classes")}
+    metadata = read_metadata(path)
+    size = metadata.get("input_size")
+    facts: dict[str, Any] = {
+        "classes": metadata.get("architecture", {}).get("classes"),
+        "input_size": " x ".join(map(str, size)) if isinstance(size, list) else None,
+    }
     with safe_open(path, "pt") as file:
         names = set(file.keys())
         for name in ("mean", "std"):

@@ -12,12 +12,11 @@ from stir.errors import CheckpointError
 from stir.models.candidates import Candidate
 from stir.models.entries import Entry
 from stir.models.own_names import COUNT, MADE, NORMALISE, OwnNames
+from stir.models.providers.torchvision_models import AUXILIARY
 from stir.names import shortened
 
 COUNTS = frozenset(("n_averaged", "total_ops", "total_params", COUNT))
 """Numbers that averaging and counting of operations leave in state dicts."""
-AUXILIARY = ("aux1.", "aux2.", "AuxLogits.", "aux_classifier.")
-"""Classifiers that play a part in training only."""
 STATISTICS = {
     "mean": re.compile(r"(?:.*\.)?(?:new_|_)?(?:mean|means|mu)\Z"),
     "std": re.compile(r"(?:.*\.)?(?:new_|_)?(?:std|stds|sd|sds|sigma)\Z"),
@@ -44,12 +43,15 @@ def leftovers(
     taken = set(candidate.found.values())
     others = list(others)
     heads = _modules_of_head(candidate) if candidate in others else ()
+    needless = _left_out_on_purpose(own, candidate, names)
     rivals = {name for other in others if other is not candidate for name in other.found.values()}
     for short, name in names.items():
         if name in taken or entries[name].container not in candidate.containers:
             continue
         relative = short.removeprefix(candidate.prefix)
-        if statistic := _statistic(own, short, entries[name]):
+        if name in needless:
+            result.why.setdefault("that the network lacks on purpose", []).append(name)
+        elif statistic := _statistic(own, short, entries[name]):
             result.statistics[statistic].append(name)
         elif reason := _reason(own, heads, relative, name, entries[name]):
             result.why.setdefault(reason, []).append(name)
@@ -80,6 +82,17 @@ def _reason(own: OwnNames, heads: tuple[str, ...], relative: str, name: str, ent
     if relative.startswith(AUXILIARY):
         return "auxiliary classifiers"
     return "of another head" if relative.startswith(heads) else None
+
+
+def _left_out_on_purpose(own: OwnNames, candidate: Candidate, names: Mapping[str, str]) -> set[str]:
+    """Return names in a file that the network's library publishes beside the network's own, as a text tower."""
+    above = candidate.prefix.rstrip(".").rpartition(".")
+    for prefix in (candidate.prefix, above[0] + above[1]):
+        published = {short.removeprefix(prefix): name for short, name in names.items() if short.startswith(prefix)}
+        kept = set(own.own_weights(published).values())
+        if kept.issuperset(candidate.found.values()):
+            return set(published.values()) - kept
+    return set()
 
 
 def _modules_of_head(candidate: Candidate) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from torch import Tensor
 
 from stir.models.entries import Entry
-from stir.models.torchvision_classifiers import NETWORK
+from stir.models.preprocessed import NETWORK
 from stir.names import shortened
 
 SHOWN = 3

@@ -1,6 +1,6 @@
 """What a model needs of a checkpoint: its names, and which of them a file may leave out."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -9,7 +9,7 @@ from torch.nn.parameter import is_lazy
 
 from stir.errors import CheckpointError
 from stir.models.normalise import Normalise
-from stir.models.torchvision_classifiers import NETWORK
+from stir.models.preprocessed import NETWORK, Preprocessed
 from stir.names import shortened
 
 WRAPPERS = frozenset(("module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module", "_forward_module"))
@@ -37,6 +37,8 @@ class OwnNames:
     """Whether the model knows mean and standard deviation without a file."""
     unsaved: Mapping[str, Tensor]
     """Buffers by short name that the model's own files leave out."""
+    own_weights: Callable[[dict[str, str]], dict[str, str]]
+    """Names of a published file by what the network calls them, without those that it lacks on purpose."""
     unwraps: bool
     """Whether names of files are to be taken without wrappers, too."""
 
@@ -68,6 +70,7 @@ def own_names(model: nn.Module) -> OwnNames:
         normalise,
         has_network,
         {name: buffer for name, buffer in unsaved.items() if name not in saved},
+        model.own_weights if isinstance(model, Preprocessed) else dict,
         unwraps,
     )
 

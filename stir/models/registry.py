@@ -1,9 +1,7 @@
-"""Architectures by the name that experiment files use."""
+"""Networks by their architecture: who builds them is looked up by address, preprocessing is put in front."""
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
-from functools import partial
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import torch
@@ -11,121 +9,90 @@ from torch import nn
 
 from stir.checks import check_random_seed
 from stir.errors import InvalidInputError, check_known
+from stir.models.architecture import BARE, NO_RESIZE, STIR, TORCHVISION, Architecture
 from stir.models.making import Making
-from stir.models.resnet import BasicBlock, Bottleneck, resnet
-from stir.models.torchvision_classifiers import (
-    CHANNELS,
-    NORMALISATIONS,
-    PREFIX,
-    PUBLISHED,
-    torchvision_classifier,
-    torchvision_names,
-)
-from stir.models.vgg import vgg
+from stir.models.normalise import NORMALISATIONS, PUBLISHED, Normalise
+from stir.models.preprocessed import Preprocessed, Resize
+from stir.models.providers import find_provider, using
+from stir.models.providers.provider import Built, Request
+from stir.models.providers.stir_models import SMALL_IMAGE_ARCHITECTURES
+from stir.models.providers.torchvision_models import names as torchvision_names
 from stir.names import shortened
 
-SMALL_IMAGE_ARCHITECTURES: dict[str, Callable[..., nn.Sequential]] = {
-    "resnet8": partial(resnet, BasicBlock, (1, 1, 1)),
-    "resnet18": partial(resnet, BasicBlock, (2, 2, 2, 2)),
-    "resnet34": partial(resnet, BasicBlock, (3, 4, 6, 3)),
-    "resnet50": partial(resnet, Bottleneck, (3, 4, 6, 3)),
-    "vgg6": partial(vgg, (1, 2, 2)),
-    "vgg11": partial(vgg, (1, 1, 2, 2, 2)),
-    "vgg13": partial(vgg, (2, 2, 2, 2, 2)),
-    "vgg16": partial(vgg, (2, 2, 3, 3, 3)),
-    "vgg19": partial(vgg, (2, 2, 4, 4, 4)),
-}
+COLOURS = 3
+"""Channels of what torchvision's networks take."""
 
 
-class _Architectures(Mapping[str, Callable[..., nn.Sequential]]):
-    """Those for small images, then torchvision's, which is imported only if it is asked for one of its own."""
+class _Architectures(Collection[str]):
+    """Names without a prefix: this library's, then torchvision's, which is imported only if it is asked for one of its own."""
 
-    def __getitem__(self, name: str) -> Callable[..., nn.Sequential]:
-        if name.startswith(PREFIX) and name in torchvision_names():
-            return partial(torchvision_classifier, name.removeprefix(PREFIX))
-        return SMALL_IMAGE_ARCHITECTURES[name]
+    def __contains__(self, name: object) -> bool:
+        if isinstance(name, str) and name.startswith(BARE):
+            return name.removeprefix(BARE) in torchvision_names()
+        return name in SMALL_IMAGE_ARCHITECTURES
 
     def __iter__(self) -> Iterator[str]:
-        yield from (*SMALL_IMAGE_ARCHITECTURES, *torchvision_names())
+        yield from (*SMALL_IMAGE_ARCHITECTURES, *(BARE + name for name in torchvision_names()))
 
     def __len__(self) -> int:
         return len(SMALL_IMAGE_ARCHITECTURES) + len(torchvision_names())
 
 
-ARCHITECTURES: Mapping[str, Callable[..., nn.Sequential]] = _Architectures()
+ARCHITECTURES: Collection[str] = _Architectures()
 
 
-_BUILDING = threading.Lock()
-"""Threads draw weights one after the other: there is one global generator."""
-
-
-@dataclass(frozen=True)
-class Architecture:
-    """What a network is built from; a checkpoint carries it."""
-
-    name: str
-    """A name in `ARCHITECTURES`."""
-    width: int | None
-    """Channels of the first stage; None for torchvision's, whose width is part of the name."""
-    channels: int
-    """Channels of the images."""
-    classes: int
-    """Outputs of the classifier."""
-    normalisation: Any = PUBLISHED
-    """Of torchvision's: `PUBLISHED`, a name in `NORMALISATIONS`, or ``{"mean": ..., "std": ...}`` of pixels in [0, 1]."""
-
-    def __post_init__(self) -> None:
-        if isinstance(self.normalisation, Mapping) and self.normalisation.keys() == {"mean", "std"}:
-            mean_and_std = tuple(map(tuple, (self.normalisation["mean"], self.normalisation["std"])))
-            object.__setattr__(self, "normalisation", mean_and_std)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as a plain dictionary; without the normalisation where it is as published."""
-        fields = asdict(self)
-        normalisation = fields.pop("normalisation")
-        if isinstance(normalisation, tuple):
-            normalisation = dict(zip(("mean", "std"), map(list, normalisation), strict=True))
-        return fields if normalisation == PUBLISHED else fields | {"normalisation": normalisation}
+_BUILDING = threading.RLock()
+"""Threads draw weights one after the other: there is one global generator. A callable may build models, too."""
 
 
 def check_architecture(architecture: Architecture) -> None:
-    """Refuse what no network can be built from.
+    """Refuse what no network can be built from, as far as that is known without building it.
 
     Raises
     ------
     InvalidInputError
-        If the name is unknown (with near matches), or width, channels or normalisation do not go with it.
+        If the name is unknown (with near matches), or width, channels, normalisation or size do not go with it.
     """
-    name, width, channels = architecture.name, architecture.width, architecture.channels
-    if name not in ARCHITECTURES and PREFIX + name in ARCHITECTURES:
-        raise InvalidInputError(f"Unknown architecture {name!r}. Torchvision's is named {PREFIX + name!r}.")
-    check_known("architecture", name, ARCHITECTURES)
-    if not name.startswith(PREFIX):
-        if width is None or width < 1:
-            raise InvalidInputError(f"Expected a width >= 1 for architecture {name!r}; got {width}. It is the first stage's.")
-        if architecture.normalisation != PUBLISHED:
-            raise InvalidInputError(
-                f"Expected no normalisation for architecture {name!r}, whose weights carry it; got "
-                f"{shortened(architecture.normalisation)}. Leave it out."
-            )
-        return
-    if width is not None:
-        raise InvalidInputError(f"Expected no width for architecture {name!r}, which has a width of its own; got {width}.")
-    if channels != CHANNELS:
+    name, prefix = architecture.name, architecture.address.prefix
+    if prefix in (STIR, TORCHVISION):
+        if name not in ARCHITECTURES and BARE + name in ARCHITECTURES:
+            raise InvalidInputError(f"Unknown architecture {name!r}. Torchvision's is named {BARE + name!r}.")
+        check_known("architecture", name, ARCHITECTURES)
+    find_provider(architecture.address)
+    _check_resize(architecture.resize)
+    if prefix == STIR:
+        return _check_own(architecture)
+    if architecture.width is not None:
         raise InvalidInputError(
-            f"Expected images of {CHANNELS} channels for architecture {name!r}; got {channels}. "
+            f"Expected no width for architecture {name!r}, which has a width of its own; got {architecture.width}."
+        )
+    if prefix == TORCHVISION and architecture.channels != COLOURS:
+        raise InvalidInputError(
+            f"Expected images of {COLOURS} channels for architecture {name!r}; got {architecture.channels}. "
             "Take an architecture without 'torchvision.', or colour images."
         )
-    _check_normalisation(architecture.normalisation)
+    return _check_normalisation(architecture.normalisation, architecture.channels)
 
 
-def _check_normalisation(normalisation: Any) -> None:
+def _check_own(architecture: Architecture) -> None:
+    if architecture.width is None or architecture.width < 1:
+        raise InvalidInputError(
+            f"Expected a width >= 1 for architecture {architecture.name!r}; got {architecture.width}. It is the first stage's."
+        )
+    if architecture.normalisation != PUBLISHED:
+        raise InvalidInputError(
+            f"Expected no normalisation for architecture {architecture.name!r}, whose weights carry it; got "
+            f"{shortened(architecture.normalisation)}. Leave it out."
+        )
+
+
+def _check_normalisation(normalisation: Any, channels: int) -> None:
     if isinstance(normalisation, str):
         return check_known("normalisation", normalisation, (PUBLISHED, *NORMALISATIONS))
-    good = isinstance(normalisation, tuple) and [len(each) for each in normalisation] == [CHANNELS] * 2
+    good = isinstance(normalisation, tuple) and [len(each) for each in normalisation] == [channels] * 2
     if not (good and _all_within(normalisation[0], 0.0) and _all_within(normalisation[1], 1e-6)):
         raise InvalidInputError(
-            f"Expected a normalisation of {PUBLISHED}, {', '.join(NORMALISATIONS)}, or a mean and a std of {CHANNELS} numbers "
+            f"Expected a normalisation of {PUBLISHED}, {', '.join(NORMALISATIONS)}, or a mean and a std of {channels} numbers "
             f"each, of pixels in [0, 1]; got {shortened(normalisation)}. Divide by 255 what is of pixels in [0, 255]."
         )
     return None
@@ -135,27 +102,102 @@ def _all_within(numbers: tuple[Any, ...], least: float) -> bool:
     return all(isinstance(number, int | float) and least <= number <= 1 for number in numbers)
 
 
-def build_model(architecture: Architecture, *, random_seed: int = 0) -> nn.Sequential:
-    """Build a network with initial weights that ``random_seed`` determines.
+def _check_resize(resize: Any) -> None:
+    sides = resize if isinstance(resize, tuple) else ()
+    if resize is None or resize == NO_RESIZE or (len(sides) == 2 and all(type(side) is int and side > 0 for side in sides)):
+        return
+    raise InvalidInputError(f"Expected resize as [height, width] in pixels, or 'none'; got {shortened(resize)}.")
+
+
+def build_model(architecture: Architecture, *, random_seed: int = 0, load: bool = True) -> nn.Sequential:
+    """Build a network with initial weights that ``random_seed`` determines, or with published weights, behind its preprocessing.
 
     The global random state is as before.
+
+    Parameters
+    ----------
+    architecture : Architecture
+        What to build.
+    random_seed : int
+        Of the initial weights.
+    load : bool
+        Whether published weights that the architecture names are loaded; without, their normalisation and size still count.
+
+    Returns
+    -------
+    torch.nn.Sequential
+        It takes images in [0, 1]: `Preprocessed`, except for this library's own networks, which have their
+        normalisation inside.
 
     Raises
     ------
     InvalidInputError
-        If the architecture is unknown (with near matches), or width or channels do not go with it.
+        If the architecture is unknown (with near matches), its parts do not go together, its library is not installed, or
+        its published weights cannot be had.
     """
     check_random_seed(random_seed)
     with _BUILDING, torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(int(random_seed))
-        return build_on("cpu", architecture)
+        return build_on("cpu", architecture, load=load)
 
 
-def build_on(device: str, architecture: Architecture) -> nn.Sequential:
+def build_on(device: str, architecture: Architecture, *, load: bool = False) -> nn.Sequential:
     """Build a network on a device, in float32, whatever the defaults are; the global generator draws its weights."""
     check_architecture(architecture)
-    own: dict[str, Any] = {"normalisation": architecture.normalisation}
-    if architecture.width is not None:
-        own = {"width": architecture.width, "channels": architecture.channels}
+    provider, name = find_provider(architecture.address)
+    request = Request(
+        name,
+        architecture.arguments,
+        architecture.classes,
+        architecture.weights,
+        architecture.channels,
+        architecture.width,
+        architecture.folder,
+        load,
+    )
     with Making(device):
-        return ARCHITECTURES[architecture.name](**own, classes=architecture.classes)
+        with using(provider, architecture.name):
+            built = provider.build(request)
+        if architecture.address.prefix == STIR:
+            return _resized(built, architecture.resize)
+        return _preprocessed(built, architecture)
+
+
+def _resized(built: Built, resize: Any) -> nn.Sequential:
+    """Put resizing in front of a network of this library, which has its normalisation inside."""
+    assert isinstance(built.network, nn.Sequential)
+    if isinstance(resize, tuple):
+        built.network._modules = {"resize": Resize(*resize), **built.network._modules}
+    return built.network
+
+
+def _preprocessed(built: Built, architecture: Architecture) -> Preprocessed:
+    resize = built.size if architecture.resize is None else architecture.resize
+    model = Preprocessed(
+        built.network,
+        _normalise(built, architecture),
+        size=None if resize == NO_RESIZE else resize,
+        own_weights=built.own_weights,
+    )
+    model.is_chosen = architecture.normalisation != PUBLISHED
+    return model
+
+
+def _normalise(built: Built, architecture: Architecture) -> Normalise:
+    """Return the normalisation that was chosen, else what the metadata state, else none."""
+    chosen = architecture.normalisation
+    if chosen != PUBLISHED and built.normalises_itself and chosen != "none":
+        raise InvalidInputError(
+            f"Expected no normalisation for {architecture.name!r}, whose network normalises by itself; got {shortened(chosen)}. "
+            "Leave it out."
+        )
+    if chosen == "none" or (chosen == PUBLISHED and (built.mean is None or built.std is None)):
+        return Normalise(architecture.channels)
+    stated: Any = (built.mean, built.std) if chosen == PUBLISHED else NORMALISATIONS.get(chosen, chosen)
+    mean, std = stated
+    if len(mean) != architecture.channels:
+        raise InvalidInputError(
+            f"Expected images of {len(mean)} channels for {architecture.name!r}, whose normalisation has so many; got "
+            f"{architecture.channels}. Give normalisation: none, or a mean and a std per channel."
+        )
+    return Normalise(mean=mean, std=std)

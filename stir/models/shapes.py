@@ -7,9 +7,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from stir.errors import InvalidInputError
+from stir.models.architecture import Architecture
 from stir.models.depths import Depths, follow
-from stir.models.registry import Architecture, build_model, build_on, check_architecture
-from stir.models.torchvision_classifiers import NETWORK
+from stir.models.preprocessed import NETWORK
+from stir.models.registry import build_model, build_on, check_architecture
 
 MOST_PIXELS = 2**20
 """Of an image that a network of width 1 is tried on; larger ones are tried without values."""

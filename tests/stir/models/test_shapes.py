@@ -5,8 +5,9 @@ import torch
 
 from stir.errors import InvalidInputError
 from stir.models import SMALL_IMAGE_ARCHITECTURES, Architecture, build_model, check_takes, layer_names
+from stir.models.architecture import BARE
+from stir.models.providers.torchvision_models import names as torchvision_names
 from stir.models.shapes import build_shape
-from stir.models.torchvision_classifiers import torchvision_names
 
 
 def _architecture(name, channels=3):
@@ -68,7 +69,7 @@ def test_the_global_random_state_stays():
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("name", torchvision_names())
+@pytest.mark.parametrize("name", [BARE + name for name in torchvision_names()])
 def test_every_torchvision_classifier_takes_images_of_its_usual_size(name):
     check_takes(_architecture(name), 224, 224)
     assert "network" in layer_names(_architecture(name))

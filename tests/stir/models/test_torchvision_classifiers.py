@@ -20,7 +20,8 @@ from stir.models import (
     read_model,
     save_model,
 )
-from stir.models.torchvision_classifiers import torchvision_names
+from stir.models.architecture import BARE
+from stir.models.providers.torchvision_models import names as torchvision_names
 from stir.representations import represent
 
 SHUFFLENET = Architecture("torchvision.shufflenet_v2_x0_5", width=None, channels=3, classes=7)
@@ -41,9 +42,9 @@ def _normalised(images, mean, std):
 
 
 def test_every_classifier_has_a_name_that_begins_with_torchvision():
-    assert {"torchvision.resnet50", "torchvision.vgg16_bn", "torchvision.vit_b_16"} <= set(torchvision_names())
+    assert {"resnet50", "vgg16_bn", "vit_b_16"} <= set(torchvision_names())
     assert len(torchvision_names()) == len(models.list_models(module=models)) > 60
-    assert set(ARCHITECTURES) == {*SMALL_IMAGE_ARCHITECTURES, *torchvision_names()}
+    assert set(ARCHITECTURES) == {*SMALL_IMAGE_ARCHITECTURES, *(BARE + name for name in torchvision_names())}
     assert len(ARCHITECTURES) == len(SMALL_IMAGE_ARCHITECTURES) + len(torchvision_names())
     assert not any("/" in name for name in ARCHITECTURES), "names become parts of file names"
 

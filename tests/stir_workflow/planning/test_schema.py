@@ -8,7 +8,7 @@ import pytest
 
 from stir.inversion import METHODS, InversionSettings
 from stir.inversion.settings import PRECISIONS
-from stir.models.torchvision_classifiers import NORMALISATIONS
+from stir.models.normalise import NORMALISATIONS
 from stir.seed_images import SEED_IMAGES
 from stir.training import Attack, Monitor, TrainingRecipe
 from stir.training.attacks import NORMS

@@ -54,10 +54,10 @@ def test_the_experiments_width_is_that_of_models_that_say_nothing_else(plan, qui
 
 
 def test_what_torchvisions_architectures_are_called_is_known_to_the_plan():
-    from stir.models.torchvision_classifiers import PREFIX
+    from stir.models.architecture import BARE
     from stir_workflow.planning.settings import TORCHVISION
 
-    assert TORCHVISION == PREFIX
+    assert TORCHVISION == BARE
 
 
 class TestSeveralAttacks:

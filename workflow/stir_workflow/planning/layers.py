@@ -2,27 +2,30 @@
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from stir.errors import StirError, near_matches
 from stir_workflow.planning.fitting import facts_of
 from stir_workflow.planning.loading import Experiment
-from stir_workflow.planning.models import architecture_settings, dataset_of
+from stir_workflow.planning.models import dataset_of
+from stir_workflow.planning.networks import architecture_of
 from stir_workflow.planning.settings import layer_label, layer_name
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from stir.layers import Layer
+    from stir.models import Architecture
 
 
 def existence(experiment: Experiment) -> Iterator[str]:
     """Find layers that an architecture does not have."""
-    from stir.models import Architecture, layer_names
+    from stir.models import layer_names
 
-    once = {model["architecture"]: architecture_settings(experiment, model) for model in experiment["models"]}
-    for architecture, settings in sorted(once.items()):
-        known = [*layer_names(Architecture(**settings)), "penultimate"]
+    once = {model["architecture"]: architecture_of(experiment, model) for model in experiment["models"]}
+    for architecture, built in sorted(once.items()):
+        known = [*layer_names(built), "penultimate"]
         for layer in experiment["layers"]:
             name = layer_name(layer, architecture)
             if name not in known:
@@ -33,22 +36,21 @@ def use(experiment: Experiment) -> Iterator[str]:
     """Find layers that a forward pass does not call once, that give one and the same, or have too many features for a measure."""
     tried: set[Any] = set()
     for model in experiment["models"]:
-        facts, settings = facts_of(dataset_of(experiment, model)), architecture_settings(experiment, model)
-        size = (settings["channels"], facts.height, facts.width)
-        if (key := (settings["name"], settings["width"], size)) not in tried:
+        facts, architecture = facts_of(dataset_of(experiment, model)), architecture_of(experiment, model)
+        size = (architecture.channels, facts.height, facts.width)
+        if (key := (replace(architecture, classes=None), size)) not in tried:
             tried.add(key)
-            yield from _use(experiment, settings, size)
+            yield from _use(experiment, architecture, size)
 
 
-def _use(experiment: Experiment, settings: dict[str, Any], size: tuple[int, int, int]) -> Iterator[str]:
+def _use(experiment: Experiment, architecture: "Architecture", size: tuple[int, int, int]) -> Iterator[str]:
     from stir.layers import resolve_layer
-    from stir.models import Architecture
     from stir.models.shapes import MOST_PIXELS, build_shape, empty_images
     from stir.similarity import SIMILARITY_MEASURES
 
-    name, n_images = settings["name"], experiment["images"]["n_images"]
+    name, n_images = architecture.name, experiment["images"]["n_images"]
     limited = [measure for measure in experiment["similarity_measures"] if SIMILARITY_MEASURES[measure].of_full_rank]
-    model = build_shape(Architecture(**settings), of_full_width=bool(limited) or math.prod(size) > MOST_PIXELS)
+    model = build_shape(architecture, of_full_width=bool(limited) or math.prod(size) > MOST_PIXELS)
     images = empty_images(model, *size)
     resolved: dict[str, Layer] = {}
     for layer in experiment["layers"]:

@@ -68,7 +68,7 @@ class Plan(Artifacts):
         self._n_images = {"n_images": experiment["images"]["n_images"]}
         self.datasets = {dataset_label(dataset): _dataset(dataset, environment) for dataset in datasets_of(experiment)}
         self.models = list(planned_models(experiment, self.datasets))
-        self.evaluations = [self._evaluation(model) for model in self.models]
+        self.evaluations = [self._evaluation(model) for model in self.models if attacks_of(experiment)]
         self.references = [self._reference(model, images) for images in image_labels(experiment) for model in self.models]
         self.table = self._table()
         self.figure = self._figure()

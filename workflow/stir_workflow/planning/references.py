@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from stir.data import dataset_source
 from stir.errors import near_matches
 from stir_workflow.planning import attacks, fitting
+from stir_workflow.planning.addresses import problems_of_address, problems_of_arguments
 from stir_workflow.planning.loading import Experiment
 from stir_workflow.planning.models import model_names
 from stir_workflow.planning.settings import (
@@ -26,7 +27,7 @@ MOST_FILES = 100_000
 def problems_of_references(experiment: Experiment) -> Iterator[str]:
     """Find names that nothing has or several have, and numbers that do not fit; what is left can be planned."""
     found = False
-    for check in (names, datasets, recipes, layers):
+    for check in (names, datasets, recipes, layers, networks):
         for problem in check(experiment):
             found = True
             yield problem
@@ -97,6 +98,16 @@ def layers(experiment: Experiment) -> Iterator[str]:
                 yield f"layers: {label!r} names no layer of architecture {architecture!r}; add it to by_architecture"
             elif (other := labels.setdefault(name, label)) != label:
                 yield f"layers: {other!r} and {label!r} are both layer {name!r} of architecture {architecture!r}; leave one out"
+
+
+def networks(experiment: Experiment) -> Iterator[str]:
+    """Find networks of Python's own library, and arguments that are no plain values, or of which one is given twice."""
+    for number, model in enumerate(experiment["models"]):
+        yield from problems_of_address(model["architecture"], f"models[{number}].model")
+        given = model.get("arguments", {})
+        yield from problems_of_arguments(given, f"models[{number}].arguments")
+        if "threat_model" in given and "threat_model" in model:
+            yield f"models[{number}].threat_model: is one of the arguments, too; leave one out"
 
 
 def effects(experiment: Experiment) -> Iterator[str]:

@@ -5,15 +5,18 @@ from dataclasses import fields
 from typing import Any
 
 from stir.inversion.settings import InversionSettings
+from stir_workflow.planning.addresses import TORCHVISION, is_address
 from stir_workflow.planning.loading import Experiment
 
 Settings = Mapping[str, Any]
 Layer = str | Mapping[str, Any]
 
-TORCHVISION = "torchvision."
-"""What names of torchvision's architectures begin with."""
 PUBLISHED = "published"
-"""The normalisation of images that torchvision's own weights expect."""
+"""The normalisation of images that the network's library states for its own weights."""
+NO_NORMALISATION = "none"
+RANDOM = "random"
+"""Weights that a random seed determines."""
+NO_EVALUATION = "none"
 MEANT_BEFORE = {"schedule": "one_cycle", "precision": "float32", "augmentation": "none", "random_start": False}
 """Values that recipes of models and attacks leave out: they say what was meant before there were these settings, so
 that whatever was made then keeps its key."""
@@ -78,21 +81,30 @@ def inversion_settings(inversion: Settings) -> dict[str, Any]:
 
 
 def attacks_of(experiment: Experiment) -> list[Settings]:
-    """Return the attacks that models are evaluated with."""
+    """Return the attacks that models are evaluated with; none where the experiment asks for no accuracies."""
     evaluation = experiment["evaluation"]
+    if evaluation == NO_EVALUATION:
+        return []
     return evaluation if isinstance(evaluation, list) else [evaluation]
 
 
 def model_width(experiment: Experiment, model: Settings) -> int | None:
-    """Return a model's width: its own, or the experiment's; None for torchvision's, whose width is part of the name."""
+    """Return a model's width: its own, or the experiment's; None for other libraries' networks, which have one of their own."""
     if "width" in model:
         return int(model["width"])
-    return None if str(model["architecture"]).startswith(TORCHVISION) else int(experiment["width"])
+    architecture = str(model["architecture"])
+    return None if is_address(architecture) or architecture.startswith(TORCHVISION) else int(experiment["width"])
 
 
 def normalisation_settings(model: Settings) -> dict[str, Any]:
-    """Return the normalisation that a model asks for; none where it is as published, which was meant before one could ask."""
-    normalisation = model.get("normalisation", PUBLISHED)
+    """Return the normalisation that a model asks for; none where it is as published, which was meant before one could ask.
+
+    Training fits it to its images, so what another library states for its published weights does not count there.
+    """
+    if "training" in model and is_address(model["architecture"]):
+        return {"normalisation": NO_NORMALISATION}
+    given = {key: model[key] for key in ("mean", "std") if key in model}
+    normalisation = given or model.get("normalisation", PUBLISHED)
     return {} if normalisation == PUBLISHED else {"normalisation": normalisation}
 
 

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from stir_workflow.stages.job import Job, computed_on
+from stir_workflow.stages.networks import network_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,13 +19,12 @@ def make(job: Job) -> None:
     """Invert the reference model for the first test images, and store every image with its errors."""
     from stir.inversion import InversionSettings, InversionSnapshot, invert
     from stir.inversion.settings import changed_settings
-    from stir.models import read_model
     from stir_workflow.stages.images import opened_images
-    from stir_workflow.store.artifacts import checked, sealing
+    from stir_workflow.store.artifacts import sealing
     from stir_workflow.store.hdf5 import write_arrays
 
     settings, device = job.settings, job.torch_device()
-    model = read_model(checked(job.one("checkpoint"))).to(device)
+    model = network_of(job).to(device)
     how = changed_settings(InversionSettings(), {name: value for name, value in settings.items() if name not in OF_THE_JOB})
     snapshot = InversionSnapshot(job.snapshot_path())
     with opened_images(job.one("dataset"), "test", first=settings["n_images"]) as (images, labels):

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from stir.errors import InvalidInputError, check_known
 from stir_workflow.stages.job import Job, computed_on
+from stir_workflow.stages.networks import network_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,15 +21,14 @@ def make(job: Job) -> None:
     """
     import torch
 
-    from stir.models import read_model
     from stir.representations import represent
     from stir_workflow.stages.images import read_images
-    from stir_workflow.store.artifacts import checked, sealed_recipe, sealing
+    from stir_workflow.store.artifacts import sealed_recipe, sealing
     from stir_workflow.store.hdf5 import Labelled, read_arrays, write_arrays
 
     settings, device = job.settings, job.torch_device()
     check_known("basis", settings["basis"], BASES)
-    model = read_model(checked(job.one("checkpoint"))).to(device)
+    model = network_of(job).to(device)
     images, _ = read_images(job.one("dataset"), "test", first=settings["n_images"])
     target_layers = target_layers_of(settings)
 
