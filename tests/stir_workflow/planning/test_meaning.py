@@ -171,9 +171,8 @@ class TestTakenCheckpoints:
     @pytest.mark.parametrize("url", ["ftp://example.org/w.pt", "S3://bucket/w.pt"])
     def test_a_url_that_cannot_be_had_is_refused(self, quickstart, refusal, url):
         quickstart["models"].append(taken(checkpoint=url, sha256=SHA256))
-        assert any(
-            f"models[4].checkpoint: Expected a path or a URL of http or https; got {url}" in line for line in refusal(quickstart)
-        )
+        message = f"models[4].checkpoint: Expected a path or a URL of http or https; got {url}"
+        assert any(message in line for line in refusal(quickstart))
 
     def test_of_several_state_dicts_the_experiment_says_which(self, quickstart, load, refusal, weights):
         model = taken(**weights(wrap=lambda w: {"state_dict": w, "state_dict_ema": {n: v + 1 for n, v in w.items()}}))
@@ -188,10 +187,8 @@ class TestTakenCheckpoints:
         assert any("2 missing, 0 unexpected" in line for line in refusal(quickstart))
         quickstart["evaluation"] = "none"
         check_meaning(load(quickstart), QUICKSTART)
-        (line,) = refusal(
-            quickstart
-            | {"layers": ["penultimate", {"label": "logits", "by_architecture": {"resnet8": "classifier", "vgg6": "classifier"}}]}
-        )
+        logits = {"label": "logits", "by_architecture": dict.fromkeys(("resnet8", "vgg6"), "classifier")}
+        (line,) = refusal(quickstart | {"layers": ["penultimate", logits]})
         assert "Expected weights of all that is before layer 'classifier'" in line
 
     def test_an_absent_file_is_named(self, quickstart, refusal):
