@@ -57,11 +57,13 @@ def saved(content, path, **settings):
         (b"\x89HDF\r\n\x1a\n" + bytes(600), "is an HDF5 file"),
         (b"\x93NUMPY\x01\x00v\x00", "is a NumPy array"),
         (b"\x1f\x8b\x08\x00" + bytes(20), "compressed with gzip"),
-        (bytes(257) + b"ustar\x0000" + bytes(500), "is a tar archive"),
+        (bytes(257) + b"ustar\x0000" + bytes(500), "is a damaged tar archive"),
         (bytes(range(40, 140)), "is neither safetensors nor a file of torch.save: it begins with"),
         (pickle.dumps({"a": 1}, protocol=2), "is a pickle that torch.save did not write"),
-        (pickle.dumps({"a": 1}, protocol=5), "is a pickle with the instruction FRAME"),
-        (pickle.dumps(os.getcwd, protocol=2), r"would run code, so it is refused \('posix.getcwd'"),
+        (pickle.dumps({"a": 1}, protocol=5), "is a pickle that torch.save did not write"),
+        (pickle.dumps({"a": 1}, protocol=0), "is neither safetensors nor a file of torch.save"),
+        (b"\x80\x02(dp0\n.", "is a pickle with the instruction DICT"),
+        (pickle.dumps(os.getcwd, protocol=2), "is a pickle that torch.save did not write"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -112,13 +114,9 @@ def test_a_pickle_bomb_is_refused_before_anything_is_made(tmp_path, monkeypatch)
     monkeypatch.setattr(pickles, "MAX_STEPS", 20_000)
     content = io.BytesIO()
     torch.save({"a": torch.ones(2)}, content)
-    end = b"s."
     bombs = {
         "far more": b"\x80\x02(" + b"\x8f" * 30_000 + b"t.",
         "than a state dict": b"\x80\x02(" + b"}" * 30_000 + b"t.",
-        "other than in Latin-1": b"\x80\x02}X\x01\0\0\0acbuiltins\nbytearray\n\x8a\x05\0\0\0\0\x01\x85R" + end,
-        "encodes a text": b"\x80\x02}X\x01\0\0\0ac_codecs\nencode\nX\x04\0\0\0aaaaX\x03\0\0\0hex\x86R" + end,
-        "nests tuples": b"\x80\x02}(K\1" + b"\x85" * 10_000 + b"K\1u.",
     }  # fmt: skip
     for what, bomb in bombs.items():
         path = tmp_path / "weights.pt"
@@ -140,7 +138,7 @@ def legacy(content):
 
 
 def test_a_list_that_is_copied_again_and_again_is_refused(tmp_path):
-    copied = b"\x80\x02(ccollections\nCounter\nq\0](" + b"K\1" * 20_000 + b"eq\1\x85q\2" + b"h\0h\2R" * 200 + b"t."
+    copied = b"\x80\x02(ccollections\nOrderedDict\nq\0](" + b"K\1K\1\x86" * 20_000 + b"eq\1\x85q\2" + b"h\0h\2R" * 200 + b"t."
     assert "would unpack to far more" in refusal(written(tmp_path / "weights.pt", legacy(copied)))
 
 
@@ -189,16 +187,17 @@ def test_a_storage_that_is_shorter_than_it_says_is_refused(tmp_path, zipped):
 @pytest.mark.parametrize(
     ("content", "what"),
     [
-        ({0: torch.ones(2)}, "at 0"),
-        ({"a": torch.ones(2), ("b",): torch.ones(2)}, "at ('b',)"),
-        ({"weight": torch.ones(2, 2), "epoch": 3}, "got a value of type int at 'epoch'"),
-        ({"model": {"weight": torch.ones(2, 2), "b": [1.0]}}, "at 'b' under 'model'"),
-        ({"weight": torch.eye(2).to_sparse()}, "at 'weight', a sparse tensor"),
-        ({"weight": torch.empty(2, 2, device="meta")}, "at 'weight', a meta tensor"),
+        ({0: torch.ones(2)}, "2 missing, 1 unexpected"),
+        ({("b",): torch.ones(2)}, "holds no state dict: expected name -> tensor"),
+        ({"weight": torch.ones(2, 2), "epoch": 3}, "Its 'epoch' (int) is no tensor"),
+        ({"model": {"weight": torch.ones(2, 2), "bias": None}}, "Its 'model.bias' (NoneType) is no tensor"),
+        ({"weight": torch.eye(2).to_sparse(), "bias": torch.ones(2)}, "at 'weight', a sparse tensor"),
+        ({"weight": torch.empty(2, 2, device="meta"), "bias": torch.ones(2)}, "at 'weight', a meta tensor"),
+        ({"weight": torch.ones(2, 2, dtype=torch.cfloat).conj(), "bias": torch.ones(2)}, "at 'weight', a conjugate"),
         ({"weight": torch.ones(2).bfloat16(), "bias": torch.ones(2)}, "'weight' of shape (2, 2); got (2,)"),
-        ({"module." * 1500 + "weight": torch.ones(2, 2)}, "2 missing, 1 unexpected"),
-        ({"state_dict": {"a": torch.ones(2)}, "model": {"a": torch.zeros(2)}}, "2 state dicts, under 'state_dict' and 'model'"),
-        (OrderedDict(nothing=Counter("abc")), "got a value of type Counter at 'nothing'"),
+        ({"model." * 1500 + "weight": torch.ones(2, 2)}, "2 missing, 1 unexpected"),
+        ({key: {"weight": torch.full((2, 2), len(key)), "bias": torch.ones(2)} for key in ("last", "a")}, "'a' and 'last'"),
+        (OrderedDict(nothing=Counter("abc")), "got a value of type collections.Counter at 'nothing'"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -210,7 +209,9 @@ def test_state_dicts_of_anything_else_are_refused_with_the_entry_named(tmp_path,
 @pytest.mark.filterwarnings("ignore:torch.ao.quantization:DeprecationWarning", "ignore:.*quantize.*")
 def test_a_quantised_tensor_is_refused_with_the_entry_named(tmp_path):
     quantised = torch.quantize_per_tensor(torch.eye(2), 0.1, 0, torch.qint8)
-    assert "at 'weight', a quantised tensor" in refusal(saved({"weight": quantised}, tmp_path / "weights.pt"))
+    assert "at 'weight', a quantised tensor" in refusal(
+        saved({"weight": quantised, "bias": torch.ones(2)}, tmp_path / "weights.pt")
+    )
 
 
 def safetensors(header, data=b""):
@@ -288,4 +289,4 @@ def test_what_state_dicts_carry_beside_the_weights_is_no_hindrance(tmp_path):
     }
     for zipped in (True, False):
         path = saved({"state_dict": weights, **beside}, tmp_path / "w.pt", _use_new_zipfile_serialization=zipped)
-        assert all(torch.equal(value, weights[name]) for name, value in read_weights(path).items())
+        assert all(torch.equal(value, weights[name[len("state_dict.") :]]) for name, value in read_weights(path).items())
