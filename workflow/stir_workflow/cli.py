@@ -128,7 +128,7 @@ def models(pattern: str, as_json: bool) -> None:
     from stir.errors import InvalidInputError
     from stir.models.addresses import check_listed, matching_addresses, near_addresses
 
-    with _plain_errors():
+    with plain_errors():
         check_listed(pattern)
         found = list(matching_addresses(pattern))
         if not found:
