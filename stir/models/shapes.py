@@ -74,38 +74,6 @@ def _device_of(model: nn.Module) -> torch.device:
     return next((value.device for value in (*model.parameters(), *model.buffers())), torch.device("cpu"))
 
 
-@torch.no_grad()
-def trial_model(
-    architecture: Architecture, height: int, width: int, *, of_full_width: bool = False
-) -> tuple[nn.Module, Float[Tensor, "2 c h w"]]:
-    """Build a network as `build_shape` does, or with values where it cannot do without them, and two images to try it on.
-
-    Parameters
-    ----------
-    architecture : Architecture
-        With the channels of the images.
-    height, width : int
-        Of the images, in pixels.
-    of_full_width : bool
-        As in `build_shape`.
-
-    Raises
-    ------
-    InvalidInputError
-        As in `build_model`.
-    """
-    try:
-        model: nn.Module = build_shape(architecture, of_full_width=of_full_width)
-        images = empty_images(model, architecture.channels, height, width)
-        model(images)
-    except InvalidInputError:
-        raise
-    except Exception:  # some networks compute with numbers of their own as they are built or run
-        model = build_model(architecture, load=False).eval()
-        images = torch.rand(2, architecture.channels, height, width, generator=torch.Generator().manual_seed(0))
-    return model, images
-
-
 def layer_names(architecture: Architecture) -> list[str]:
     """Return the dotted names of an architecture's layers."""
     return [name for name, _ in build_shape(architecture).named_modules() if name]

@@ -59,14 +59,14 @@ def described(architecture: "Architecture", sides: tuple[int, int] | None) -> "t
         If there is no such network, or it does not take the images.
     """
     from stir.layers import describe
-    from stir.models.shapes import build_shape, check_takes, trial_model
+    from stir.models.shapes import build_shape, check_takes, empty_images
 
     own = getattr(build_shape(architecture), "size", None)
     side = SMALL if architecture.width is not None else LARGE
     sides = sides or own or (side, side)
     check_takes(architecture, *sides)
-    model, images = trial_model(architecture, *sides, of_full_width=True)
-    return sides, describe(model, images)
+    model = build_shape(architecture, of_full_width=True)
+    return sides, describe(model, empty_images(model, architecture.channels, *sides))
 
 
 def _architecture(model: str, width: int | None, arguments: Sequence[str], channels: int) -> "Architecture":

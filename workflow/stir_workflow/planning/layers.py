@@ -62,14 +62,15 @@ def image_size(experiment: Experiment, model: Settings) -> tuple[int, int]:
 def _use(
     experiment: Experiment, architecture: "Architecture", size: tuple[int, int], settings: dict[str, LayerSetting]
 ) -> Iterator[str]:
-    from stir.models.shapes import MOST_PIXELS, trial_model
+    from stir.models.shapes import MOST_PIXELS, build_shape, empty_images
     from stir.similarity import SIMILARITY_MEASURES
 
     name, n_images = architecture.name, experiment["images"]["n_images"]
     limited = [measure for measure in experiment["similarity_measures"] if SIMILARITY_MEASURES[measure].of_full_rank]
     pooled = any(setting.pooling != FLATTEN for setting in settings.values())
     large = architecture.channels * math.prod(size) > MOST_PIXELS
-    model, images = trial_model(architecture, *size, of_full_width=bool(limited) or pooled or large)
+    model = build_shape(architecture, of_full_width=bool(limited) or pooled or large)
+    images = empty_images(model, architecture.channels, *size)
     read: dict[str, tuple[Any, int]] = {}
     for label, found in zip(settings, read_layers(model, list(settings.values()), images), strict=True):
         if isinstance(found, StirError):

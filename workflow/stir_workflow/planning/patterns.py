@@ -52,14 +52,15 @@ def expanded(experiment: Experiment) -> tuple[Experiment, list[str]]:
 
 def _trials(experiment: Experiment) -> Trials:
     """Build each network once; those of one architecture share it."""
-    from stir.models.shapes import trial_model
+    from stir.models.shapes import build_shape, empty_images
 
     built: dict[tuple[Architecture, tuple[int, int]], tuple[nn.Module, Tensor]] = {}
     trials = {}
     for model in experiment["models"]:
         key = architecture_of(experiment, model), image_size(experiment, model)
         if key not in built:
-            built[key] = trial_model(key[0], *key[1])
+            network = build_shape(key[0])
+            built[key] = network, empty_images(network, key[0].channels, *key[1])
         trials[model["name"]] = built[key]
     return trials
 
