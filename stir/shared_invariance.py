@@ -1,6 +1,6 @@
 """The whole method in one call: invert m1, show the IRIs to m2, compare."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from jaxtyping import Bool, Float, Int
@@ -10,6 +10,7 @@ from stir.errors import InvalidInputError
 from stir.inversion import InversionSettings, InversionSnapshot, invert
 from stir.inversion.api import DEFAULTS
 from stir.inversion.settings import changed_settings
+from stir.layers import LayerSpec, Select, layer_spec
 from stir.representations import represent
 from stir.score import score
 from stir.similarity import get_similarity_measure
@@ -41,9 +42,10 @@ def shared_invariance(
     reference_model: nn.Module,
     target_model: nn.Module,
     images: Images,
-    layer: str | None = None,
-    reference_layer: str | None = None,
-    target_layer: str | None = None,
+    layer: str | LayerSpec | None = None,
+    reference_layer: str | LayerSpec | None = None,
+    target_layer: str | LayerSpec | None = None,
+    select: Select = None,
     similarity_measure: str = "linear_cka",
     random_seed: int = 0,
     settings: InversionSettings = DEFAULTS,
@@ -62,10 +64,12 @@ def shared_invariance(
         m1, whose invariances they are, and m2, which may share them. Both are left as found.
     images : Float[Tensor, "n ..."] or StoredImages
         X, within the pixel bounds, as both models take them.
-    layer : str, optional
-        Dotted name of a module in both models; by default the input of the last linear layer.
-    reference_layer, target_layer : str, optional
+    layer : str or LayerSpec, optional
+        Of both models, as in `stir.represent`; by default their penultimate layers.
+    reference_layer, target_layer : str or LayerSpec, optional
         The same where the models name their layers differently; instead of ``layer``.
+    select : str or int, optional
+        Which tensor of what a layer gives, for both models; a `LayerSpec` carries its own.
     similarity_measure : str
         A name in `stir.similarity.SIMILARITY_MEASURES`.
     random_seed, settings, labels, progress, snapshot, **changes
@@ -94,26 +98,28 @@ def shared_invariance(
     """
     settings = changed_settings(settings, changes)
     get_similarity_measure(similarity_measure)
-    reference_layer, target_layer = _layers(layer, reference_layer, target_layer)
+    of_reference, of_target = (
+        layer_spec(each, select, settings.pooling) for each in _layers(layer, reference_layer, target_layer)
+    )
 
-    def represented(model: nn.Module, model_layer: str | None, of: Images) -> Tensor:
-        return represent(model, of, layer=model_layer, pooling=settings.pooling, batch_size=settings.batch_size)
+    def represented(model: nn.Module, spec: LayerSpec, of: Images) -> Tensor:
+        return represent(model, of, layer=spec, batch_size=settings.batch_size)
 
-    target_of_reference = represented(target_model, target_layer, images)
+    target_of_reference = represented(target_model, of_target, images)
     inversion = invert(
         reference_model,
         images,
-        layer=reference_layer,
+        layer=of_reference,
         random_seed=random_seed,
-        settings=settings,
+        settings=replace(settings, pooling=of_reference.pooling),
         labels=labels,
         progress=progress,
         snapshot=snapshot,
     )
     scored = score(
-        reference_of_reference=represented(reference_model, reference_layer, images),
+        reference_of_reference=represented(reference_model, of_reference, images),
         target_of_reference=target_of_reference,
-        target_of_iri=represented(target_model, target_layer, inversion.iri_images),
+        target_of_iri=represented(target_model, of_target, inversion.iri_images),
         similarity_measure=similarity_measure,
     )
     return SharedInvariance(
@@ -127,7 +133,10 @@ def shared_invariance(
     )
 
 
-def _layers(layer: str | None, reference_layer: str | None, target_layer: str | None) -> tuple[str | None, str | None]:
+AnyLayer = str | LayerSpec | None
+
+
+def _layers(layer: AnyLayer, reference_layer: AnyLayer, target_layer: AnyLayer) -> tuple[AnyLayer, AnyLayer]:
     if layer is not None and (reference_layer is not None or target_layer is not None):
         raise InvalidInputError(
             f"Expected either layer={layer!r} for both models, or reference_layer and target_layer; got both kinds. "

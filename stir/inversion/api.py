@@ -1,5 +1,6 @@
 """Find identically represented inputs (IRIs): the whole inversion in one call."""
 
+from dataclasses import replace
 from typing import Any, cast
 
 import torch
@@ -14,6 +15,7 @@ from stir.inversion.result import Inversion, draw_partners
 from stir.inversion.settings import InversionSettings, changed_settings
 from stir.inversion.snapshot import InversionSnapshot
 from stir.inversion.state import Task, Work
+from stir.layers import LayerSpec, Select, layer_spec
 from stir.models.frozen import lend
 from stir.models.usable import check_model
 from stir.representations import representing
@@ -27,7 +29,8 @@ def invert(
     reference_model: nn.Module,
     reference_images: Images,
     *,
-    layer: str | None = None,
+    layer: str | LayerSpec | None = None,
+    select: Select = None,
     random_seed: int,
     settings: InversionSettings = DEFAULTS,
     labels: Int[Tensor, " n"] | None = None,
@@ -43,8 +46,10 @@ def invert(
         m1. It is left as found.
     reference_images : Float[Tensor, "n ..."] or StoredImages
         X, within the pixel bounds; `StoredImages` are read as they are needed.
-    layer : str, optional
-        Dotted name of a module of m1; by default the input of its last linear layer.
+    layer : str or LayerSpec, optional
+        As in `stir.represent`; by default the penultimate layer of m1. A `LayerSpec` carries selector and pooling.
+    select : str or int, optional
+        As in `stir.represent`.
     random_seed : int
         Seed of the seed images; the same number gives the same IRIs on one kind of device.
     settings : InversionSettings
@@ -86,6 +91,8 @@ def invert(
     Shared Invariances", ICML 2022, arXiv:2206.11939, section 3.
     """
     settings = changed_settings(settings, changes)
+    spec = layer_spec(layer, select, settings.pooling)
+    settings = replace(settings, pooling=spec.pooling)
     check_model(reference_model, "reference_model")
     check_images(reference_images, "reference_images", pixel_bounds=settings.pixel_bounds)
     images = clamped(reference_images, settings.pixel_bounds)
@@ -95,8 +102,8 @@ def invert(
 
     def inverted() -> Work:
         few = images[:4]
-        forwards = fast_forwards(reference_model, layer, few, settings)
-        with representing(reference_model, layer, few[:2], pooling=settings.pooling, wide=True) as represent_batch:
+        forwards = fast_forwards(reference_model, spec, few, settings)
+        with representing(reference_model, spec, few[:2], wide=True) as represent_batch:
             references = References(represent_batch, images, settings.batch_size)
             task = Task(references, seeds, draw_partners(len(images), random_seed), settings)
             resumed = None

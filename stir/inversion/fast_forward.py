@@ -10,18 +10,20 @@ from torch import Tensor, nn
 from stir.dtypes import widened
 from stir.errors import InvalidInputError
 from stir.inversion.settings import InversionSettings
-from stir.layers import resolve_layer
+from stir.layers import LayerSpec, layer_spec, resolve_layer
 from stir.models.folding import cut, folded, with_fake_last_relu
 from stir.models.frozen import Buffers, lend
 from stir.models.usable import check_model, place_of, running_eagerly
-from stir.poolings import Pooling, get_pooling
-from stir.representations import represent, rows
+from stir.poolings import Pooling
+from stir.representations import represent, rows, settle_pooling
 
 LARGEST_DIFFERENCE = 1e-3
 Forward = Callable[[Tensor], Tensor]
 
 
-def fast_forwards(model: nn.Module, layer: str | None, images: Tensor, settings: InversionSettings) -> dict[str, Forward | None]:
+def fast_forwards(
+    model: nn.Module, layer: str | LayerSpec | None, images: Tensor, settings: InversionSettings
+) -> dict[str, Forward | None]:
     """Return a function images -> representation for ``"float32"``, and one for ``"bfloat16"`` where that is asked for.
 
     A descent begins with the latter and ends with the former. BatchNorm is folded into convolutions
@@ -32,7 +34,7 @@ def fast_forwards(model: nn.Module, layer: str | None, images: Tensor, settings:
     ----------
     model : torch.nn.Module
         m1.
-    layer : str or None
+    layer : str, LayerSpec or None
         As in `stir.represent`.
     images : Tensor
         A few images, to compare the folded model with the model as given.
@@ -78,14 +80,18 @@ def _rounded(forward: _Folded) -> nn.Module:
 
 
 @torch.no_grad()
-def _folded_forward(model: nn.Module, layer: str | None, images: Tensor, settings: InversionSettings) -> _Folded | None:
-    place = place_of(model, images)
+def _folded_forward(
+    model: nn.Module, layer: str | LayerSpec | None, images: Tensor, settings: InversionSettings
+) -> _Folded | None:
+    place, spec = place_of(model, images), layer_spec(layer, None, settings.pooling)
     with running_eagerly(model):
         two = images[:2].expand(2, *images.shape[1:]).to(device=place.device, dtype=place.dtype)
         buffers = Buffers(model)
-        found = resolve_layer(model, layer, two)
+        found = resolve_layer(model, spec, two)
         buffers.restore()
-        part = cut(model, found.name, found.side)
+        pooling = settle_pooling(model, found, two, spec.pooling)
+        # A call among several, a field or the model's own output is read from the model as given.
+        part = cut(model, found.name, found.side) if found.is_plain else None
         buffers.restore()
     short = None if part is None else folded(part)
     if short is not None and settings.fake_last_relu:
@@ -96,7 +102,7 @@ def _folded_forward(model: nn.Module, layer: str | None, images: Tensor, setting
                 "Found no ReLU before the layer to fake the gradient of, or torch.fx cannot trace it. Leave fake_last_relu out."
             )
         return None
-    forward = _Folded(short, found.name, get_pooling(settings.pooling), place.dtype)
-    expected = widened(represent(model, images.to(place), layer=layer, pooling=settings.pooling))
+    forward = _Folded(short, found.name, pooling, place.dtype)
+    expected = widened(represent(model, images.to(place), layer=spec))
     difference = (widened(forward(images.to(place))) - expected).norm() / expected.norm()
     return forward if difference < LARGEST_DIFFERENCE else None

@@ -12,6 +12,7 @@ from stir.errors import InvalidInputError, check_known
 if TYPE_CHECKING:
     from stir.checks import PixelBounds
     from stir.inversion.descent import Stopping
+    from stir.poolings import Pooling
 
 PRECISIONS = ("float32", "bfloat16")
 DEFAULT_TOLERANCE = 0.05
@@ -47,20 +48,20 @@ class InversionSettings:
     """Images descended at once; images that are done make room for waiting ones."""
     pixel_bounds: "PixelBounds" = (0.0, 1.0)
     """Range of the pixels; None lifts it."""
-    pooling: str = "flatten"
+    pooling: "str | Pooling" = "flatten"
     """As in `stir.represent`."""
 
     def __post_init__(self) -> None:
         """Check every value, and normalise numbers."""
         from stir.checks import check_batch_size, check_count, check_number, check_pixel_bounds
         from stir.inversion.registry import METHODS
-        from stir.poolings import POOLINGS
+        from stir.poolings import get_pooling
         from stir.seed_images import SEED_IMAGES
 
         check_known("inversion method", self.method, METHODS)
         check_known("kind of seed image", self.seed_images, SEED_IMAGES)
         check_known("precision", self.precision, PRECISIONS)
-        check_known("pooling", self.pooling, POOLINGS)
+        get_pooling(self.pooling)
         self._check_fake_last_relu()
         check_number("tolerance", self.tolerance, over=0, example="a relative error, such as 0.05")
         check_batch_size(self.batch_size)

@@ -67,6 +67,8 @@ class Depths:
 
     of_layer: dict[str, float]
     """Of the output of every layer that is called once and gives one tensor, in the order in which they end."""
+    of_input: dict[str, float]
+    """Of what these layers take."""
     of_penultimate: float | None
     """Of the input of the last linear layer; None if there is none."""
     blocks: tuple[str, ...]
@@ -89,11 +91,14 @@ def follow(model: nn.Module, image: Tensor, *, wholes: Iterable[str] = ("",)) ->
     following, calls = _Following(image), Counter[str]()
     penultimate: Path | None = None
     found: dict[str, Path] = {}
+    taken: dict[str, Path] = {}
 
     def note(name: str, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> Any:
         nonlocal penultimate
         if isinstance(module, nn.Linear):
             penultimate = following.of(inputs) or penultimate
+        if (path := following.of(inputs)) is not None:
+            taken[name] = path
         output = following.passing(output, name)
         calls[name] += 1
         if isinstance(output, Tensor) and (path := following.of(output)) is not None:
@@ -113,6 +118,7 @@ def follow(model: nn.Module, image: Tensor, *, wholes: Iterable[str] = ("",)) ->
     blocks = {path.depth: name for name, path in once.items() if name in whole.through and path.depth > 0}
     return Depths(
         of_layer={name: path.depth / whole.depth for name, path in once.items()},
+        of_input={name: path.depth / whole.depth for name, path in taken.items() if calls[name] == 1},
         of_penultimate=None if penultimate is None else penultimate.depth / whole.depth,
         blocks=tuple(blocks.values()),
     )

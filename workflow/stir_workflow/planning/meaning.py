@@ -4,13 +4,13 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 
 from stir.errors import near_matches
-from stir_workflow.planning import fitting, layers, networks, references, rehearsal
+from stir_workflow.planning import fitting, layers, networks, patterns, references, rehearsal
 from stir_workflow.planning.addresses import TORCHVISION, is_address, key_of_architecture
 from stir_workflow.planning.fitting import said
 from stir_workflow.planning.loading import Experiment
 from stir_workflow.planning.plan import Plan
 from stir_workflow.planning.reading import read_experiment, refuse
-from stir_workflow.planning.settings import attacks_of, inversion_settings, training_settings
+from stir_workflow.planning.settings import attacks_of, has_patterns, inversion_settings, training_settings
 
 Check = Callable[[Experiment], Iterable[str]]
 
@@ -35,9 +35,18 @@ def check_meaning(experiment: Experiment, path: Path, *, scale: str | None = Non
         Listing everything that is wrong: file, value, what was expected, near matches.
     """
     last = [*LAST, networks.checkpoints] if sources else LAST
-    for checks in (FIRST, THEN, WITH_SHAPES, last):
-        if problems := [problem for check in checks for problem in check(experiment)]:
+
+    def check(*checks: Check) -> None:
+        if problems := [problem for each in checks for problem in each(experiment)]:
             refuse(read_experiment(path).parts(scale), problems)
+
+    check(*FIRST)
+    check(*THEN)
+    if has_patterns(experiment):
+        experiment, problems = patterns.expanded(experiment)
+        check(lambda _: problems)
+        check(references.problems_of_references)
+    check(*last)
 
 
 def _recipes(experiment: Experiment) -> Iterator[str]:
@@ -116,9 +125,8 @@ FIRST: list[Check] = [
     _inversion,
     _rotations,
     layers.image_numbers,
+    layers.poolings,
 ]
 THEN: list[Check] = [networks.shapes]
 """Of names that are known."""
-WITH_SHAPES: list[Check] = [layers.existence]
-"""Of networks that take the images."""
 LAST: list[Check] = [layers.use, networks.outputs, _same_models, rehearsal.statements]

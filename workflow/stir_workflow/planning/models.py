@@ -15,11 +15,12 @@ from stir_workflow.planning.settings import (
     dataset_settings,
     dataset_slug,
     datasets_of,
-    layer_name,
+    layer_setting,
     model_width,
     normalisation_settings,
     training_settings,
 )
+from stir_workflow.stages.layer_setting import LayerSetting
 
 LIBRARY_DEFAULT = "default"
 """Weights of a model whose entry names no others: those that its library takes by default."""
@@ -41,8 +42,8 @@ class PlannedModel:
     dataset: str
     """Label of the dataset that it is trained on, or was."""
     n_train: int | None
-    layers: tuple[str, ...]
-    """Dotted names, in the order of the experiment's layers."""
+    layers: tuple[LayerSetting, ...]
+    """In the order of the experiment's layers."""
     checkpoint: Artifact
 
     def row(self) -> dict[str, Any]:
@@ -51,7 +52,7 @@ class PlannedModel:
         return {key: getattr(self, key) for key in same} | {
             "checkpoint": self.checkpoint.key,
             "training_dataset": self.dataset,
-            "layers": list(self.layers),
+            "layers": [layer.listed() for layer in self.layers],
         }
 
 
@@ -144,7 +145,7 @@ def _own(experiment: Experiment, model: Settings) -> dict[str, Any]:
         "width": model_width(experiment, model),
         "dataset": dataset_label(dataset_of(experiment, model)),
         "n_train": model.get("n_train"),
-        "layers": tuple(str(layer_name(layer, architecture)) for layer in experiment["layers"]),
+        "layers": tuple(filter(None, (layer_setting(layer, model) for layer in experiment["layers"]))),
     }
 
 

@@ -56,8 +56,8 @@ def _rows(experiment: Experiment, plan: Plan, reference: Reference) -> Iterator[
         yield {
             "reference_model": reference.model.name,
             "target_model": target.name,
-            "reference_layer": reference.model.layers[layer],
-            "target_layer": target.layers[layer],
+            **reference.model.layers[layer].columns("reference"),
+            **target.layers[layer].columns("target"),
             "similarity_measure": measure,
             "images_dataset": reference.images,
             "random_seed": random_seed,

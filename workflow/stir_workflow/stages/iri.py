@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from stir_workflow.stages.job import Job, computed_on
+from stir_workflow.stages.layer_setting import LayerSetting
 from stir_workflow.stages.networks import network_of
 
 if TYPE_CHECKING:
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
     from stir.inversion import Inversion
     from stir_workflow.store.hdf5 import Labelled
 
-OF_THE_JOB = ("layer", "random_seed", "n_images", "threads")
+OF_THE_JOB = ("layer", "select", "pooling", "random_seed", "n_images", "threads")
 """Settings beside those of the inversion; a setting that is neither is refused."""
 
 
@@ -31,7 +32,7 @@ def make(job: Job) -> None:
         inversion = invert(
             model,
             images,
-            layer=settings["layer"],
+            layer=LayerSetting.of(settings).spec(),
             random_seed=settings["random_seed"],
             settings=how,
             labels=labels,

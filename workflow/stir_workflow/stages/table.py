@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stir_workflow.stages.job import Job
+from stir_workflow.stages.layer_setting import LayerSetting
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,7 +56,8 @@ def _scores_and_models(job: Job) -> "tuple[pd.DataFrame, pd.DataFrame]":
     files = [read_table(checked(path)) for path in job.inputs["scores"]]
     scores = score_table(files, models, settings["images_datasets"])
     asked = {key: settings[key] for key in ("similarity_measures", "random_seeds", "images_datasets")}
-    check_rows(scores, {model["name"]: model["layers"] for model in models}, **asked)
+    layers = {model["name"]: [LayerSetting.of(layer).text for layer in model["layers"]] for model in models}
+    check_rows(scores, layers, **asked)
     evaluated = job.inputs.get("evaluations", [])
     evaluations = [row for path in evaluated for row in json.loads(checked(path).read_text(encoding="utf-8"))]
     accuracies = model_table(evaluations, models)
