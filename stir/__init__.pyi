@@ -1,7 +1,7 @@
 from . import errors as errors
 from . import similarity as similarity
-from .invariance import invariance as invariance
 from .drop_in import STIR as STIR
+from .invariance import invariance as invariance
 from .inversion import Inversion as Inversion
 from .inversion import invert as invert
 from .models import Normalise as Normalise

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stir.data import DatasetFacts
-from stir_workflow.planning.addresses import folder_of, is_address, key_of_architecture
 from stir.errors import CheckpointError
+from stir_workflow.planning.addresses import folder_of, is_address, key_of_architecture
 from stir_workflow.planning.fitting import facts_of, said
 from stir_workflow.planning.loading import Experiment
 from stir_workflow.planning.models import PlannedModel, architecture_settings, dataset_of, published_weights
