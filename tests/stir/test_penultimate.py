@@ -61,6 +61,9 @@ FOUND = {
     "a convolution of one position": Net(lambda m, x: m.head(x[:, :, None, None]).flatten(1), head=nn.Conv2d(6, 3, 1)),
     "a classifier that is no linear layer of torch's": Net(lambda m, x: m.head(x).softmax(dim=1), head=Cosine()),
     "the norm that ends a backbone": Net(lambda m, x: m.fc_norm(x), fc_norm=nn.LayerNorm(6, elementwise_affine=False)),
+    "the pooled output of a backbone, though a linear layer gives it": Net(
+        lambda m, x: {"pooler_output": m.pooler(x), "last_hidden_state": x[:, None]}, pooler=nn.Linear(6, 6)
+    ),
     "the pooled output of a backbone": Net(lambda m, x: {"last_hidden_state": x[:, None], "pooler_output": x.clone()}),
 }
 
@@ -69,8 +72,8 @@ FOUND = {
 @pytest.mark.parametrize("kind", FOUND)
 def test_the_default_layer_is_what_the_classifier_takes(images, kind):
     model, expected = FOUND[kind], FOUND[kind].features(images)
-    if kind == "the norm that ends a backbone":
-        expected = model.fc_norm(expected)
+    for name in ("fc_norm", "pooler"):
+        expected = getattr(model, name, nn.Identity())(expected)
     torch.testing.assert_close(represent(model, images), expected)
     (last,) = (facts for facts in describe(model, images) if facts.name == "penultimate")
     assert last.shape[:1] == (6,)
@@ -101,6 +104,10 @@ REFUSED = {
     "two outputs": (
         Net(lambda m, x: (m.first(x), m.second(x.square())), first=nn.Linear(6, 3), second=nn.Linear(6, 2)),
         r"Name a layer, such as .*'first' or 'second'",
+    ),
+    "a projection that is normalised": (
+        Net(lambda m, x: nn.functional.normalize(m.project(x)), project=nn.Linear(6, 3)),
+        r"'project' does not give the model's output.*Name a layer, such as .*'project' or 'output'",
     ),
     "a segmentation": (
         Net(lambda m, x: m.head(x[:, :, None, None].expand(-1, -1, 2, 2)), head=nn.Conv2d(6, 3, 1)),
