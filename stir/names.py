@@ -5,7 +5,9 @@ brought. They become parts of paths, of rules and of shell lines, so nothing els
 Pure but for the resolving of links; imported by the Snakefile, so nothing heavy is imported here.
 """
 
+import hashlib
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from stir.errors import InvalidInputError
@@ -17,17 +19,41 @@ NAME_GRAMMAR = (
     f"a name of letters, digits, '.', '_' and '-', beginning with a letter, digit or '_', at most {NAME_LENGTH} characters"
 )
 """What messages call it."""
+LAYER_LENGTH = 200
+LAYER_PATTERN = rf"\A[A-Za-z0-9_*?\[][A-Za-z0-9._*?\[\]!-]{{0,{LAYER_LENGTH - 1}}}(:[0-9]{{1,6}})?\Z"
+"""Of layers: a dotted name, perhaps with a call after a colon, or a pattern of names."""
+LAYER_GRAMMAR = (
+    f"a layer's dotted name of letters, digits, '.', '_' and '-', at most {LAYER_LENGTH} characters, perhaps with a call (:1), "
+    "or a pattern of names (*, ?, [...])"
+)
+SELECT_PATTERN = rf"\A[A-Za-z0-9_\[][A-Za-z0-9._\[\]-]{{0,{NAME_LENGTH - 1}}}\Z"
+"""Of which tensor of a layer's output is read: a field or key, an index in brackets, or several in a row."""
+SELECT_GRAMMAR = "a field or key of letters, digits, '.', '_' and '-', an index such as 0 or '[0]', or 'hidden_states[3]'"
+FLATTEN = "flatten"
+"""The pooling of layers that are given none."""
 TABLE_ENDINGS = ("-summary", "-models", "-verdicts", "-metrics")
 """What follows the experiment's name in the names of its tables; so no experiment's own name ends so."""
 WRITABLE = (Path("data"), Path("results"))
 """Folders of a project that are written to; either may be a link to a shared folder."""
 
-_NAME = re.compile(NAME_PATTERN)
+_NAME, _LAYER, _SELECT = map(re.compile, (NAME_PATTERN, LAYER_PATTERN, SELECT_PATTERN))
+DIGEST_DIGITS = 8
 
 
 def is_name(text: object) -> bool:
     """Return whether a value is a name by the grammar."""
     return isinstance(text, str) and _NAME.match(text) is not None
+
+
+def is_layer(text: object) -> bool:
+    """Return whether a value can be a layer, or a pattern of layers."""
+    return isinstance(text, str) and _LAYER.match(text) is not None
+
+
+def is_select(value: object) -> bool:
+    """Return whether a value can say which tensor of a layer's output is read."""
+    text = f"[{value}]" if isinstance(value, int) else value
+    return isinstance(text, str) and _SELECT.match(text) is not None
 
 
 def check_name(kind: str, name: object) -> str:
@@ -43,9 +69,30 @@ def check_name(kind: str, name: object) -> str:
     return name
 
 
+def layer_text(layer: str, select: str | None = None, pooling: str = FLATTEN) -> str:
+    """Return what a layer is called with what is read of it: ``encoder.layer.5[last_hidden_state] (token_mean)``."""
+    chosen = "" if select is None else select if select.startswith("[") else f"[{select}]"
+    return f"{layer}{chosen}" + ("" if pooling == FLATTEN else f" ({pooling})")
+
+
+def layer_slug(text: str) -> str:
+    """Return what file names call a layer of `layer_text`: a name by the grammar."""
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", re.sub(r":(\d+)", r"-call-\1", text)).strip("-")
+    if len(name) <= NAME_LENGTH:
+        return name
+    digest = hashlib.sha256(text.encode()).hexdigest()[:DIGEST_DIGITS]
+    return f"{name[: NAME_LENGTH - DIGEST_DIGITS - 1].rstrip('-')}-{digest}"
+
+
+def figure_layer(texts: Iterable[str], label: str) -> str:
+    """Return what figures' names call a layer: as the models name it, or by its label where that is too long."""
+    joined = "_".join(dict.fromkeys(map(layer_slug, texts)))
+    return joined if len(joined) <= NAME_LENGTH else layer_slug(label)
+
+
 def figure_name(layer: str, what: str, images: str | None = None) -> str:
     """Return what follows the experiment's name in that of a layer's figure; ``images`` where there are several datasets."""
-    return "-".join([*filter(None, [images]), layer.replace("|", "_"), what])
+    return "-".join([*filter(None, [images]), layer, what])
 
 
 def shortened(value: object, length: int = 80) -> str:

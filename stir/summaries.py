@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from stir.flags import combined
+from stir.tables import layer_columns, layer_texts
 
 SUMMARY_KEYS = [
     "reference_group",
@@ -43,8 +44,9 @@ def summary_table(scores: pd.DataFrame, groups: Mapping[str, str]) -> pd.DataFra
     rows = scores[scores["reference_model"] != scores["target_model"]].copy()
     rows["reference_group"] = rows["reference_model"].map(groups)
     rows["target_group"] = rows["target_model"].map(groups)
-    pair = [*SUMMARY_KEYS, "reference_model", "target_model"]
-    by_pair = rows.groupby(pair, sort=False).agg(
+    after = SUMMARY_KEYS.index("target_layer") + 1
+    keys = [*SUMMARY_KEYS[:after], *layer_columns(rows), *SUMMARY_KEYS[after:]]
+    by_pair = rows.groupby([*keys, "reference_model", "target_model"], sort=False, dropna=False).agg(
         stir=("stir", "mean"),
         stir_variance=("stir", "var"),
         stir_converged=("stir_converged", "mean"),
@@ -52,7 +54,7 @@ def summary_table(scores: pd.DataFrame, groups: Mapping[str, str]) -> pd.DataFra
         seeds=("random_seed", "nunique"),
         converged_fraction=("converged_fraction", "min"),
     )
-    by_group = by_pair.groupby(SUMMARY_KEYS, sort=False)
+    by_group = by_pair.groupby(keys, sort=False, dropna=False)
     summary = by_group.agg(
         stir_mean=("stir", "mean"),
         stir_sd_training_seeds=("stir", "std"),
@@ -64,7 +66,7 @@ def summary_table(scores: pd.DataFrame, groups: Mapping[str, str]) -> pd.DataFra
         converged_fraction_min=("converged_fraction", "min"),
     )
     summary.insert(2, "stir_sd_inversion_seeds", by_group["stir_variance"].mean() ** 0.5)
-    by_rows = rows.groupby(SUMMARY_KEYS, sort=False)
+    by_rows = rows.groupby(keys, sort=False, dropna=False)
     # Aggregations pass over what is no number, and a mean of the rest would be of something else.
     for score, columns in OF_SCORES.items():
         summary[columns] = summary[columns].mask(by_rows[score].count() < by_rows.size(), axis=0)
@@ -88,11 +90,11 @@ def metrics(summary: pd.DataFrame, models: pd.DataFrame) -> dict[str, Any]:
     dict
         ``scores``: reference group -> target group -> layer -> similarity measure -> means
         (``stir_mean``, ``similarity_mean``; one that is not a number is left out), where there are
-        several, after the dataset of the images; ``models``: model -> accuracies, by the first attack.
+        several, after the dataset of the images; ``models``: model -> accuracies, by the first attack, if it was evaluated.
     """
     several = summary["images_dataset"].nunique() > 1
     scores: dict[str, Any] = {}
-    for row in summary.to_dict("records"):
+    for row in summary.assign(reference_layer=layer_texts(summary)).to_dict("records"):
         place = scores.setdefault(row["images_dataset"], {}) if several else scores
         layers = place.setdefault(row["reference_group"], {}).setdefault(row["target_group"], {})
         by_measure = layers.setdefault(row["reference_layer"], {})
@@ -100,4 +102,8 @@ def metrics(summary: pd.DataFrame, models: pd.DataFrame) -> dict[str, Any]:
             name: row[name] for name in ("stir_mean", "similarity_mean") if pd.notna(row[name])
         }
     first = models.drop_duplicates("model").set_index("model")
-    return {"scores": scores, "models": first[["clean_accuracy", "robust_accuracy"]].to_dict("index")}
+    accuracies = {
+        model: {name: value for name, value in of_model.items() if pd.notna(value)}
+        for model, of_model in first[["clean_accuracy", "robust_accuracy"]].to_dict("index").items()
+    }
+    return {"scores": scores, "models": accuracies}

@@ -11,6 +11,7 @@ import pandas as pd
 
 from stir.errors import InvalidInputError
 from stir.flags import model_flag
+from stir.names import FLATTEN, layer_text
 
 SCORE_COLUMNS = [
     "reference_model",
@@ -38,11 +39,19 @@ SCORE_COLUMNS = [
     "images_dataset",
     "flags",
 ]
+LAYER_COLUMNS = [f"{side}_{what}" for side in ("reference", "target") for what in ("select", "pooling", "features")]
+"""Beside the layers, in tables of experiments that select, pool, or take networks of other libraries: what of a layer's output is
+read, what makes a vector of it, and how many features d that has."""
 ROW_KEYS = ["reference_model", "target_model", "reference_layer", "similarity_measure", "random_seed", "images_dataset"]
 """What no two rows of a score table have in common."""
 SCORES = ["stir", "stir_converged", "similarity"]
-TEXT_COLUMNS = [f"{side}_{what}" for side in ("reference", "target") for what in ("checkpoint", "model", "group", "layer")]
+TEXT_COLUMNS = [
+    f"{side}_{what}"
+    for side in ("reference", "target")
+    for what in ("checkpoint", "model", "group", "layer", "select", "pooling")
+]
 TEXT_COLUMNS += ["model", "images_dataset", "training_dataset", "flag", "flags", "normalisation_mean", "normalisation_std"]
+TEXT_COLUMNS += ["weights", "input_size", "resize", "code"]
 MODEL_COLUMNS = [
     "model",
     "architecture",
@@ -61,6 +70,8 @@ MODEL_COLUMNS = [
     "normalisation_std",
     "flag",
 ]
+OF_OTHER_LIBRARIES = ["weights", "input_size", "resize", "code"]
+"""Columns of the table of models where any of its models comes from another library or a Python file."""
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -110,7 +121,30 @@ def score_table(
     rows["images_order"] = rows["images_dataset"].map(order)
     rows = rows.sort_values(["images_order", "reference_order", "target_order"], kind="stable").assign(flags="")
     rows[SCORES] = rows[SCORES].where(np.isfinite(rows[SCORES]))
-    return rows[SCORE_COLUMNS].reset_index(drop=True)
+    after = SCORE_COLUMNS.index("target_layer") + 1
+    return rows[[*SCORE_COLUMNS[:after], *layer_columns(rows), *SCORE_COLUMNS[after:]]].reset_index(drop=True)
+
+
+def layer_columns(scores: pd.DataFrame) -> list[str]:
+    """Return those of `LAYER_COLUMNS` that a table has."""
+    return [column for column in LAYER_COLUMNS if column in scores]
+
+
+def layer_texts(scores: pd.DataFrame) -> pd.Series:
+    """Return what the reference layer of each row is called, with its selector and pooling."""
+    selects, poolings = (
+        scores[column].astype(object)
+        if (column := f"reference_{what}") in scores
+        else pd.Series(None, scores.index, dtype=object)
+        for what in ("select", "pooling")
+    )
+    rows = zip(scores["reference_layer"], selects, poolings, strict=True)
+    return pd.Series([_layer_text(*row) for row in rows], scores.index, dtype=object)
+
+
+def _layer_text(layer: str, select: object, pooling: object) -> str:
+    # Empty cells of a CSV file are NaN.
+    return layer_text(layer, select if isinstance(select, str) else None, pooling if isinstance(pooling, str) else FLATTEN)
 
 
 def check_rows(
@@ -128,7 +162,7 @@ def check_rows(
     scores : DataFrame
         Of `score_table`.
     layers : mapping
-        Name of every model -> its layers.
+        Name of every model -> its layers, as `stir.names.layer_text` writes them.
     similarity_measures, random_seeds, images_datasets : sequence
         What there must be scores by, and of.
 
@@ -139,7 +173,7 @@ def check_rows(
     """
     each = product(layers.items(), layers, similarity_measures, random_seeds, dict.fromkeys(images_datasets))
     asked = {(reference, target, layer, *rest) for (reference, own), target, *rest in each for layer in own}
-    came = list(scores[ROW_KEYS].itertuples(index=False, name=None))
+    came = list(scores.assign(reference_layer=layer_texts(scores))[ROW_KEYS].itertuples(index=False, name=None))
     wrong = {
         "missing": list(asked.difference(came)),
         "not asked for": [row for row in came if row not in asked],
@@ -160,13 +194,19 @@ def layer_positions(scores: pd.DataFrame) -> pd.Series:
 
     Architectures may name their layers differently: the first of one stands beside the first of another.
     """
-    by_model = scores.groupby("reference_model", sort=False)["reference_layer"]
+    by_model = layer_texts(scores).groupby(scores["reference_model"], sort=False)
     return by_model.transform(lambda layers: pd.factorize(layers)[0]).astype(int)
 
 
 def layer_name(rows: pd.DataFrame) -> str:
     """Return what the layers of these rows are called: one name, or those of several architectures with ``|`` between."""
-    return "|".join(rows["reference_layer"].unique())
+    return "|".join(layer_texts(rows).unique())
+
+
+def features_text(rows: pd.DataFrame) -> str:
+    """Return how many features the layers of these rows have, such as ``d = 64 to 512``; nothing where that is not known."""
+    known = rows["reference_features"].dropna() if "reference_features" in rows else pd.Series(dtype=float)
+    return "" if known.empty else "d = " + " to ".join(dict.fromkeys(f"{n:,.0f}" for n in (known.min(), known.max())))
 
 
 def described(scores: pd.DataFrame, models: pd.DataFrame) -> pd.DataFrame:
@@ -188,7 +228,7 @@ def described(scores: pd.DataFrame, models: pd.DataFrame) -> pd.DataFrame:
 
 
 def model_table(evaluations: Sequence[Mapping[str, Any]], models: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """List every model with its clean and robust accuracy, a row for each attack.
+    """List every model with its clean and robust accuracy, a row for each attack; one without, if no model is evaluated.
 
     A model's first attack is the first in ``evaluations``: the ball that it was trained in. ``flag`` is what speaks
     against the model, and empty where nothing does (`stir.flags.model_flag`).
@@ -203,18 +243,20 @@ def model_table(evaluations: Sequence[Mapping[str, Any]], models: Sequence[Mappi
     Raises
     ------
     InvalidInputError
-        If a model has no evaluation.
+        If some models have evaluations, and one has none.
     """
     rows = []
     for model in models:
         found = [evaluation for evaluation in evaluations if evaluation["checkpoint"] == model["checkpoint"]]
-        if not found:
+        if evaluations and not found:
             raise InvalidInputError(f"Expected an evaluation of every model; got none of {model['name']!r}. Evaluate it first.")
-        rows += [_model_row(model, evaluation) for evaluation in found]
-    return pd.DataFrame(rows, columns=MODEL_COLUMNS)
+        rows += [_model_row(model, evaluation) for evaluation in found or [{}]]
+    further = [column for column in OF_OTHER_LIBRARIES if any(model.get(column) for model in models)]
+    return pd.DataFrame(rows, columns=[*MODEL_COLUMNS[:-1], *further, MODEL_COLUMNS[-1]])
 
 
 def _model_row(model: Mapping[str, Any], evaluation: Mapping[str, Any]) -> dict[str, Any]:
     known = {"model": model["name"], **evaluation, **model}
-    flag = model_flag(evaluation, classes=model.get("classes"), objective=model.get("objective"))
-    return {column: known.get(column) for column in MODEL_COLUMNS} | {"flag": flag}
+    classes = model.get("classes") or evaluation.get("classes")
+    flag = model_flag(evaluation, classes=classes, objective=model.get("objective")) if evaluation else ""
+    return {column: known.get(column) for column in (*MODEL_COLUMNS, *OF_OTHER_LIBRARIES)} | {"flag": flag}

@@ -10,6 +10,8 @@ OWN_KEYS = ("format", "path", "image_shape", "n_classes", "fingerprint")
 """What settings say of data that is not in the catalogue."""
 
 FORMATS = ("folder", "archive", "hdf5", "numpy")
+SHIPPED = ("digits", "photographs")
+"""Datasets that come with packages, so that they are looked for nowhere."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +51,11 @@ COUNTS = {
     "cifar100": Counts((500,) * 100, (100,) * 100),
     "svhn": _SVHN,
     "imagenet": Counts((50,) * 1000),
+    "photographs": Counts((4, 4, 4, 6, 6, 4, 4, 4, 4, 4, 6, 6, 6, 4)),
 }
-_SHAPES = {"digits": (1, 8, 8), "fashion_mnist": (1, 28, 28), "imagenet": (3, 224, 224)}
+_SHAPES = {"digits": (1, 8, 8), "fashion_mnist": (1, 28, 28), "imagenet": (3, 224, 224), "photographs": (3, 224, 224)}
 _CIFAR_SHAPE = (3, 32, 32)
+_TEST_ONLY = ("imagenet", "photographs")
 
 
 def _facts(shape: tuple[int, int, int], counts: Counts, *, test_only: bool) -> DatasetFacts:
@@ -60,7 +64,7 @@ def _facts(shape: tuple[int, int, int], counts: Counts, *, test_only: bool) -> D
 
 
 DATASETS: dict[str, DatasetFacts] = {
-    name: _facts(_SHAPES.get(name, _CIFAR_SHAPE), counts, test_only=name == "imagenet") for name, counts in COUNTS.items()
+    name: _facts(_SHAPES.get(name, _CIFAR_SHAPE), counts, test_only=name in _TEST_ONLY) for name, counts in COUNTS.items()
 }
 
 

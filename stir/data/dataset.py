@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from stir.data.catalogue import COUNTS, Counts, DatasetFacts, dataset_facts
+from stir.data.catalogue import COUNTS, SHIPPED, Counts, DatasetFacts, dataset_facts
 from stir.data.cifar10_jpeg import load_cifar10_jpeg
 from stir.data.collection import Collection
 from stir.data.digits import load_digits
@@ -15,6 +15,7 @@ from stir.data.fashion_mnist import load_fashion_mnist
 from stir.data.files import kind_of, said
 from stir.data.imagenet import load_imagenet
 from stir.data.own import IMAGE_FORMATS, load_own
+from stir.data.photographs import load_photographs
 from stir.data.ranges import check_range
 from stir.data.torchvision_datasets import load_cifar10, load_cifar100, load_svhn
 from stir.errors import DatasetError, InvalidInputError
@@ -27,6 +28,7 @@ LOADERS: dict[str, Callable[[Path], Collection]] = {
     "cifar100": load_cifar100,
     "svhn": load_svhn,
     "imagenet": load_imagenet,
+    "photographs": lambda _source: load_photographs(),
 }
 
 
@@ -81,7 +83,7 @@ def load_split(settings: Mapping[str, Any], *, source: str | Path | None = None,
 
 def _found(settings: Mapping[str, Any], source: str | Path | None) -> Collection:
     name = settings["name"]
-    if source is None and name != "digits":
+    if source is None and name not in SHIPPED:
         raise DatasetError(f"Expected a path at which dataset {name!r} is looked for; got none. Set dataset.path.")
     path = Path(source or ".")
     kind_of(path)  # says what cannot be looked at

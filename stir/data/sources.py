@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from stir.data.catalogue import SHIPPED
 from stir.errors import DatasetError, InvalidInputError
 from stir.names import shortened
 
@@ -37,7 +38,7 @@ def dataset_source(settings: Mapping[str, Any], environment: Mapping[str, str]) 
         return expanded(settings["path"])
     if "format" in settings:
         raise InvalidInputError(f"Dataset {settings['name']!r} is data of your own: expected the key path; there is none.")
-    if settings["name"] == "digits":
+    if settings["name"] in SHIPPED:
         return None
     if settings["name"] == "cifar10_jpeg" and environment.get(CIFAR10_JPEG_VARIABLE):
         return environment[CIFAR10_JPEG_VARIABLE]

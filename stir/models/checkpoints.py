@@ -150,7 +150,10 @@ def read_model(path: Path, *, trusted: Architecture | None = None) -> nn.Module:
     metadata = read_metadata(path)
     if "architecture" not in metadata:
         raise CheckpointError(f"{shown(path)} {NO_ARCHITECTURE}.")
-    return load_checkpoint(_built(metadata["architecture"], path, trusted), path).eval()
+    model = _built(metadata["architecture"], path, trusted)
+    if isinstance(model, Preprocessed):
+        model.is_chosen = False  # the file carries a mean and a standard deviation, which training may have fitted
+    return load_checkpoint(model, path).eval()
 
 
 def _built(said: Any, path: Path, trusted: Architecture | None) -> nn.Module:

@@ -9,6 +9,7 @@ from torch import nn
 
 from stir.checks import check_random_seed
 from stir.errors import InvalidInputError, check_known
+from stir.models.addresses import near_addresses
 from stir.models.architecture import BARE, NO_RESIZE, STIR, TORCHVISION, Architecture
 from stir.models.making import Making
 from stir.models.normalise import NORMALISATIONS, PUBLISHED, Normalise
@@ -55,9 +56,7 @@ def check_architecture(architecture: Architecture) -> None:
     """
     name, prefix = architecture.name, architecture.address.prefix
     if prefix in (STIR, TORCHVISION):
-        if name not in ARCHITECTURES and BARE + name in ARCHITECTURES:
-            raise InvalidInputError(f"Unknown architecture {name!r}. Torchvision's is named {BARE + name!r}.")
-        check_known("architecture", name, ARCHITECTURES)
+        _check_bare(name)
     find_provider(architecture.address)
     _check_resize(architecture.resize)
     if prefix == STIR:
@@ -72,6 +71,18 @@ def check_architecture(architecture: Architecture) -> None:
             "Take an architecture without 'torchvision.', or colour images."
         )
     return _check_normalisation(architecture.normalisation, architecture.channels)
+
+
+def _check_bare(name: str) -> None:
+    """Refuse a name without a prefix that nothing has; of other libraries' models, say the address."""
+    if name in ARCHITECTURES:
+        return
+    if BARE + name in ARCHITECTURES:
+        raise InvalidInputError(f"Unknown architecture {name!r}. Torchvision's is named {BARE + name!r}.")
+    near = [] if name.startswith(BARE) else near_addresses(name)
+    if any(not address.startswith(f"{STIR}:") and address.partition(":")[2] in name for address in near):
+        raise InvalidInputError(f"Unknown architecture {name!r}. Did you mean {' or '.join(map(repr, near))}?")
+    check_known("architecture", name, ARCHITECTURES)
 
 
 def _check_own(architecture: Architecture) -> None:

@@ -1,19 +1,22 @@
 """What is known of an architecture without weights: its layers, and the images that it takes."""
 
 from dataclasses import replace
+from functools import lru_cache
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from stir.errors import InvalidInputError
-from stir.models.architecture import Architecture
+from stir.models.architecture import STIR, TORCHVISION, Architecture
 from stir.models.depths import Depths, follow
 from stir.models.preprocessed import NETWORK
 from stir.models.registry import build_model, build_on, check_architecture
 
 MOST_PIXELS = 2**20
 """Of an image that a network of width 1 is tried on; larger ones are tried without values."""
+USUAL_SIDE = 224
+"""Of images for a network that states no size."""
 USUAL_SIZES = (8, 16, 32, 64, 75, 96, 128, 224, 256, 299)
 
 
@@ -21,7 +24,7 @@ def build_shape(architecture: Architecture, *, of_full_width: bool = False) -> n
     """Build a network to learn names and shapes from, in eval mode: of width 1, or without values where it has no width.
 
     Tensors without values (on the device ``"meta"``) cost nothing however large they are, but torch imports
-    for two seconds before the first forward pass with them.
+    for two seconds before the first forward pass with them. A network that does not run without values is built as it is.
 
     Parameters
     ----------
@@ -38,12 +41,37 @@ def build_shape(architecture: Architecture, *, of_full_width: bool = False) -> n
     check_architecture(architecture)
     if architecture.width is not None and not of_full_width:
         return build_model(replace(architecture, width=1)).eval()
+    if _runs_without_values(architecture):
+        return _without_values(architecture)
+    return build_model(architecture, load=False).eval()
+
+
+def _without_values(architecture: Architecture) -> nn.Sequential:
     return build_on("meta", architecture).to("meta").eval()
+
+
+@lru_cache
+@torch.no_grad()
+def _runs_without_values(architecture: Architecture) -> bool:
+    """Return whether a network can be built and run without values; some of other libraries look at values on their way."""
+    if architecture.address.prefix in (STIR, TORCHVISION):
+        return True
+    try:
+        model = _without_values(architecture)
+        size = getattr(model, "size", None) or (USUAL_SIDE, USUAL_SIDE)
+        model(empty_images(model, architecture.channels, *size))
+    except Exception:  # each library has its own way of failing; with values it says why, if it fails then, too
+        return False
+    return True
 
 
 def empty_images(model: nn.Module, channels: int, height: int, width: int) -> Float[Tensor, "n c h w"]:
     """Return images for a network of `build_shape`."""
-    return torch.zeros(2, channels, height, width, dtype=torch.float32, device=next(model.parameters()).device)
+    return torch.zeros(2, channels, height, width, dtype=torch.float32, device=_device_of(model))
+
+
+def _device_of(model: nn.Module) -> torch.device:
+    return next((value.device for value in (*model.parameters(), *model.buffers())), torch.device("cpu"))
 
 
 def layer_names(architecture: Architecture) -> list[str]:
@@ -60,7 +88,7 @@ def architecture_depths(architecture: Architecture) -> Depths:
         As in `build_model`.
     """
     model = build_shape(architecture)
-    size = 32 if architecture.width is not None else 224
+    size = 32 if architecture.width is not None else USUAL_SIDE
     return follow(model, empty_images(model, architecture.channels, size, size), wholes=("", NETWORK.removesuffix(".")))
 
 

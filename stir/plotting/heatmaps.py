@@ -7,24 +7,28 @@ from matplotlib.image import AxesImage
 
 from stir.flags import is_flagged
 from stir.plotting.marks import add_footnote, footnote_of, marked
-from stir.tables import layer_name
+from stir.tables import features_text, layer_name
 
 LIMITS = (0.0, 1.0)
 DARK_BELOW = 0.6
 WIDE = 11
 """Inches that a title takes on one line; in a narrower figure it has two."""
+LONGEST_NAME = 60
+"""Characters of a layer's names in a title."""
 NO_NUMBER = "0.85"
 """Colour of a cell without a number."""
 INCHES_PER_CELL = 0.62
 
 
-def draw_heatmaps(scores: pd.DataFrame) -> Figure:
+def draw_heatmaps(scores: pd.DataFrame, label: str | None = None) -> Figure:
     """Draw two matrices on one colour scale, reference in rows and target in columns; flagged cells have a mark.
 
     Parameters
     ----------
     scores : DataFrame
         Rows of a score table for one layer, measure and dataset of images; averaged over inversion seeds.
+    label : str, optional
+        What the layer is called in the title where the models' names of it are too long for one.
     """
     first = scores.iloc[0]
     models = list(scores["reference_model"].unique())
@@ -37,13 +41,20 @@ def draw_heatmaps(scores: pd.DataFrame) -> Figure:
     left.set_ylabel("reference model")
     figure.colorbar(image, ax=[left, right], shrink=0.8, label=first["similarity_measure"])
     between = " " if figure.get_figwidth() >= WIDE else "\n"
+    images = f"n = {first['n_images']} images of {first['images_dataset']}"
     figure.suptitle(
-        f"layer {layer_name(scores)}, n = {first['n_images']} images of {first['images_dataset']}, {first['inversion_method']},"
+        f"layer {_title_of_layer(scores, label)}, {images}, {first['inversion_method']},"
         f"{between}inversion error (median) {scores['inversion_error_median'].median():.3f}, "
         f"converged at least {scores['converged_fraction'].min():.0%}"
     )
     add_footnote(figure, footnote_of(scores))
     return figure
+
+
+def _title_of_layer(scores: pd.DataFrame, label: str | None) -> str:
+    name = layer_name(scores)
+    shown = name if len(name) <= LONGEST_NAME or label is None else label
+    return ", ".join(filter(None, [shown, features_text(scores)]))
 
 
 def _draw(axes: Axes, scores: pd.DataFrame, column: str, models: list[str], title: str) -> AxesImage:

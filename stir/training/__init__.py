@@ -5,7 +5,7 @@ from stir.training.attacks import NORMS, Attack, check_draws_nothing, pgd
 from stir.training.augmentation import AUGMENTATIONS
 from stir.training.curve import LearningCurve, implausible
 from stir.training.evaluate import Accuracy, accuracy
-from stir.training.objectives import OBJECTIVES
+from stir.training.objectives import OBJECTIVES, logits
 from stir.training.precision import PRECISIONS
 from stir.training.recipe import Monitor, TrainingRecipe
 from stir.training.schedules import SCHEDULES
@@ -26,6 +26,7 @@ __all__ = [
     "accuracy",
     "check_draws_nothing",
     "implausible",
+    "logits",
     "pgd",
     "train",
 ]

@@ -9,7 +9,7 @@ from torch import Generator, Tensor, nn
 
 from stir.dtypes import widened
 from stir.errors import InvalidInputError, check_known
-from stir.training.objectives import cross_entropy_to
+from stir.training.objectives import cross_entropy_to, logits
 
 NORMS = ("l2", "linf")
 
@@ -100,7 +100,7 @@ def perturb(
     perturbations = _start(images, attack, generator)
     for _ in range(attack.steps):
         perturbations.requires_grad_(True)
-        (gradients,) = torch.autograd.grad(loss(model(images + perturbations)), perturbations)
+        (gradients,) = torch.autograd.grad(loss(logits(model, images + perturbations)), perturbations)
         moved = perturbations.detach() + attack.step_size * _steepest(gradients, attack.norm)
         perturbations = (images + _projected(moved, attack)).clamp(0, 1) - images
     return images + perturbations

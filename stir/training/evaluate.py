@@ -12,6 +12,7 @@ from stir.models.frozen import lend
 from stir.models.usable import check_model
 from stir.representations import FEW, check_alike
 from stir.training.attacks import Attack, check_draws_nothing, pgd
+from stir.training.objectives import logits
 
 
 @dataclass(frozen=True)
@@ -52,16 +53,16 @@ def accuracy(
 
 def _measured(model: nn.Module, images: Tensor, labels: Tensor, attack: Attack, batch_size: int) -> Accuracy:
     clean, robust = 0, 0
-    check_alike(model, images[: min(FEW, batch_size)])
+    check_alike(partial(logits, model), images[: min(FEW, batch_size)])
     for batch, truth in zip(images.split(batch_size), labels.split(batch_size), strict=True):
         batch = _channels_last(batch)
         with torch.no_grad():
-            right = model(batch).argmax(dim=1) == truth
+            right = logits(model, batch).argmax(dim=1) == truth
         clean += int(right.sum())
         if right.any():
             attacked = pgd(model, batch[right], truth[right], attack)
             with torch.no_grad():
-                robust += int((model(attacked).argmax(dim=1) == truth[right]).sum())
+                robust += int((logits(model, attacked).argmax(dim=1) == truth[right]).sum())
     return Accuracy(clean / len(images), robust / len(images))
 
 

@@ -7,9 +7,35 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, log_softmax
 
+from stir.errors import InvalidInputError
+from stir.models import logits_of
+
 Logits = Float[Tensor, "n k"]
 Labels = Int[Tensor, " n"]
 SMALLEST = 1e-12
+
+
+def logits(model: nn.Module, images: Tensor) -> Logits:
+    """Return the scores per class that a model gives, in whatever they stand.
+
+    Raises
+    ------
+    InvalidInputError
+        If it gives none.
+    """
+    output = model(images)
+    found = logits_of(output)
+    if found is None:
+        raise InvalidInputError(
+            f"Expected a model that gives scores per class, (n, classes), to train or evaluate it; got {_shown(output)}. "
+            "Take the model with its classifier."
+        )
+    return found
+
+
+def _shown(output: object) -> str:
+    name = type(output).__name__
+    return f"a tensor {tuple(output.shape)}" if isinstance(output, Tensor) else f"a {name} without logits"
 
 
 def divergences(logits: Logits, of: Logits) -> Float[Tensor, " n"]:
@@ -20,17 +46,17 @@ def divergences(logits: Logits, of: Logits) -> Float[Tensor, " n"]:
 
 def vanilla(model: nn.Module, images: Tensor, _: Tensor, labels: Labels, __: float) -> Tensor:
     """Return the cross-entropy of images."""
-    return cross_entropy(model(images).float(), labels)
+    return cross_entropy(logits(model, images).float(), labels)
 
 
 def adversarial_training(model: nn.Module, _: Tensor, perturbed: Tensor, labels: Labels, __: float) -> Tensor:
     """Return the cross-entropy of perturbed images (Madry et al. 2018, equation 2.1)."""
-    return cross_entropy(model(perturbed).float(), labels)
+    return cross_entropy(logits(model, perturbed).float(), labels)
 
 
 def trades(model: nn.Module, images: Tensor, perturbed: Tensor, labels: Labels, beta: float) -> Tensor:
     """Return cross-entropy of images + beta · KL(p(x) ‖ p(x')) (Zhang et al. 2019, arXiv:1901.08573, equation 5)."""
-    clean, adversarial = model(images).float(), model(perturbed).float()
+    clean, adversarial = logits(model, images).float(), logits(model, perturbed).float()
     return cross_entropy(clean, labels) + beta * divergences(adversarial, of=clean).mean()
 
 
@@ -39,7 +65,7 @@ def mart(model: nn.Module, images: Tensor, perturbed: Tensor, labels: Labels, be
 
     Wang et al. 2020, "Improving adversarial robustness requires revisiting misclassified examples", equation 11.
     """
-    clean, adversarial = model(images).float(), model(perturbed).float()
+    clean, adversarial = logits(model, images).float(), logits(model, perturbed).float()
     own = labels[:, None]
     others = adversarial.softmax(dim=1).scatter(1, own, 0.0)
     margin = -(1 - others.amax(dim=1)).clamp_min(SMALLEST).log()
@@ -70,5 +96,4 @@ def divergence_from(clean: Logits) -> Callable[[Logits], Tensor]:
 @torch.no_grad()
 def clean_logits(model: nn.Module, images: Tensor) -> Tensor:
     """Return the logits that the attack of TRADES starts from."""
-    logits: Tensor = model(images)
-    return logits
+    return logits(model, images)

@@ -40,6 +40,11 @@ def source(stage):
     return lambda wildcards: PLAN.at(stage, wildcards.key).source or ""
 
 
+def code(stage):
+    """Return the parameter function of a rule: folder of the Python files that its networks come from."""
+    return lambda wildcards: PLAN.at(stage, wildcards.key).code or ""
+
+
 def mem_mb(stage):
     """Return the resource function of a rule: megabytes, more at each attempt."""
     return lambda wildcards, attempt: STAGES[stage].mem_mb * attempt

@@ -16,10 +16,11 @@ rule iri:
         mem_mb=mem_mb("iri"),
         runtime=minutes("iri"),
     params:
+        code=code("iri"),
         settings=settings("iri"),
     shell:
         "rm -f {log:q}; stir make iri --device {DEVICE} --checkpoint {input.checkpoint:q} --dataset {input.dataset:q}"
-        " --settings {params.settings:q} --output {output.iris:q} 2>&1 | tee {log:q}"
+        " --code {params.code:q} --settings {params.settings:q} --output {output.iris:q} 2>&1 | tee {log:q}"
 
 
 rule representation:
@@ -37,10 +38,11 @@ rule representation:
         mem_mb=mem_mb("representation"),
         runtime=minutes("representation"),
     params:
+        code=code("representation"),
         settings=settings("representation"),
     shell:
         "rm -f {log:q}; stir make representation --device {DEVICE} --checkpoints {input.checkpoints:q} --dataset {input.dataset:q}"
-        " --iris {input.iris:q} --settings {params.settings:q} --output {output.index:q} 2>&1 | tee {log:q}"
+        " --iris {input.iris:q} --code {params.code:q} --settings {params.settings:q} --output {output.index:q} 2>&1 | tee {log:q}"
 
 
 rule iris:

@@ -17,10 +17,11 @@ rule checkpoint:
         runtime=minutes("checkpoint"),
     params:
         source=source("checkpoint"),
+        code=code("checkpoint"),
         settings=settings("checkpoint"),
     shell:
         "rm -f {log:q}; stir make checkpoint --device {DEVICE} --dataset {input.dataset:q} --source {params.source:q}"
-        " --settings {params.settings:q} --output {output.checkpoint:q} 2>&1 | tee {log:q}"
+        " --code {params.code:q} --settings {params.settings:q} --output {output.checkpoint:q} 2>&1 | tee {log:q}"
 
 
 rule evaluation:
@@ -38,10 +39,11 @@ rule evaluation:
         mem_mb=mem_mb("evaluation"),
         runtime=minutes("evaluation"),
     params:
+        code=code("evaluation"),
         settings=settings("evaluation"),
     shell:
         "rm -f {log:q}; stir make evaluation --device {DEVICE} --checkpoint {input.checkpoint:q} --dataset {input.dataset:q}"
-        " --settings {params.settings:q} --output {output.evaluation:q} 2>&1 | tee {log:q}"
+        " --code {params.code:q} --settings {params.settings:q} --output {output.evaluation:q} 2>&1 | tee {log:q}"
 
 
 rule checkpoints:

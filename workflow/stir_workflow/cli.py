@@ -1,11 +1,13 @@
-"""The command ``stir``: make, verify, fingerprint, cache."""
+"""The command ``stir``: make, verify, fingerprint, models, layers, cache."""
 
 import contextlib
 import gc
+import json
 import os
 import sys
 import warnings
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import click
@@ -21,21 +23,23 @@ from stir_workflow.store.artifacts import seal_path
 from stir_workflow.store.facts import STAGES
 from stir_workflow.store.storage import storing
 
+ELSEWHERE = {"cache": "stir_workflow.cache.commands", "layers": "stir_workflow.layers_command"}
+"""Commands that are imported only when they are asked for -> their modules."""
+
 
 class _Group(click.Group):
-    """A group that imports the commands of the cache, which take half a second, only when they are asked for."""
+    """A group that imports some of its commands only when they are asked for: those of the cache take half a second."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of all commands."""
-        return sorted([*super().list_commands(ctx), "cache"])
+        return sorted([*super().list_commands(ctx), *ELSEWHERE])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return a command."""
-        if cmd_name != "cache":
+        if cmd_name not in ELSEWHERE:
             return super().get_command(ctx, cmd_name)
-        from stir_workflow.cache.commands import cache
-
-        return cache
+        command: click.Command = getattr(import_module(ELSEWHERE[cmd_name]), cmd_name)
+        return command
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -51,7 +55,7 @@ def make(stage: str, arguments: tuple[str, ...]) -> None:
     # Imports make many objects and no garbage: collecting as often as usual costs 0.3 s per job.
     gc.set_threshold(100_000, 20, 20)
     end_with_owner()
-    with _plain_errors():
+    with plain_errors():
         job = Job.from_arguments(stage, arguments)
         with progress_of(f"{job.output.parent.name}/{job.output.stem}"):
             _make(job)
@@ -83,7 +87,7 @@ def verify(paths: tuple[Path, ...], deep: bool, look: bool) -> None:
             raise click.BadParameter(f"Expected an artifact or a folder; {path} {what}.")
     found = survey(paths or filter(Path.is_dir, WRITABLE))
     artifacts = [*found.artifacts, *found.bad_seals]
-    with _plain_errors():
+    with plain_errors():
         bad = verify_artifacts(artifacts, memory=MEMORY if MEMORY.parent.is_dir() else None, deep=deep)
         left = left_alone(bad)
         for line in (*oddities(found), *(bad if look else left).values()):
@@ -107,8 +111,31 @@ def fingerprint(path: Path) -> None:
     from stir.data.fingerprints import fingerprint as fingerprint_at
     from stir.data.sources import expanded
 
-    with _plain_errors():
+    with plain_errors():
         click.echo(fingerprint_at(Path(expanded(str(path)))))
+
+
+@main.command()
+@click.argument("pattern", default="")
+@click.option("--json", "as_json", is_flag=True, help="Print a list of JSON.")
+def models(pattern: str, as_json: bool) -> None:
+    """List addresses of models that libraries name, of those installed: all, or those that contain PATTERN.
+
+    A PATTERN that begins with a library's prefix and a colon, such as timm:vit, lists that library's alone. Transformers
+    lists types of models; its repositories, folders and classes are addresses, too, and so are callables, package.module:Net,
+    and Python files, models.py:make_net.
+    """
+    from stir.errors import InvalidInputError
+    from stir.models.addresses import check_listed, matching_addresses, near_addresses
+
+    with plain_errors():
+        check_listed(pattern)
+        found = list(matching_addresses(pattern))
+        if not found:
+            near = near_addresses(pattern)
+            hint = f"Did you mean {' or '.join(map(repr, near))}?" if near else "Try a shorter text."
+            raise InvalidInputError(f"Expected a text that addresses of models contain; got {pattern!r}. {hint}")
+    click.echo(json.dumps(found) if as_json else "\n".join(found))
 
 
 def _say(line: str) -> None:
@@ -116,7 +143,7 @@ def _say(line: str) -> None:
 
 
 @contextlib.contextmanager
-def _plain_errors() -> Iterator[None]:
+def plain_errors() -> Iterator[None]:
     """Print this package's warnings and errors as one message, without a traceback."""
     warnings.formatwarning = lambda message, *_args, **_kwargs: f"warning: {message}\n"
     try:

@@ -10,13 +10,14 @@ from functools import cache
 from importlib.metadata import entry_points
 
 from stir.errors import InvalidInputError, near_matches
-from stir.models.architecture import Address
+from stir.models.architecture import FILE, Address
 from stir.models.providers.failures import described, reporting
 from stir.models.providers.provider import Built, Provider, Request
 from stir.names import shortened
 
 GROUP = "stir.model_providers"
-OWN = ("stir", "torchvision", "timm", "transformers", "robustbench", "open_clip", "efficientnet_lite", "file", "callable")
+CALLABLE = "callable"
+OWN = ("stir", "torchvision", "timm", "transformers", "robustbench", "open_clip", "efficientnet_lite", FILE, CALLABLE)
 """Each in a module ``PREFIX_models`` of this package, which imports its library only when it builds or lists."""
 
 
@@ -44,7 +45,12 @@ def _loaded(name: str, entry: object) -> Provider:
 
 def prefixes() -> list[str]:
     """Return the prefixes that addresses can begin with."""
-    return [prefix for prefix in OWN if prefix not in ("file", "callable")] + list(_others())
+    return [prefix for prefix in OWN if prefix not in (FILE, CALLABLE)] + list(_others())
+
+
+def provider_of_prefix(prefix: str) -> Provider:
+    """Return the provider of one of `prefixes`."""
+    return _own(prefix) if prefix in OWN else _others()[prefix]
 
 
 def find_provider(address: Address) -> tuple[Provider, str]:
@@ -55,16 +61,12 @@ def find_provider(address: Address) -> tuple[Provider, str]:
     InvalidInputError
         If nobody does: with near matches of prefixes.
     """
-    if address.prefix == "file":
-        return _own("file"), address.name
-    if address.prefix in OWN and address.prefix != "callable":
-        return _own(address.prefix), address.name
-    if address.prefix in _others():
-        return _others()[address.prefix], address.name
+    if address.prefix == FILE or address.prefix in prefixes():
+        return provider_of_prefix(address.prefix), address.name
     from stir.models.providers.callable_models import is_importable
 
     if is_importable(address.prefix):
-        return _own("callable"), f"{address.prefix}:{address.name}"
+        return _own(CALLABLE), f"{address.prefix}:{address.name}"
     whole = shortened(f"{address.prefix}:{address.name}")
     raise InvalidInputError(
         f"Unknown prefix of model {whole}, and no module is called so. {near_matches(address.prefix, prefixes())}"
@@ -92,4 +94,4 @@ def using(provider: Provider, name: str) -> Iterator[None]:
             ) from error
 
 
-__all__ = ["GROUP", "Built", "Provider", "Request", "find_provider", "prefixes", "using"]
+__all__ = ["GROUP", "Built", "Provider", "Request", "find_provider", "prefixes", "provider_of_prefix", "using"]

@@ -1,5 +1,8 @@
 """The visual tower of models of OpenCLIP."""
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -29,6 +32,16 @@ def visual_weights(published: dict[str, Tensor]) -> dict[str, Tensor]:
     return visual or published
 
 
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Keep its warning that nothing was loaded, which is meant, from the root logger."""
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)
+
+
 def build(request: Request) -> Built:
     """Build a model, and keep its visual tower, which gives the embedding of an image."""
     import open_clip
@@ -46,9 +59,10 @@ def build(request: Request) -> Built:
     def created() -> Any:
         # Under the mode that places tensors, the device is that of any new one.
         device = torch.empty(0).device.type
-        return open_clip.create_model(
-            request.name, pretrained=request.weights if loading else None, device=device, **request.arguments
-        )
+        with _silence():
+            return open_clip.create_model(
+                request.name, pretrained=request.weights if loading else None, device=device, **request.arguments
+            )
 
     stated = open_clip.get_pretrained_cfg(request.name, request.weights) if request.weights else {}
     if loading:
@@ -68,4 +82,4 @@ def build(request: Request) -> Built:
     )
 
 
-PROVIDER = Provider("open_clip", ("open-clip-torch",), build, extra="open_clip", names=names)
+PROVIDER = Provider("open_clip", ("open-clip-torch", "timm"), build, extra="open_clip", names=names)

@@ -139,4 +139,4 @@ def _unpublished(make: Callable[..., Any]) -> Callable[..., Any]:
     return made
 
 
-PROVIDER = Provider("robustbench", ("robustbench",), build, extra="robustbench", names=names)
+PROVIDER = Provider("robustbench", ("robustbench", "timm"), build, extra="robustbench", names=names)

@@ -42,7 +42,7 @@ def build(request: Request) -> Built:
         config.num_labels = request.classes
     network = _network(request, kind, config, source)
     mean, std = _normalisation(processor, request) if processor else (None, None)
-    return Built(network, mean, std, _size(processor or {}) or _configured_size(config))
+    return Built(network, mean, std, _size(processor or {}) or _configured_size(network.config))
 
 
 def _source(request: Request) -> str | None:
@@ -62,13 +62,19 @@ def _of_library(request: Request) -> tuple[Any, Any]:
     import transformers
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
 
-    found = getattr(transformers, request.name, None) if request.name.isidentifier() else None
-    if isinstance(found, type) and issubclass(found, transformers.PreTrainedModel) and found.config_class is not None:
+    found: Any = getattr(transformers, request.name, None) if request.name.isidentifier() else None
+    if _is_model(found) and found.config_class is not None:
         return _configured(found.config_class, request), found
     if request.name not in CONFIG_MAPPING_NAMES:
         check_known("class or type of model of transformers", request.name, (*names(), *_classes()))
     config = _configured(getattr(transformers, CONFIG_MAPPING_NAMES[request.name]), request)
     return config, _default_class(request, config)
+
+
+def _is_model(found: Any) -> bool:
+    import transformers
+
+    return isinstance(found, type) and issubclass(found, transformers.PreTrainedModel)
 
 
 def _classes() -> list[str]:
@@ -110,7 +116,8 @@ def _of_source(request: Request, source: str) -> tuple[Any, Any, Mapping[str, An
         how = {"trust_remote_code": False, "return_unused_kwargs": True, "local_files_only": not online}
         return AutoConfig.from_pretrained(source, **how, **revision, **request.arguments)
 
-    with fetching(f"the configuration of transformers' {request.name}", f"{HUB}/{source}", hub_cache(source)):
+    remedy = f"or name a local folder with its {CONFIG} and {PROCESSOR}, transformers:FOLDER"
+    with fetching(f"the configuration of transformers' {request.name}", f"{HUB}/{source}", hub_cache(source), remedy):
         config, unused = cached_first(configured)
     for name in set(unused) - {"revision", "trust_remote_code", "local_files_only"}:
         check_known(f"argument of transformers' {request.name}", name, list(config.to_dict()))
@@ -152,7 +159,7 @@ def _default_class(request: Request, config: Any) -> Any:
         return transformers.AutoModelForImageClassification
     stated = next(iter(getattr(config, "architectures", None) or ()), "")
     found = getattr(transformers, stated, None) if stated.isidentifier() else None
-    return found if isinstance(found, type) and issubclass(found, transformers.PreTrainedModel) else transformers.AutoModel
+    return found if _is_model(found) else transformers.AutoModel
 
 
 def _network(request: Request, kind: Any, config: Any, source: str | None) -> nn.Module:

@@ -14,7 +14,9 @@ HUB = "https://huggingface.co"
 
 
 @contextmanager
-def fetching(weights: str, address: str, place: object) -> Iterator[None]:
+def fetching(
+    weights: str, address: str, place: object, remedy: str = "or give the file as checkpoint in place of weights"
+) -> Iterator[None]:
     """Say of a failure where a file belongs.
 
     Parameters
@@ -25,6 +27,8 @@ def fetching(weights: str, address: str, place: object) -> Iterator[None]:
         Where they are published.
     place : object
         Where the library looks for them first.
+    remedy : str
+        What else can be done.
 
     Raises
     ------
@@ -39,7 +43,7 @@ def fetching(weights: str, address: str, place: object) -> Iterator[None]:
         reason = printable(str(error).strip().split("\n")[0][:200]) or type(error).__name__
         raise InvalidInputError(
             f"Expected {weights} in {place}, or a connection to fetch them; got {type(error).__name__}: {reason.rstrip('.')}. "
-            f"Put there what {address} has, or give the file as checkpoint in place of weights."
+            f"Put there what {address} has, {remedy}."
         ) from error
 
 

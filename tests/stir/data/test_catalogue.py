@@ -47,8 +47,8 @@ def test_all_classes_are_as_good_as_none_named():
     assert dataset_facts({"name": "cifar10", "classes": list(range(10))}) == dataset_facts({"name": "cifar10", "classes": None})
 
 
-def test_only_imagenet_has_nothing_to_train_on():
-    assert [name for name, facts in DATASETS.items() if facts.test_only] == ["imagenet"]
+def test_only_photographs_of_imagenets_size_have_nothing_to_train_on():
+    assert [name for name, facts in DATASETS.items() if facts.test_only] == ["imagenet", "photographs"]
     assert dataset_facts({"name": "imagenet", "classes": [3, 4]}).test_only
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from stir.data import DATASETS, dataset_source
+from stir.data.catalogue import SHIPPED
 from stir.errors import InvalidInputError
 
 BOTH = {"STIR_DATA": "/all", "STIR_CIFAR10_JPEG": "/jpegs.tar.xz"}
@@ -21,13 +22,14 @@ def test_a_variable_names_the_jpeg_files_and_another_the_folder_of_all():
     assert dataset_source({"name": "cifar10"}, BOTH) == "/all"
 
 
-@pytest.mark.parametrize("name", sorted(DATASETS.keys() - {"digits"}))
+@pytest.mark.parametrize("name", sorted(DATASETS.keys() - set(SHIPPED)))
 def test_without_either_it_is_the_projects_folder(name):
     assert dataset_source({"name": name}, {}) == "data/downloads"
 
 
-def test_the_digits_are_nowhere():
-    assert dataset_source({"name": "digits"}, BOTH) is None
+@pytest.mark.parametrize("name", SHIPPED)
+def test_what_packages_ship_is_looked_for_nowhere(name):
+    assert dataset_source({"name": name}, BOTH) is None
 
 
 def test_data_of_ones_own_have_a_path():

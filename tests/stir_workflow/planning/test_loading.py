@@ -35,8 +35,10 @@ EVERYTHING = edited(
     },
 )
 """An experiment that says all that can be said; nothing that could be run."""
-OF_CHECKPOINTS = {"checkpoint", "sha256", "normalisation", "mean", "std"}
+OF_CHECKPOINTS = {"checkpoint", "sha256", "normalisation", "mean", "std", "weights"}
 """Keys of models that are not trained."""
+OF_ADDRESSES = {"model", "arguments", "threat_model", "resize"}
+"""Keys of models of other libraries."""
 NAMES = ("by_architecture.resnet8", "by_architecture.vgg6")
 """Keys that the experiment chooses."""
 EVERY_PLACE = sorted(place for place in places_of_keys(EVERYTHING) if not place.endswith(NAMES))
@@ -98,7 +100,7 @@ def test_a_key_that_has_another_name_now_is_refused_with_what_to_write(refusal, 
 
 def test_every_place_of_the_schema_was_misspelt():
     keys = {key for key in re.findall(r"[a-z_0-9]+", " ".join(EVERY_PLACE)) if not key.isdigit()}
-    assert keys == {place.rpartition(".")[2] for place in schema_places()} - OF_CHECKPOINTS - set(OWN_KEYS)
+    assert keys == {place.rpartition(".")[2] for place in schema_places()} - OF_CHECKPOINTS - OF_ADDRESSES - set(OWN_KEYS)
 
 
 WRONG_TYPES = [
@@ -136,11 +138,15 @@ WRONG_TYPES = [
     ("layers", "stage3", "expected a list; got 'stage3'"),
     ("layers", ["stage3", "stage3"], "expected different items; got .* twice"),
     ("layers.0", 3, "expected keys and values; got 3"),
-    ("layers.0", {"label": "a"}, "'by_architecture' is missing"),
+    ("layers.0", {"label": "a"}, "expected one of by_architecture, by_model and layer; got"),
+    ("layers.0", {"label": "a", "layer": "b", "by_model": {"m": "c"}}, "expected one of by_architecture, by_model and layer"),
+    ("layers.0", "a/b", r"expected a layer's dotted name of letters.* perhaps with a call \(:1\), or a pattern"),
+    ("layers.0", {"label": "a", "layer": "b", "select": "c d"}, "expected a field or key of letters"),
+    ("layers.0", {"label": "a", "by_model": {"m": {"layer": "b", "pooling": "../x"}}}, "expected a name of letters"),
     ("layers.0", {"label": "a", "by_architecture": {}}, "expected at least 1 keys; got 0"),
     ("layers.0", {"label": "a", "by_architecture": {"vgg6": 1}}, "expected a text; got 1"),
     ("evaluation", [], "expected at least 1 items; got 0"),
-    ("evaluation", "pgd", "expected keys and values; got 'pgd'"),
+    ("evaluation", "pgd", "unknown 'pgd'. Known: 'none'"),
     ("evaluation", [{"norm": "l2", "eps": 0.5, "steps": 1}], "'step_size' is missing"),
     ("training.1.attack.random_start", 1, "expected true or false; got 1"),
     ("training.0.schedule", "steps", "unknown 'steps'. Did you mean 'step'"),
@@ -179,7 +185,6 @@ REQUIRED = [
     "dataset.name",
     "images.n_images",
     "training.0.epochs",
-    "models.0.architecture",
     "evaluation.eps",
 ]
 

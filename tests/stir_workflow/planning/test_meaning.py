@@ -106,9 +106,25 @@ NEITHER_TRAINED_NOR_TAKEN = {
     "sha256 alone": taken(sha256=SHA256),
     "both": taken(checkpoint="w.pt", sha256=SHA256, training="at", training_seeds=[0]),
     "training and sha256": taken(training="at", training_seeds=[0], sha256=SHA256),
-    "training and normalisation": taken(training="at", training_seeds=[0], normalisation="none"),
     "training without seeds": taken(training="at"),
     "neither": taken(),
+    "weights and training": taken(training="at", training_seeds=[0], weights="random", random_seed=0),
+    "weights and checkpoint": taken(checkpoint="w.pt", sha256=SHA256, weights="default"),
+}
+OTHER_COMBINATIONS = {
+    "random_seed beside weights: random": [taken(weights="random"), taken(weights="default", random_seed=0)],
+    "neither normalisation nor classes": [
+        taken(training="at", training_seeds=[0], **more)
+        for more in ({"normalisation": "none"}, {"mean": [0.5], "std": [0.5]}, {"classes": 7})
+    ],
+    "either normalisation, or mean and std": [
+        taken(checkpoint="w.pt", sha256=SHA256, **more)
+        for more in ({"mean": [0.5]}, {"std": [0.5]}, {"mean": [0.5], "std": [0.5], "normalisation": "none"})
+    ],
+    "either architecture or model": [
+        {"name": "x", "weights": "default"},
+        {"name": "x", "weights": "default", "model": "timm:resnet18", "architecture": "resnet18"},
+    ],
 }
 
 
@@ -161,6 +177,14 @@ class TestTakenCheckpoints:
         quickstart["models"].append(NEITHER_TRAINED_NOR_TAKEN[case])
         lines = refusal(quickstart)
         assert any(line.startswith("models[4]: ") and "checkpoint and sha256" in line for line in lines), lines
+
+    @pytest.mark.parametrize("expected", OTHER_COMBINATIONS)
+    def test_keys_that_do_not_go_together_are_refused(self, quickstart, refusal, expected):
+        for number, model in enumerate(OTHER_COMBINATIONS[expected]):
+            quickstart["models"].append(model | {"name": f"x{number}"})
+        lines = refusal(quickstart)
+        assert len(lines) == len(OTHER_COMBINATIONS[expected])
+        assert all(line.startswith(f"models[{number}]: expected {expected}") for number, line in enumerate(lines, start=4)), lines
 
     @pytest.mark.parametrize(
         ("normalisation", "message"),

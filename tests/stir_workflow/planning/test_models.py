@@ -81,5 +81,5 @@ class TestFewTrainingImages:
 
     def test_a_checkpoint_that_is_taken_has_none(self, quickstart, load):
         taken = {"name": "taken", "architecture": "vgg6", "checkpoint": "x.pt", "sha256": "0" * 64, "epochs": 3}
-        with pytest.raises(ExperimentError, match=r"models\[0\]: expected either training and training_seeds"):
+        with pytest.raises(ExperimentError, match=r"models\[0\]: expected weights from one place .* epochs with training"):
             load(edited(quickstart, {"models.0": taken}))

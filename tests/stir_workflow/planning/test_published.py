@@ -52,20 +52,20 @@ def test_figures_are_known_by_their_names(planned):
         (
             "n" * 64,
             {
-                "layers": ["l" * 63],
+                "layers": ["l" * 64],
                 "further_datasets": [{"name": "scans", "label": "e" * 64, **OWN}],
                 "images.datasets": ["digits", "e" * 64],
             },
             r"further_datasets\[0\]\.label",
         ),
         (
-            "n" * 40,
+            "n" * 64,
             {
-                "layers": [{"label": "l", "by_architecture": {"resnet8": "a" * 64, "vgg6": "b" * 64}}],
+                "layers": ["l" * 64],
                 "similarity_measures": ["c" * 64],
                 "figures": ["heatmaps"],
             },
-            r"layers",
+            r"layers\[0\]",
         ),
         (
             "mine",

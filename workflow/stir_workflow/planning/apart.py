@@ -7,6 +7,7 @@ hold to the end, and never need.
 import subprocess
 import sys
 from collections.abc import Iterable
+from contextlib import redirect_stdout
 from pathlib import Path
 
 from stir_workflow.planning.loading import ExperimentError, load_by_schema
@@ -50,8 +51,9 @@ def main() -> None:
 
     scale, *paths = sys.argv[1:]
     try:
-        for path in map(Path, paths):
-            check_meaning(load_by_schema(path, scale or None), path, scale=scale or None)
+        with redirect_stdout(sys.stderr):  # what Python files of models print is no refusal
+            for path in map(Path, paths):
+                check_meaning(load_by_schema(path, scale or None), path, scale=scale or None)
     except ExperimentError as error:
         print(error)
         sys.exit(REFUSED)

@@ -22,6 +22,8 @@ class Artifact:
     source: str | None = None
     parts: tuple["Artifact", ...] = ()
     """Artifacts that its job makes, too, and that it lists."""
+    code: str | None = None
+    """Folder of the Python files that make its networks, if any do; no key depends on where that is."""
 
     @property
     def key(self) -> str:
@@ -58,15 +60,18 @@ def artifact(
     settings: Mapping[str, Any],
     source: str | None = None,
     parts: tuple[Artifact, ...] = (),
+    code: str | None = None,
     **inputs: Artifact | list[Artifact],
 ) -> Artifact:
-    """Plan a file; its inputs are given by role."""
+    """Plan a file; its inputs are given by role, and a role of none is left out. It needs the code that its checkpoints need."""
     facts = STAGES[stage]
-    listed = {role: made if isinstance(made, list) else [made] for role, made in inputs.items()}
+    listed = {role: made if isinstance(made, list) else [made] for role, made in inputs.items() if made != []}
+    of_checkpoints = (made.code for role in ("checkpoint", "checkpoints") for made in listed.get(role, ()))
+    code = code or next(filter(None, of_checkpoints), None)
     keys = recipe_inputs(stage, {role: [i.key for i in made] for role, made in listed.items()})
     recipe = Recipe(stage, facts.version, settings, keys)
     paths = {role: [i.path for i in made] for role, made in listed.items()}
-    return Artifact(recipe, f"{facts.folder}/{name}-{recipe.key}{facts.suffix}", paths, source, parts)
+    return Artifact(recipe, f"{facts.folder}/{name}-{recipe.key}{facts.suffix}", paths, source, parts, code)
 
 
 class Artifacts:

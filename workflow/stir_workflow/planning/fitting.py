@@ -1,13 +1,12 @@
-"""Sizes, shapes and layers of an experiment that must fit each other, whatever they are called."""
+"""Sizes of an experiment that must fit each other, whatever they are called."""
 
 from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from stir.data import DatasetFacts, dataset_facts
 from stir.errors import StirError
 from stir_workflow.planning.loading import Experiment
-from stir_workflow.planning.models import architecture_settings, dataset_of
+from stir_workflow.planning.models import dataset_of
 from stir_workflow.planning.settings import (
     Settings,
     dataset_label,
@@ -15,9 +14,6 @@ from stir_workflow.planning.settings import (
     datasets_of,
     image_labels,
 )
-
-if TYPE_CHECKING:
-    from stir.models import Architecture
 
 
 def places_of_datasets(experiment: Experiment) -> Iterator[tuple[str, Settings]]:
@@ -64,8 +60,9 @@ def split_sizes(place: str, dataset: Settings) -> Iterator[str]:
         yield f"{place}: the key 'n_test' is missing: {name!r} has no test images of its own"
     elif n_test is not None and own is not None and n_test > own:
         yield f"{place}.n_test: expected at most the {own} test images of {name!r}; got {n_test}"
-    elif n_test is not None and own is None and facts.images is not None and n_test >= facts.images:
-        yield f"{place}.n_test: expected fewer than the {facts.images} images of {name!r}; got {n_test}"
+    elif n_test is not None and own is None and facts.images is not None and n_test >= facts.images + facts.test_only:
+        few = "at most" if facts.test_only else "fewer than"
+        yield f"{place}.n_test: expected {few} the {facts.images} images of {name!r}; got {n_test}"
 
 
 def image_counts(experiment: Experiment) -> Iterator[str]:
@@ -102,61 +99,6 @@ def full_sets(experiment: Experiment) -> Experiment:
         for model in experiment["models"]
     ]
     return {**experiment, "models": models}
-
-
-def shapes(experiment: Experiment) -> Iterator[str]:
-    """Find images that a model does not take: of another size, or with other channels, than those it was trained on."""
-    from stir.models import Architecture, check_takes
-
-    by_label = {dataset_label(dataset): facts_of(dataset) for dataset in datasets_of(experiment)}
-    asked = set()
-    for number, model in enumerate(experiment["models"]):
-        trained_on = dataset_label(dataset_of(experiment, model))
-        takes = by_label[trained_on]
-        architecture = Architecture(**architecture_settings(experiment, model))
-        if (architecture, trained_on) not in asked:
-            yield from said(f"models[{number}].architecture", check_takes, architecture, takes.height, takes.width)
-        asked.add((architecture, trained_on))
-        for label in image_labels(experiment):
-            if (came := _shape(by_label[label])) != _shape(takes):
-                yield (
-                    f"models[{number}]: {model['name']!r} takes images of {_shape(takes)} (channels, height, width), as in "
-                    f"{trained_on!r}; images.datasets has {label!r} of {came}. Leave one of them out"
-                )
-
-
-def _shape(facts: DatasetFacts) -> tuple[int, int, int]:
-    return facts.channels, facts.height, facts.width
-
-
-def checkpoints(experiment: Experiment) -> Iterator[str]:
-    """Find local checkpoint files that are absent or do not fit; URLs are tried by their job."""
-    from stir.models import Architecture
-
-    for number, model in enumerate(experiment["models"]):
-        source = model.get("checkpoint", "")
-        if not source or "://" in source:
-            continue
-        if not _is_file(source):
-            yield f"models[{number}].checkpoint: there is no file {source}"
-            continue
-        architecture = Architecture(**architecture_settings(experiment, model))
-        dataset = dataset_label(dataset_of(experiment, model))
-        for problem in said(f"models[{number}].checkpoint", _load, architecture, source, model["sha256"]):
-            yield f"{problem} The experiment has it for {architecture}, trained on {dataset!r}"
-
-
-def _is_file(path: str) -> bool:
-    try:
-        return Path(path).expanduser().is_file()
-    except (OSError, RuntimeError, ValueError):  # a name of 300 characters, no such user, NUL
-        return False
-
-
-def _load(architecture: "Architecture", source: str, sha256: str) -> None:
-    from stir.models import build_model, load_checkpoint
-
-    load_checkpoint(build_model(architecture), source, sha256=sha256)
 
 
 def said(place: str, asked: Any, *arguments: Any, **settings: Any) -> Iterator[str]:

@@ -1,63 +1,84 @@
 """Layers that an experiment names, tried on networks without weights: none may fail once models have been trained."""
 
 import math
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from stir.errors import StirError, near_matches
-from stir_workflow.planning.fitting import facts_of
+from stir.errors import StirError
+from stir.names import FLATTEN
+from stir_workflow.planning.fitting import facts_of, said
 from stir_workflow.planning.loading import Experiment
-from stir_workflow.planning.models import architecture_settings, dataset_of
-from stir_workflow.planning.settings import layer_label, layer_name
+from stir_workflow.planning.models import dataset_of
+from stir_workflow.planning.networks import architecture_of
+from stir_workflow.planning.settings import Settings, layer_label, layer_setting
+from stir_workflow.stages.layer_setting import LayerSetting
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from stir.layers import Layer
+    from stir.layers.calls import Call
+    from stir.models import Architecture
+    from stir.poolings import Layout
+
+PROJECTION = re.compile(r"random_projection_(\d+)")
+"""A pooling whose name says the number of features."""
 
 
-def existence(experiment: Experiment) -> Iterator[str]:
-    """Find layers that an architecture does not have."""
-    from stir.models import Architecture, layer_names
+def poolings(experiment: Experiment) -> Iterator[str]:
+    """Find poolings that there are not."""
+    from stir.poolings import get_pooling
 
-    once = {model["architecture"]: architecture_settings(experiment, model) for model in experiment["models"]}
-    for architecture, settings in sorted(once.items()):
-        known = [*layer_names(Architecture(**settings)), "penultimate"]
-        for layer in experiment["layers"]:
-            name = layer_name(layer, architecture)
-            if name not in known:
-                yield f"layers: architecture {architecture!r} has no layer {name!r}. {near_matches(str(name), known)}"
+    settings = [layer_setting(layer, model) for layer in experiment["layers"] for model in experiment["models"]]
+    for name in dict.fromkeys(setting.pooling for setting in settings if setting is not None):
+        yield from said("layers", get_pooling, name)
 
 
 def use(experiment: Experiment) -> Iterator[str]:
-    """Find layers that a forward pass does not call once, that give one and the same, or have too many features for a measure."""
+    """Find layers that a model does not have or cannot give, that are one and the same, or too wide for a measure."""
     tried: set[Any] = set()
     for model in experiment["models"]:
-        facts, settings = facts_of(dataset_of(experiment, model)), architecture_settings(experiment, model)
-        size = (settings["channels"], facts.height, facts.width)
-        if (key := (settings["name"], settings["width"], size)) not in tried:
+        settings = _settings(experiment, model)
+        architecture, size = architecture_of(experiment, model), image_size(experiment, model)
+        if (key := (replace(architecture, classes=None), size, tuple(settings.values()))) not in tried:
             tried.add(key)
-            yield from _use(experiment, settings, size)
+            yield from _use(experiment, architecture, size, settings)
 
 
-def _use(experiment: Experiment, settings: dict[str, Any], size: tuple[int, int, int]) -> Iterator[str]:
-    from stir.layers import resolve_layer
-    from stir.models import Architecture
+def _settings(experiment: Experiment, model: Settings) -> dict[str, LayerSetting]:
+    """Return label -> layer as the model has it."""
+    settings = {layer_label(layer): layer_setting(layer, model) for layer in experiment["layers"]}
+    return {label: setting for label, setting in settings.items() if setting is not None}
+
+
+def image_size(experiment: Experiment, model: Settings) -> tuple[int, int]:
+    """Return height and width of images that a model is tried on: those of its dataset."""
+    facts = facts_of(dataset_of(experiment, model))
+    return facts.height, facts.width
+
+
+def _use(
+    experiment: Experiment, architecture: "Architecture", size: tuple[int, int], settings: dict[str, LayerSetting]
+) -> Iterator[str]:
     from stir.models.shapes import MOST_PIXELS, build_shape, empty_images
     from stir.similarity import SIMILARITY_MEASURES
 
-    name, n_images = settings["name"], experiment["images"]["n_images"]
+    name, n_images = architecture.name, experiment["images"]["n_images"]
     limited = [measure for measure in experiment["similarity_measures"] if SIMILARITY_MEASURES[measure].of_full_rank]
-    model = build_shape(Architecture(**settings), of_full_width=bool(limited) or math.prod(size) > MOST_PIXELS)
-    images = empty_images(model, *size)
-    resolved: dict[str, Layer] = {}
-    for layer in experiment["layers"]:
-        try:
-            resolved[layer_label(layer)] = resolve_layer(model, layer_name(layer, name), images[:1])
-        except StirError as error:
-            yield f"layers: architecture {name!r}, layer {layer_label(layer)!r}: {error}"
+    pooled = any(setting.pooling != FLATTEN for setting in settings.values())
+    large = architecture.channels * math.prod(size) > MOST_PIXELS
+    model = build_shape(architecture, of_full_width=bool(limited) or pooled or large)
+    images = empty_images(model, architecture.channels, *size)
+    read: dict[str, tuple[Any, int]] = {}
+    for label, found in zip(settings, read_layers(model, list(settings.values()), images), strict=True):
+        if isinstance(found, StirError):
+            yield f"layers: architecture {name!r}, layer {label!r}: {found}"
+        else:
+            read[label] = found
     first: dict[Any, str] = {}
-    for label, (identity, n_features) in zip(resolved, _activations(model, list(resolved.values()), images), strict=True):
+    for label, (identity, n_features) in read.items():
         if (other := first.setdefault(identity, label)) != label:
             yield f"layers: {other!r} and {label!r} are one and the same in architecture {name!r}; leave one out"
         if limited and n_images <= 2 * n_features:
@@ -67,35 +88,68 @@ def _use(experiment: Experiment, settings: dict[str, Any], size: tuple[int, int,
             )
 
 
-def _activations(model: "nn.Module", layers: "list[Layer]", images: "Tensor") -> list[tuple[Any, int]]:
-    """Return what tells the activations of layers apart, and how many features an image has in each.
+def read_layers(model: "nn.Module", settings: Sequence[LayerSetting], images: "Tensor") -> list[tuple[Any, int] | StirError]:
+    """Return what tells representations apart and how many features each has, or why there is none.
 
     Layers that hand on what another gave them, as it is or flattened, give the same piece of memory at the same version.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        In eval mode; its weights may be on the device ``"meta"``.
+    settings : sequence of LayerSetting
+        Layers of the model.
+    images : Tensor
+        Two that it takes.
     """
-    import torch
+    from stir.layers import layouts
+    from stir.layers.calls import calls_of, trial
 
-    from stir.layers import tensor_argument
+    with trial(model, images) as two:
+        layers = _resolved(model, settings, two)
+        found = list(dict.fromkeys(layer for layer in layers if not isinstance(layer, StirError)))
+        modules = dict(model.named_modules())
+        calls, _ = calls_of(model, {layer.name: modules[layer.name] for layer in found}, two)
+        pooled = any(setting.pooling != FLATTEN for setting in settings)
+        known = dict(zip(found, layouts(model, found, two), strict=True)) if pooled else {}
+        return [
+            layer if isinstance(layer, StirError) else _read(layer, setting.pooling, calls, known.get(layer))
+            for layer, setting in zip(layers, settings, strict=True)
+        ]
 
-    modules = dict(model.named_modules())
-    found: dict[Layer, tuple[Any, Tensor]] = {}  # tensors are kept, so that no memory is used twice
 
-    def note(layer: "Layer") -> Any:
-        def hook(_module: Any, inputs: Any, keywords: Any, output: Any) -> None:
-            given = tensor_argument(inputs, keywords) if layer.side == "input" else output
-            order = None if given.is_contiguous() else (given.shape, given.stride())
-            memory = given.untyped_storage()._cdata, given.storage_offset(), given.numel()
-            found[layer] = ((*memory, given._version, order), given)
+def _resolved(model: "nn.Module", settings: Sequence[LayerSetting], images: "Tensor") -> "list[Layer | StirError]":
+    """Return layers of a model, or why there are none: in one forward pass, if all can be found."""
+    from stir.layers import resolve_layer, resolve_layers
 
-        return hook
+    def found(setting: LayerSetting) -> "Layer | StirError":
+        try:
+            return resolve_layer(model, setting.spec(), images)
+        except StirError as error:
+            return error
 
-    handles = [modules[layer.name].register_forward_hook(note(layer), with_kwargs=True) for layer in dict.fromkeys(layers)]
     try:
-        with torch.no_grad():
-            model(images)
-    finally:
-        for handle in handles:
-            handle.remove()
-    return [(identity, given[0].numel()) for identity, given in (found[layer] for layer in layers)]
+        return [*resolve_layers(model, [setting.spec() for setting in settings], images)]
+    except StirError:
+        return list(map(found, settings))
+
+
+def _read(layer: "Layer", pooling: str, calls: "Sequence[Call]", layout: "Layout | None") -> tuple[Any, int] | StirError:
+    from stir.layers import selected
+    from stir.layers.calls import identity
+    from stir.poolings import get_pooling, settled
+
+    call = [call for call in calls if call.name == layer.name][layer.call or 0]
+    value, which = call.inputs, call.identity_of_input
+    if layer.side == "output":
+        value = selected(call.output, layer.select, str(layer))
+        which = call.identity if value is call.output else identity(value)
+    try:
+        pool = get_pooling(pooling) if layout is None else settled(pooling, str(layer), layout)
+        projected = PROJECTION.match(pooling)
+        return (which, pooling), int(projected[1]) if projected else pool(value).shape[1]
+    except StirError as error:
+        return error
 
 
 def image_numbers(experiment: Experiment) -> Iterator[str]:

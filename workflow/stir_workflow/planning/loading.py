@@ -13,7 +13,8 @@ from jsonschema.exceptions import ValidationError
 from jsonschema.validators import extend
 
 from stir.errors import near_matches
-from stir.names import NAME_GRAMMAR, is_name, shortened
+from stir.names import LAYER_GRAMMAR, NAME_GRAMMAR, SELECT_GRAMMAR, is_layer, is_name, is_select, shortened
+from stir_workflow.planning.addresses import with_addresses
 from stir_workflow.planning.reading import (
     EXPERIMENTS,
     WORKFLOW,
@@ -52,11 +53,16 @@ BOUNDS = {
 INSTEAD = {"last_relu": "Write fake_last_relu: true for fake, and nothing for true"}
 """Keys that there were, and what to write instead."""
 SIZES = ("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties")
+COMBINATIONS = ("oneOf", "not", "dependentRequired")
+"""Rules of the schema on which keys go together; each has a description of what is expected."""
 ALTERNATIVES = {"array": list, "string": str}
 """Types that stand beside another type in the schema."""
 FORMATS = FormatChecker(formats=())
-"""``format: name`` in the schema, by the one grammar of names."""
-FORMATS.checks("name")(lambda value: is_name(value) or not isinstance(value, str))
+"""``format: name``, ``layer`` and ``select`` in the schema, by the grammars of `stir.names`."""
+GRAMMARS = {"name": (is_name, NAME_GRAMMAR), "layer": (is_layer, LAYER_GRAMMAR), "select": (is_select, SELECT_GRAMMAR)}
+"""Formats of the schema -> whether a text is of the format, and what messages call it."""
+for _format, (_is_good, _) in GRAMMARS.items():
+    FORMATS.checks(_format)(lambda value, is_good=_is_good: is_good(value) or not isinstance(value, str))
 
 Experiment = dict[str, Any]
 
@@ -77,10 +83,16 @@ def load_experiment(path: Path, scale: str | None = None) -> Experiment:
         Listing everything that is wrong: file, key or value, what was expected.
     """
     from stir_workflow.planning.references import problems_of_references
+    from stir_workflow.planning.settings import has_patterns
 
     parts = read_experiment(path).parts(scale)
     experiment = _by_schema(parts)
     refuse(parts, problems_of_references(experiment))
+    if has_patterns(experiment):
+        from stir_workflow.planning.patterns import expanded  # with torch, which other experiments are planned without
+
+        experiment, problems = expanded(experiment)
+        refuse(parts, problems or problems_of_references(experiment))
     return experiment
 
 
@@ -97,13 +109,13 @@ def load_by_schema(path: Path, scale: str | None = None) -> Experiment:
 
 def _by_schema(parts: list[Part]) -> Experiment:
     content, schema = united(parts), _schema()
-    refuse(parts, _problems(content, schema))
-    return _with_defaults(content, schema, schema)
+    refuse(parts, dict.fromkeys(_problems(content, schema)))
+    return with_addresses(_with_defaults(content, schema, schema), parts[-1].file.parent)
 
 
 def _problems(content: Experiment, schema: Any) -> Iterator[str]:
     for error in sorted(_Validator(schema, format_checker=FORMATS).iter_errors(content), key=_place):
-        if error.validator != "oneOf" or isinstance(error.instance, dict):  # else the type is what is wrong
+        if error.validator not in COMBINATIONS or isinstance(error.instance, dict):  # else the type is what is wrong
             yield from _messages(error)
     for place in _nan(content, []):
         yield f"{place}: expected a number; got NaN, which is none"
@@ -160,14 +172,14 @@ def _messages(error: ValidationError) -> Iterator[str]:
     elif kind == "type":
         yield f"{place}: expected {TYPES[expected]}; got {shortened(instance)}{_hint(expected, instance)}"
     elif kind == "format":
-        yield f"{place}: expected {NAME_GRAMMAR}; got {shortened(instance)}"
+        yield f"{place}: expected {GRAMMARS[expected][1]}; got {shortened(instance)}"
     elif kind == "required":
         for key in sorted(set(expected) - set(instance)):
             yield f"{place}: the key {key!r} is missing"
     elif kind == "enum":
         yield f"{place}: unknown {shortened(instance)}. {near_matches(instance, expected)}"
-    elif kind == "oneOf":
-        yield f"{place}: expected either training and training_seeds, or checkpoint and sha256; got {shortened(list(instance))}"
+    elif kind in COMBINATIONS:
+        yield f"{place}: expected {schema['description']}; got {shortened(list(instance), 200)}"
     elif kind in BOUNDS:
         came = f"{len(instance):,}" if kind in SIZES else shortened(instance)
         yield f"{place}: expected {BOUNDS[kind].format(expected)}; got {came}"
@@ -191,7 +203,7 @@ def _nan(value: Any, parts: list[Any]) -> Iterator[str]:
 
 def _with_defaults(value: Any, schema: Mapping[str, Any], root: Mapping[str, Any]) -> Any:
     """Fill in the schema's defaults, and make every number that may have a fraction a float."""
-    if "if" in schema:  # either of two types
+    while "if" in schema:  # either of two types
         schema = schema["then" if isinstance(value, ALTERNATIVES[schema["if"]["type"]]) else "else"]
     if "$ref" in schema:
         schema = root["$defs"][schema["$ref"].rsplit("/", 1)[1]]

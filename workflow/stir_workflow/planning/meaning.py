@@ -4,12 +4,13 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 
 from stir.errors import near_matches
-from stir_workflow.planning import fitting, layers, references, rehearsal
+from stir_workflow.planning import fitting, layers, networks, patterns, references, rehearsal
+from stir_workflow.planning.addresses import TORCHVISION, is_address, key_of_architecture
 from stir_workflow.planning.fitting import said
 from stir_workflow.planning.loading import Experiment
 from stir_workflow.planning.plan import Plan
 from stir_workflow.planning.reading import read_experiment, refuse
-from stir_workflow.planning.settings import TORCHVISION, attacks_of, inversion_settings, training_settings
+from stir_workflow.planning.settings import attacks_of, has_patterns, inversion_settings, training_settings
 
 Check = Callable[[Experiment], Iterable[str]]
 
@@ -33,10 +34,19 @@ def check_meaning(experiment: Experiment, path: Path, *, scale: str | None = Non
     ExperimentError
         Listing everything that is wrong: file, value, what was expected, near matches.
     """
-    last = [*LAST, fitting.checkpoints] if sources else LAST
-    for checks in (FIRST, THEN, WITH_SHAPES, last):
-        if problems := [problem for check in checks for problem in check(experiment)]:
+    last = [*LAST, networks.checkpoints] if sources else LAST
+
+    def check(*checks: Check) -> None:
+        if problems := [problem for each in checks for problem in each(experiment)]:
             refuse(read_experiment(path).parts(scale), problems)
+
+    check(*FIRST)
+    check(*THEN)
+    if has_patterns(experiment):
+        experiment, problems = patterns.expanded(experiment)
+        check(lambda _: problems)
+        check(references.problems_of_references)
+    check(*last)
 
 
 def _recipes(experiment: Experiment) -> Iterator[str]:
@@ -77,9 +87,12 @@ def _registries(experiment: Experiment) -> Iterator[str]:
     ]
     named += [("similarity_measures", measure, SIMILARITY_MEASURES) for measure in experiment["similarity_measures"]]
     for number, model in enumerate(experiment["models"]):
-        named.append((f"models[{number}].architecture", model["architecture"], ARCHITECTURES))
-        if "normalisation" in model and not model["architecture"].startswith(TORCHVISION):
-            yield f"models[{number}].normalisation: weights of {model['architecture']!r} carry their own; leave it out"
+        architecture = model["architecture"]
+        if is_address(architecture):
+            continue  # to be built, as soon as it is known what for
+        named.append((f"models[{number}].{key_of_architecture(model)}", architecture, ARCHITECTURES))
+        for key in {"normalisation", "mean"} & model.keys() if not architecture.startswith(TORCHVISION) else ():
+            yield f"models[{number}].{key}: weights of {architecture!r} carry their own; leave it out"
     for place, name, registry in named:
         if name not in registry:
             yield f"{place}: unknown {name!r}. {near_matches(name, registry)}"
@@ -112,9 +125,8 @@ FIRST: list[Check] = [
     _inversion,
     _rotations,
     layers.image_numbers,
+    layers.poolings,
 ]
-THEN: list[Check] = [fitting.shapes]
+THEN: list[Check] = [networks.shapes]
 """Of names that are known."""
-WITH_SHAPES: list[Check] = [layers.existence]
-"""Of networks that take the images."""
-LAST: list[Check] = [layers.use, _same_models, rehearsal.statements]
+LAST: list[Check] = [layers.use, networks.outputs, _same_models, rehearsal.statements]

@@ -23,8 +23,10 @@ from stir_workflow.planning.settings import (
     image_labels,
     inversion_settings,
     layer_label,
+    layers_described,
 )
 from stir_workflow.stages.representation import settings_of_target
+from stir_workflow.stages.score import LAYERS_DESCRIBED
 
 PICTURES = 10
 
@@ -68,7 +70,7 @@ class Plan(Artifacts):
         self._n_images = {"n_images": experiment["images"]["n_images"]}
         self.datasets = {dataset_label(dataset): _dataset(dataset, environment) for dataset in datasets_of(experiment)}
         self.models = list(planned_models(experiment, self.datasets))
-        self.evaluations = [self._evaluation(model) for model in self.models]
+        self.evaluations = [self._evaluation(model) for model in self.models if attacks_of(experiment)]
         self.references = [self._reference(model, images) for images in image_labels(experiment) for model in self.models]
         self.table = self._table()
         self.figure = self._figure()
@@ -116,8 +118,8 @@ class Plan(Artifacts):
         return [
             artifact(
                 "iri",
-                f"{model.slug}/{layer}.{how}.{random_seed}",
-                {**common, "layer": layer, "random_seed": random_seed},
+                f"{model.slug}/{layer.slug}.{how}.{random_seed}",
+                {**common, **layer.settings(), "random_seed": random_seed},
                 checkpoint=model.checkpoint,
                 dataset=self.datasets[images],
             )
@@ -128,10 +130,10 @@ class Plan(Artifacts):
     def _representation(self, reference: PlannedModel, images: str, iris: list[Artifact]) -> Artifact:
         how = f"{self._experiment['inversion']['method']}{self._images_slug(reference, images)}"
         basis = {"basis": self._experiment["representations"]["basis"]}
-        shared = {"layers": list(reference.layers), **basis, **self._n_images, **self._threads, **self._batch}
+        shared = {"layers": _listed(reference), **basis, **self._n_images, **self._threads, **self._batch}
         targets = [
             {"name": f"{reference.slug}/{target.slug}.{how}"}
-            | ({"layers": list(target.layers)} if target.layers != reference.layers else {})
+            | ({"layers": _listed(target)} if target.layers != reference.layers else {})
             for target in self.models
         ]
         dataset, checkpoints = self.datasets[images], [target.checkpoint for target in self.models]
@@ -161,6 +163,7 @@ class Plan(Artifacts):
         settings = {
             "similarity_measures": self._experiment["similarity_measures"],
             "minimum_converged_fraction": inversion["minimum_converged_fraction"],
+            **({LAYERS_DESCRIBED: True} if layers_described(self._experiment) else {}),
             **self._threads,
         }
         name = f"{model.slug}.{inversion['method']}{self._images_slug(model, images)}"
@@ -204,6 +207,10 @@ class Plan(Artifacts):
         images = [self.datasets[label] for label in image_labels(self._experiment)]
         iris = [iri for *_, iri in shown]
         return artifact("figure", self.name, settings, table=self.table, iris=iris, datasets=images)
+
+
+def _listed(model: PlannedModel) -> list[str | dict[str, str]]:
+    return [layer.listed() for layer in model.layers]
 
 
 def _dataset(dataset: Settings, environment: Mapping[str, str]) -> Artifact:

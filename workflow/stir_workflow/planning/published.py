@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from stir.errors import ArtifactError, InvalidInputError
-from stir.names import TABLE_ENDINGS, check_inside, figure_name, shortened
+from stir.names import TABLE_ENDINGS, check_inside, figure_layer, figure_name, layer_slug, shortened
 from stir_workflow.planning.artifact import Artifact
 from stir_workflow.planning.fitting import places_of_datasets
 from stir_workflow.planning.loading import Experiment, ExperimentError
@@ -75,8 +75,8 @@ def _figures(plan: Plan) -> Iterator[str]:
             yield from (f"{kind}-{measure}" for measure in measures)
             continue
         for number, layer in enumerate(experiment["layers"]):
-            drawn = "_".join(dict.fromkeys(model.layers[number] for model in plan.models))
-            shown, whats = (drawn, measures) if kind == "heatmaps" else (layer_label(layer), ["images"])
+            drawn = figure_layer((model.layers[number].text for model in plan.models), layer_label(layer))
+            shown, whats = (drawn, measures) if kind == "heatmaps" else (layer_slug(layer_label(layer)), ["images"])
             yield from (figure_name(shown, what, images) for images in datasets for what in whats)
 
 
@@ -116,7 +116,7 @@ def _paths(made: Artifact) -> list[str]:
 
 def _blamed(name: str, experiment: Experiment) -> str:
     """Return the place of the longest value that is part of a name."""
-    places = {f"layers[{number}]": layer_label(layer) for number, layer in enumerate(experiment["layers"])}
+    places = {f"layers[{number}]": layer_slug(layer_label(layer)) for number, layer in enumerate(experiment["layers"])}
     for place, dataset in places_of_datasets(experiment):
         places |= {f"{place}.{key}": dataset[key] for key in ("name", "label") if key in dataset}
     held = {place: value for place, value in places.items() if value in name}

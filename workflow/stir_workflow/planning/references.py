@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from stir.data import dataset_source
 from stir.errors import near_matches
 from stir_workflow.planning import attacks, fitting
+from stir_workflow.planning.addresses import canonical, problems_of_address, problems_of_arguments
 from stir_workflow.planning.loading import Experiment
 from stir_workflow.planning.models import model_names
 from stir_workflow.planning.settings import (
@@ -16,8 +17,9 @@ from stir_workflow.planning.settings import (
     datasets_of,
     image_labels,
     layer_label,
-    layer_name,
+    layer_setting,
 )
+from stir_workflow.stages.layer_setting import LayerSetting
 
 MOST_FILES = 100_000
 """That one plan may have: some seconds of planning, and some gigabytes of Snakemake's graph."""
@@ -26,7 +28,7 @@ MOST_FILES = 100_000
 def problems_of_references(experiment: Experiment) -> Iterator[str]:
     """Find names that nothing has or several have, and numbers that do not fit; what is left can be planned."""
     found = False
-    for check in (names, datasets, recipes, layers):
+    for check in (names, datasets, recipes, layers, networks):
         for problem in check(experiment):
             found = True
             yield problem
@@ -82,21 +84,44 @@ def recipes(experiment: Experiment) -> Iterator[str]:
 
 
 def layers(experiment: Experiment) -> Iterator[str]:
-    """Find layers that an architecture is told nothing of, or that are one layer of it under two labels."""
-    architectures = list(dict.fromkeys(model["architecture"] for model in experiment["models"]))
-    for layer in experiment["layers"]:
-        for named in [] if isinstance(layer, str) else layer["by_architecture"]:
-            if named not in architectures:
-                near = near_matches(named, architectures)
-                yield f"layers: {layer_label(layer)!r} names a layer of {named!r}, of which there is no model. {near}"
-    for architecture in architectures:
-        labels: dict[str, str] = {}
+    """Find layers that a model is told nothing of, or that are one layer of it under two labels."""
+    problems = [*_of_nothing(experiment)]
+    for model in experiment["models"]:
+        labels: dict[LayerSetting, str] = {}
         for layer in experiment["layers"]:
-            name, label = layer_name(layer, architecture), layer_label(layer)
-            if name is None:
-                yield f"layers: {label!r} names no layer of architecture {architecture!r}; add it to by_architecture"
-            elif (other := labels.setdefault(name, label)) != label:
-                yield f"layers: {other!r} and {label!r} are both layer {name!r} of architecture {architecture!r}; leave one out"
+            setting, label = layer_setting(layer, model), layer_label(layer)
+            if setting is None and "by_model" in layer:
+                problems.append(f"layers: {label!r} names no layer of model {model['name']!r}; add it to by_model")
+            elif setting is None:
+                problems.append(
+                    f"layers: {label!r} names no layer of architecture {model['architecture']!r}; add it to by_architecture"
+                )
+            elif (other := labels.setdefault(setting, label)) != label:
+                of = f"{setting.text!r} of architecture {model['architecture']!r}"
+                problems.append(f"layers: {other!r} and {label!r} are both layer {of}; leave one out")
+    yield from dict.fromkeys(problems)
+
+
+def _of_nothing(experiment: Experiment) -> Iterator[str]:
+    """Find layers that are named for architectures or models that the experiment does not have."""
+    architectures = [model["architecture"] for model in experiment["models"]]
+    known = {"by_architecture": architectures, "by_model": [model["name"] for model in experiment["models"]]}
+    for layer in experiment["layers"]:
+        for key in known.keys() & (() if isinstance(layer, str) else layer.keys()):
+            for named in layer[key]:
+                if named not in known[key] and canonical(named) not in known[key]:
+                    near = near_matches(named, dict.fromkeys(known[key]))
+                    yield f"layers: {layer_label(layer)!r} names a layer of {named!r}, of which there is no model. {near}"
+
+
+def networks(experiment: Experiment) -> Iterator[str]:
+    """Find networks of Python's own library, and arguments that are no plain values, or of which one is given twice."""
+    for number, model in enumerate(experiment["models"]):
+        yield from problems_of_address(model["architecture"], f"models[{number}].model")
+        given = model.get("arguments", {})
+        yield from problems_of_arguments(given, f"models[{number}].arguments")
+        if "threat_model" in given and "threat_model" in model:
+            yield f"models[{number}].threat_model: is one of the arguments, too; leave one out"
 
 
 def effects(experiment: Experiment) -> Iterator[str]:

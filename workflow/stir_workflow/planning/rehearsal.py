@@ -37,8 +37,11 @@ def made_up_tables(experiment: Experiment) -> "tuple[pd.DataFrame, pd.DataFrame]
     plan = Plan("", experiment)
     scores = [row for reference in plan.references for row in _rows(experiment, plan, reference)]
     attacks = [{f"attack_{key}": attack[key] for key in ("norm", "eps", "steps")} for attack in attacks_of(experiment)]
-    accuracies = {"clean_accuracy": 0.5, "robust_accuracy": 0.5, "flag": ""}
-    models = [{"model": model.name, **model.row(), **accuracies, **attack} for model in plan.models for attack in attacks]
+    accuracies = dict.fromkeys(("clean_accuracy", "robust_accuracy"), 0.5 if attacks else None) | {"flag": ""}
+    nothing = dict.fromkeys(("attack_norm", "attack_eps", "attack_steps"))
+    models = [
+        {"model": model.name, **model.row(), **accuracies, **attack} for model in plan.models for attack in attacks or [nothing]
+    ]
     return pd.DataFrame(scores), pd.DataFrame(models)
 
 
@@ -53,8 +56,8 @@ def _rows(experiment: Experiment, plan: Plan, reference: Reference) -> Iterator[
         yield {
             "reference_model": reference.model.name,
             "target_model": target.name,
-            "reference_layer": reference.model.layers[layer],
-            "target_layer": target.layers[layer],
+            **reference.model.layers[layer].columns("reference"),
+            **target.layers[layer].columns("target"),
             "similarity_measure": measure,
             "images_dataset": reference.images,
             "random_seed": random_seed,

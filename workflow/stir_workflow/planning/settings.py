@@ -5,15 +5,21 @@ from dataclasses import fields
 from typing import Any
 
 from stir.inversion.settings import InversionSettings
+from stir.names import is_name
+from stir_workflow.planning.addresses import TORCHVISION, canonical, is_address
 from stir_workflow.planning.loading import Experiment
+from stir_workflow.stages.layer_setting import LayerSetting
 
 Settings = Mapping[str, Any]
 Layer = str | Mapping[str, Any]
 
-TORCHVISION = "torchvision."
-"""What names of torchvision's architectures begin with."""
 PUBLISHED = "published"
-"""The normalisation of images that torchvision's own weights expect."""
+"""The normalisation of images that the network's library states for its own weights."""
+NO_NORMALISATION = "none"
+RANDOM = "random"
+"""Weights that a random seed determines."""
+NO_EVALUATION = "none"
+ALL_LAYERS = "all"
 MEANT_BEFORE = {"schedule": "one_cycle", "precision": "float32", "augmentation": "none", "random_start": False}
 """Values that recipes of models and attacks leave out: they say what was meant before there were these settings, so
 that whatever was made then keeps its key."""
@@ -78,21 +84,30 @@ def inversion_settings(inversion: Settings) -> dict[str, Any]:
 
 
 def attacks_of(experiment: Experiment) -> list[Settings]:
-    """Return the attacks that models are evaluated with."""
+    """Return the attacks that models are evaluated with; none where the experiment asks for no accuracies."""
     evaluation = experiment["evaluation"]
+    if evaluation == NO_EVALUATION:
+        return []
     return evaluation if isinstance(evaluation, list) else [evaluation]
 
 
 def model_width(experiment: Experiment, model: Settings) -> int | None:
-    """Return a model's width: its own, or the experiment's; None for torchvision's, whose width is part of the name."""
+    """Return a model's width: its own, or the experiment's; None for other libraries' networks, which have one of their own."""
     if "width" in model:
         return int(model["width"])
-    return None if str(model["architecture"]).startswith(TORCHVISION) else int(experiment["width"])
+    architecture = str(model["architecture"])
+    return None if is_address(architecture) or architecture.startswith(TORCHVISION) else int(experiment["width"])
 
 
 def normalisation_settings(model: Settings) -> dict[str, Any]:
-    """Return the normalisation that a model asks for; none where it is as published, which was meant before one could ask."""
-    normalisation = model.get("normalisation", PUBLISHED)
+    """Return the normalisation that a model asks for; none where it is as published, which was meant before one could ask.
+
+    Training fits it to its images, so what another library states for its published weights does not count there.
+    """
+    if "training" in model and is_address(model["architecture"]):
+        return {"normalisation": NO_NORMALISATION}
+    given = {key: model[key] for key in ("mean", "std") if key in model}
+    normalisation = given or model.get("normalisation", PUBLISHED)
     return {} if normalisation == PUBLISHED else {"normalisation": normalisation}
 
 
@@ -101,6 +116,38 @@ def layer_label(layer: Layer) -> str:
     return layer if isinstance(layer, str) else str(layer["label"])
 
 
-def layer_name(layer: Layer, architecture: str) -> str | None:
-    """Return the dotted name of a layer in an architecture; None if the experiment names none."""
-    return layer if isinstance(layer, str) else layer["by_architecture"].get(architecture)
+def layer_setting(layer: Layer, model: Settings) -> LayerSetting | None:
+    """Return a layer as a model has it; None if the experiment names none for this model."""
+    if isinstance(layer, str):
+        return LayerSetting.of(layer)
+    if "layer" in layer:
+        own = layer["layer"]
+    elif "by_model" in layer:
+        own = layer["by_model"].get(model["name"])
+    else:
+        own = {canonical(name): of_it for name, of_it in layer["by_architecture"].items()}.get(model["architecture"])
+    if own is None:
+        return None
+    return LayerSetting.of({**layer, **({"layer": own} if isinstance(own, str) else own)})
+
+
+def is_pattern(layer: str) -> bool:
+    """Return whether a layer's text stands for several layers."""
+    return layer == ALL_LAYERS or any(sign in layer for sign in "*?[")
+
+
+def has_patterns(experiment: Experiment) -> bool:
+    """Return whether an experiment's layers have to be looked for in its networks, which takes PyTorch."""
+    settings = (layer_setting(layer, model) for layer in experiment["layers"] for model in experiment["models"])
+    return any(setting is not None and is_pattern(setting.layer) for setting in settings)
+
+
+def layers_described(experiment: Experiment) -> bool:
+    """Return whether tables say how layers are read: selector, pooling, number of features.
+
+    Tables of experiments that could be written before there was a choice stay as they were.
+    """
+    before = all(isinstance(layer, str) or layer.keys() <= {"label", "by_architecture"} for layer in experiment["layers"])
+    settings = [layer_setting(layer, model) for layer in experiment["layers"] for model in experiment["models"]]
+    plain = all(setting is None or (setting.text == setting.layer and is_name(setting.layer)) for setting in settings)
+    return not (before and plain) or any(is_address(model["architecture"]) for model in experiment["models"])

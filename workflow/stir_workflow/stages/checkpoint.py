@@ -1,9 +1,10 @@
-"""Stage checkpoint: weights, trained here or taken from a path or URL."""
+"""Stage checkpoint: weights, trained here, taken from a path, a URL or the network's library, or random."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from stir_workflow.stages.job import Job, computed_on
+from stir_workflow.stages.networks import architecture_of
 
 if TYPE_CHECKING:
     from torch import nn
@@ -15,18 +16,18 @@ if TYPE_CHECKING:
 
 def make(job: Job) -> None:
     """Make a safetensors file that carries its architecture, recipe and learning curve."""
-    from stir.models import Architecture, save_model
+    from stir.models import save_model
     from stir.snapshots import Snapshot
     from stir_workflow.store.artifacts import sealing
 
     device = job.torch_device()
-    architecture = Architecture(**job.settings["architecture"])
+    architecture = architecture_of(job.settings, job.code)
     snapshot = Snapshot(job.snapshot_path())
     if "training" in job.settings:
         model, curve = _trained(job, architecture, str(device), snapshot)
         learnt = {"learning_curve": curve.to_dict()}
     else:
-        model, learnt = _taken(job, architecture), {}
+        model, learnt = _taken(job, architecture).eval(), {}
     with sealing(job.output, job.recipe, **computed_on(device)) as path:
         save_model(path, model, architecture, {"recipe": job.recipe.to_json(), **learnt})
     snapshot.discard()
@@ -73,6 +74,9 @@ def _taken(job: Job, architecture: "Architecture") -> "nn.Module":
     from stir.errors import CheckpointError
     from stir.models import build_model, load_checkpoint
 
+    model = build_model(architecture, random_seed=job.settings.get("random_seed", 0))
+    if "sha256" not in job.settings:
+        return model
     if job.source is None:
         raise CheckpointError(f"No path or URL was given for the checkpoint {job.output.name}.")
-    return load_checkpoint(build_model(architecture), job.source, sha256=job.settings["sha256"]).eval()
+    return load_checkpoint(model, job.source, sha256=job.settings["sha256"])

@@ -1,10 +1,10 @@
 """Stage figure: heatmaps of STIR beside plain similarity, pictures of the IRIs, and the poster's other forms."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stir.names import figure_name
+from stir.names import figure_layer, figure_name, layer_slug
 from stir_workflow.stages.job import Job
 
 if TYPE_CHECKING:
@@ -32,13 +32,17 @@ def make(job: Job) -> None:
     files: list[Path] = []
     for kind in job.settings.get("figures", DEFAULT_FIGURES):
         check_known("figure", kind, FIGURES)
-        drawn = _images(job, models) if kind == "images" else drawn_from_tables(kind, scores, models)
+        drawn = (
+            _images(job, models) if kind == "images" else drawn_from_tables(kind, scores, models, job.settings.get("layers", ()))
+        )
         for name, figure in drawn:
             files += save_figure(figure, folder / f"{experiment}-{name}")
     stamp(job.output, job.recipe, files)
 
 
-def drawn_from_tables(kind: str, scores: "pd.DataFrame", models: "pd.DataFrame") -> "Iterator[tuple[str, Figure]]":
+def drawn_from_tables(
+    kind: str, scores: "pd.DataFrame", models: "pd.DataFrame", labels: "Sequence[str]" = ()
+) -> "Iterator[tuple[str, Figure]]":
     """Draw one kind of figure, and give each with its name: by layer, measure, and images where there are several.
 
     Parameters
@@ -47,29 +51,34 @@ def drawn_from_tables(kind: str, scores: "pd.DataFrame", models: "pd.DataFrame")
         Of `FIGURES`, without ``images``.
     scores, models : DataFrame
         The experiment's tables.
+    labels : sequence of str
+        What the experiment calls its layers, for figures where models have long names for them.
     """
     from stir.plotting.bars import draw_bars
     from stir.plotting.growth import draw_growth
     from stir.plotting.layer_curves import draw_layer_curves
 
     if kind == "heatmaps":
-        yield from _heatmaps(scores)
+        yield from _heatmaps(scores, labels)
         return
     draw = {"bars": draw_bars, "layer_curves": draw_layer_curves, "growth": draw_growth}[kind]
     for measure, rows in scores.groupby("similarity_measure", sort=False):
         yield f"{kind}-{measure}", draw(rows, models)
 
 
-def _heatmaps(scores: "pd.DataFrame") -> "Iterator[tuple[str, Figure]]":
+def _heatmaps(scores: "pd.DataFrame", labels: "Sequence[str]") -> "Iterator[tuple[str, Figure]]":
     from stir.plotting.heatmaps import draw_heatmaps
-    from stir.tables import layer_name, layer_positions
+    from stir.tables import layer_positions, layer_texts
 
     several = scores["images_dataset"].nunique() > 1
     by_matrix = scores.assign(layer=layer_positions(scores)).groupby(
         ["images_dataset", "layer", "similarity_measure"], sort=False
     )
-    for (images, _, measure), rows in by_matrix:
-        yield figure_name(layer_name(rows), str(measure), str(images) if several else None), draw_heatmaps(rows)
+    for (images, number, measure), rows in by_matrix:
+        texts = layer_texts(rows).unique()
+        label = dict[object, str](enumerate(labels)).get(number, "_".join(texts))
+        name = figure_name(figure_layer(texts, label), str(measure), str(images) if several else None)
+        yield name, draw_heatmaps(rows, label)
 
 
 def _images(job: Job, models: "pd.DataFrame") -> "Iterator[tuple[str, Figure]]":
@@ -82,7 +91,7 @@ def _images(job: Job, models: "pd.DataFrame") -> "Iterator[tuple[str, Figure]]":
     labels = dict.fromkeys(iri["images_dataset"] for iri in job.settings["iris"])
     for label, dataset in zip(labels, job.inputs["datasets"], strict=True):
         for layer in job.settings["layers"]:
-            name = figure_name(layer, "images", label if len(labels) > 1 else None)
+            name = figure_name(layer_slug(layer), "images", label if len(labels) > 1 else None)
             yield name, draw_pictures(_image_rows(job, layer, label, dataset, said))
 
 

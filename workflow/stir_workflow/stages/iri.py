@@ -3,6 +3,8 @@
 from typing import TYPE_CHECKING
 
 from stir_workflow.stages.job import Job, computed_on
+from stir_workflow.stages.layer_setting import LayerSetting
+from stir_workflow.stages.networks import network_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -10,7 +12,7 @@ if TYPE_CHECKING:
     from stir.inversion import Inversion
     from stir_workflow.store.hdf5 import Labelled
 
-OF_THE_JOB = ("layer", "random_seed", "n_images", "threads")
+OF_THE_JOB = ("layer", "select", "pooling", "random_seed", "n_images", "threads")
 """Settings beside those of the inversion; a setting that is neither is refused."""
 
 
@@ -18,20 +20,19 @@ def make(job: Job) -> None:
     """Invert the reference model for the first test images, and store every image with its errors."""
     from stir.inversion import InversionSettings, InversionSnapshot, invert
     from stir.inversion.settings import changed_settings
-    from stir.models import read_model
     from stir_workflow.stages.images import opened_images
-    from stir_workflow.store.artifacts import checked, sealing
+    from stir_workflow.store.artifacts import sealing
     from stir_workflow.store.hdf5 import write_arrays
 
     settings, device = job.settings, job.torch_device()
-    model = read_model(checked(job.one("checkpoint"))).to(device)
+    model = network_of(job).to(device)
     how = changed_settings(InversionSettings(), {name: value for name, value in settings.items() if name not in OF_THE_JOB})
     snapshot = InversionSnapshot(job.snapshot_path())
     with opened_images(job.one("dataset"), "test", first=settings["n_images"]) as (images, labels):
         inversion = invert(
             model,
             images,
-            layer=settings["layer"],
+            layer=LayerSetting.of(settings).spec(),
             random_seed=settings["random_seed"],
             settings=how,
             labels=labels,

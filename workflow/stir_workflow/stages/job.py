@@ -15,7 +15,7 @@ from stir.provenance import device_kind
 from stir_workflow.stages import stage_module
 from stir_workflow.stages.gpu_lease import gpus, leased_gpu
 from stir_workflow.store.artifacts import check_key
-from stir_workflow.store.facts import MANY, STAGES, Count
+from stir_workflow.store.facts import LISTS, STAGES, Count
 from stir_workflow.store.identity import Recipe, key_in
 from stir_workflow.store.places import name_of_artifact
 
@@ -35,6 +35,8 @@ class Job:
     device_name: str = "auto"
     source: str | None = None
     """Where a checkpoint is taken from: a path or URL. Where a dataset is looked for: a path. The experiment's file."""
+    code: Path | None = None
+    """Folder of the Python files that make its networks."""
 
     @classmethod
     def from_arguments(cls, stage: str, arguments: Sequence[str]) -> "Job":
@@ -53,7 +55,7 @@ class Job:
         inputs = {role: getattr(given, role) for role in facts.inputs if getattr(given, role)}
         keys = {role: [key_in(path) for path in paths] for role, paths in inputs.items()}
         recipe = Recipe(stage, facts.version, given.settings, recipe_inputs(stage, keys))
-        job = cls(recipe, given.output, inputs, given.device, given.source)
+        job = cls(recipe, given.output, inputs, given.device, given.source, given.code)
         for written in (job.output, job.benchmark):
             check_inside(written)
         check_key(job.output, recipe)
@@ -119,7 +121,7 @@ class Job:
 
 def recipe_inputs(stage: str, keys: Mapping[str, list[str]]) -> dict[str, str | list[str]]:
     """Return the keys of inputs as recipes hold them: a list where a role takes many."""
-    return {role: of_role if STAGES[stage].inputs[role] is MANY else of_role[0] for role, of_role in keys.items()}
+    return {role: of_role if STAGES[stage].inputs[role] in LISTS else of_role[0] for role, of_role in keys.items()}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -135,6 +137,7 @@ def _parser(stage: str, roles: Mapping[str, Count]) -> argparse.ArgumentParser:
     for role, count in roles.items():
         parser.add_argument(f"--{role}", type=Path, nargs="*", default=[], help=f"Artifacts: {count.value}.")
     parser.add_argument("--source", nargs="?", help="Path or URL of what is not made here.")
+    parser.add_argument("--code", type=Path, nargs="?", help="Folder of the Python files that its networks come from, if any do.")
     parser.add_argument("--settings", type=_settings, required=True, help="The stage's settings, as a JSON object.")
     parser.add_argument("--device", choices=DEVICES, default="auto")
     return parser

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from stir.errors import ConvergenceError
+from stir_workflow.stages.layer_setting import LayerSetting
 from stir_workflow.store.artifacts import sealed_recipe
 from stir_workflow.store.hdf5 import read_arrays
 
@@ -24,7 +25,7 @@ def _match(path: Path) -> dict[str, Any]:
     settings = sealed_recipe(path).settings
     fake = ".fake_relu" if settings["fake_last_relu"] else ""
     return {
-        "layer": settings["layer"],
+        "layer": LayerSetting.of(settings).text,
         "inversion_method": settings["method"] + fake,
         "seed_images": settings["seed_images"],
         "random_seed": settings["random_seed"],

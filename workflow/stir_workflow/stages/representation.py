@@ -41,7 +41,7 @@ def parts_of(job: Job) -> dict[str, Job]:
         inputs = {"checkpoint": key_in(checkpoint), **keys}
         recipe = Recipe("pair", STAGES["pair"].version, settings_of_target(job.settings, target), inputs)
         output = Path(STAGES["pair"].folder, f"{target['name']}-{recipe.key}{STAGES['pair'].suffix}")
-        parts[inputs["checkpoint"]] = Job(recipe, output, {"checkpoint": [checkpoint], **shared}, job.device_name)
+        parts[inputs["checkpoint"]] = Job(recipe, output, {"checkpoint": [checkpoint], **shared}, job.device_name, code=job.code)
     return parts
 
 

@@ -1,15 +1,19 @@
 """Stage score: STIR and plain S_rep of one reference model against every target model."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stir_workflow.stages.job import Job
-from stir_workflow.stages.pair import target_layers_of
+from stir_workflow.stages.pair import N_FEATURES, target_layers_of
 from stir_workflow.stages.representation import read_index
 
 if TYPE_CHECKING:
     import numpy as np
+
+LAYERS_DESCRIBED = "layers_described"
+"""Setting of experiments whose tables say how layers are read: selector, pooling, number of features."""
 
 
 def make(job: Job) -> None:
@@ -32,7 +36,7 @@ def make(job: Job) -> None:
     rows = []
     for path in files.values():
         target = Cached(path, [name for match in matches for name in (_of_reference(match), _of_iri(match))])
-        rows += _rows(job.settings["similarity_measures"], reference, target, inverted)
+        rows += _rows(job.settings, reference, target, inverted)
     with sealing(job.output, job.recipe, device_kind=device_kind("cpu")) as path:
         path.write_text(pd.DataFrame(rows).to_csv(index=False), encoding="utf-8")
 
@@ -52,6 +56,22 @@ class Cached:
         self.path, self.checkpoint = path, recipe.inputs["checkpoint"]
         self.layers = target_layers_of(recipe.settings)
         """The model's own layer for each layer of the reference model."""
+        self._in_features = recipe.settings["basis"] == "features"
+
+    def n_features(self, layer: str) -> float:
+        """Return how many features a layer's representation has; NaN where a file in another basis does not say."""
+        from stir_workflow.store.hdf5 import read_attribute
+
+        if self._in_features:
+            return int(self.arrays[f"{layer}/reference_images"].shape[1])
+        said = read_attribute(self.path, N_FEATURES)
+        return float("nan") if said is None else int(json.loads(said)[layer])
+
+    def columns(self, layer: str, side: str, *, described: bool) -> dict[str, Any]:
+        """Return what rows say of the model's own layer for a layer of the reference model."""
+        columns = self.layers[layer].columns(side)
+        own = f"{side}_layer"
+        return columns | {f"{side}_features": self.n_features(layer)} if described else {own: columns[own]}
 
 
 def _of_reference(match: Mapping[str, Any]) -> str:
@@ -63,7 +83,7 @@ def _of_iri(match: Mapping[str, Any]) -> str:
 
 
 def _rows(
-    measures: Sequence[str], reference: Cached, target: Cached, inverted: "Sequence[tuple[dict[str, Any], np.ndarray]]"
+    settings: Mapping[str, Any], reference: Cached, target: Cached, inverted: "Sequence[tuple[dict[str, Any], np.ndarray]]"
 ) -> list[dict[str, Any]]:
     rows = []
     for match, converged in inverted:
@@ -72,10 +92,14 @@ def _rows(
             "target_of_reference": target.arrays[_of_reference(match)],
             "target_of_iri": target.arrays[_of_iri(match)],
         }
-        layers = {"reference_layer": match["layer"], "target_layer": target.layers[match["layer"]]}
+        of_reference, of_target = (
+            cached.columns(match["layer"], side, described=settings.get(LAYERS_DESCRIBED, False))
+            for cached, side in ((reference, "reference"), (target, "target"))
+        )
+        layers = of_reference | of_target
         keys = {"reference_checkpoint": reference.checkpoint, "target_checkpoint": target.checkpoint, **layers}
         rest = {name: value for name, value in match.items() if name != "layer"}
-        for measure in measures:
+        for measure in settings["similarity_measures"]:
             rows.append(keys | _scored(arrays, converged, measure, f"{target.path}, layer {match['layer']}") | rest)
     return rows
 

@@ -1,11 +1,18 @@
 """Stage table: scores, their summary, the models' accuracies and verdicts on statements as tidy CSV files."""
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stir_workflow.stages.job import Job
+from stir_workflow.stages.layer_setting import LayerSetting
 
 if TYPE_CHECKING:
     import pandas as pd
+
+RESIZE = "bilinear, antialias"
+DIGITS = 12
+"""Of the SHA-256 of a Python file."""
 
 
 def make(job: Job) -> None:
@@ -41,21 +48,37 @@ def _scores_and_models(job: Job) -> "tuple[pd.DataFrame, pd.DataFrame]":
     import json
 
     from stir.flags import of_scores
-    from stir.models import checkpoint_facts
     from stir.tables import check_rows, model_table, read_table, score_table
     from stir_workflow.store.artifacts import checked
 
     settings = job.settings
-    models: list[dict[str, Any]] = [
-        model | checkpoint_facts(checked(path)) for model, path in zip(settings["models"], job.inputs["checkpoints"], strict=True)
-    ]
+    models = [model | _facts(path) for model, path in zip(settings["models"], job.inputs["checkpoints"], strict=True)]
     files = [read_table(checked(path)) for path in job.inputs["scores"]]
     scores = score_table(files, models, settings["images_datasets"])
     asked = {key: settings[key] for key in ("similarity_measures", "random_seeds", "images_datasets")}
-    check_rows(scores, {model["name"]: model["layers"] for model in models}, **asked)
+    layers = {model["name"]: [LayerSetting.of(layer).text for layer in model["layers"]] for model in models}
+    check_rows(scores, layers, **asked)
     evaluations = [row for path in job.inputs["evaluations"] for row in json.loads(checked(path).read_text(encoding="utf-8"))]
     accuracies = model_table(evaluations, models)
     return scores.assign(flags=of_scores(scores, accuracies)), accuracies
+
+
+def _facts(path: Path) -> dict[str, Any]:
+    """Return what a checkpoint says of its network: classes, preprocessing, and of other libraries' the weights and the code."""
+    from stir.models import checkpoint_facts, read_metadata
+    from stir_workflow.store.artifacts import checked, sealed_recipe
+
+    facts, settings = checkpoint_facts(checked(path)), sealed_recipe(path).settings
+    resize = {"resize": RESIZE} if facts.get("input_size") else {}
+    weights = read_metadata(path).get("architecture", {}).get("weights")
+    return facts | resize | {"weights": weights, "code": _shown(settings.get("code", {}))}
+
+
+def _shown(code: Mapping[str, Any]) -> str | None:
+    """Return what tables say of code: ``timm 1.0.20``, ``models.py 3fa4b2c19d20``."""
+    files = {name: digest[:DIGITS] for name, digest in code.get("files", {}).items()}
+    versions = {name: version for name, version in code.items() if name != "files"}
+    return "; ".join(f"{name} {which}" for name, which in (versions | files).items()) or None
 
 
 def _flagged(scores: "pd.DataFrame", models: "pd.DataFrame") -> list[str]:

@@ -10,13 +10,16 @@ class Count(Enum):
     ONE = "one"
     OPTIONAL = "at most one"
     MANY = "one or more"
+    ANY = "any number"
 
     def takes(self, number: int) -> bool:
         """Return whether so many files are accepted."""
-        return {Count.ONE: number == 1, Count.OPTIONAL: number <= 1, Count.MANY: number >= 1}[self]
+        return {Count.ONE: number == 1, Count.OPTIONAL: number <= 1, Count.MANY: number >= 1, Count.ANY: True}[self]
 
 
-ONE, OPTIONAL, MANY = Count
+ONE, OPTIONAL, MANY, ANY = Count
+LISTS = (MANY, ANY)
+"""Of which recipes have a list of keys."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ STAGES = {
         1, "results/representations", ".json", {"checkpoints": MANY, "dataset": ONE, "iris": MANY}, on_gpu=True, minutes=60
     ),
     "score": Facts(4, "results/scores", ".csv", {"representation": ONE, "iris": MANY}, mem_mb=8000, minutes=30),
-    "table": Facts(6, "results/tables", ".stamp", {"scores": MANY, "evaluations": MANY, "checkpoints": MANY}),
+    "table": Facts(6, "results/tables", ".stamp", {"scores": MANY, "evaluations": ANY, "checkpoints": MANY}),
     "figure": Facts(5, "results/figures", ".stamp", {"table": ONE, "iris": MANY, "datasets": MANY}),
     "publication": Facts(1, "results/publications", ".stamp", {"table": ONE, "figure": ONE}),
 }

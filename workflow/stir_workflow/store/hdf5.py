@@ -103,6 +103,18 @@ def _write(file: h5py.File, name: str, values: Any) -> h5py.Dataset:
     return dataset
 
 
+def read_attribute(path: Path, name: str) -> Any:
+    """Return an attribute of a sealed file; None if it has none of that name.
+
+    Raises
+    ------
+    ArtifactError
+        If the file is not what its seal says.
+    """
+    with opened(checked(path)) as file:
+        return file.attrs.get(name)
+
+
 def read_arrays(path: Path, *names: str) -> list[np.ndarray]:
     """Read arrays of a sealed file.
 
