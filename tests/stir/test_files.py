@@ -39,7 +39,7 @@ def test_what_is_no_regular_file_is_not_read(tmp_path, monkeypatch, what):
 def test_a_larger_file_is_not_read_further(tmp_path):
     (tmp_path / "x").write_bytes(b"12345")
     assert read_bounded(tmp_path / "x", 5) == b"12345"
-    with pytest.raises(OSError, match="larger than the 4 bytes"):
+    with pytest.raises(OSError, match="larger than the allowed 4 bytes"):
         read_bounded(tmp_path / "x", 4)
 
 
