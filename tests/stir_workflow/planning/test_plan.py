@@ -35,8 +35,9 @@ def test_the_quickstart_has_an_artifact_for_each_thing_to_make(plan):
         **REPRESENTATION,
         **RESULTS,
     }
-    assert counts == expected
-    assert len(plan().paths()) == sum(expected.values()) == len(set(plan().paths()))
+    assert {stage: counts[stage] for stage in expected} == expected
+    assert all(counts.values()), "plan.py: a stage without artifacts"
+    assert len(plan().paths()) == sum(counts.values()) == len(set(plan().paths()))
 
 
 def test_every_path_carries_its_key(plan):
