@@ -14,7 +14,7 @@ include: "workflow/rules/common.smk"
 rule all:
     """Tables and figures of the experiments, and all files that they depend on."""
     input:
-        PLAN.closure("publication"),
+        PLAN.closure(),
 
 
 include: "workflow/rules/data.smk"

@@ -23,6 +23,11 @@ def rows_of_the_page():
     return {stage: row for row in rows for stage in row[0].split(", ")}
 
 
+def row_of(stage):
+    rows = rows_of_the_page()
+    return rows.get(stage, rows["any other"])
+
+
 def test_the_two_profiles_ask_for_the_same():
     slurm, generic = profile("slurm"), profile("generic")
     assert generic["default-resources"].pop("gpu") == 0, "the command to submit names it for every stage"
@@ -33,21 +38,23 @@ def test_the_two_profiles_ask_for_the_same():
 
 @pytest.mark.parametrize("stage", SUBMITTED)
 def test_the_page_says_what_a_stage_asks_for(stage):
-    row = rows_of_the_page()[stage]
+    row = row_of(stage)
     assert row[1:4] == [str(number) for number in (STAGES[stage].mem_mb, STAGES[stage].minutes, int(STAGES[stage].on_gpu))]
 
 
 @pytest.mark.parametrize("stage", SUBMITTED)
 def test_the_page_says_how_a_stage_is_submitted(stage):
-    said, how = profile("slurm"), rows_of_the_page()[stage][4]
+    said, how = profile("slurm"), row_of(stage)[4]
     if stage in said["slurm-array-jobs"]:
         assert stage not in said["groups"], "jobs of a group are no tasks of arrays"
         assert how == "as tasks of arrays"
+    elif stage not in said["groups"]:
+        assert how == "each alone"
     else:
         jobs = said["group-components"].get(said["groups"][stage])
         assert how.startswith(f"{jobs} " if jobs else "as one group")
 
 
 def test_the_page_says_what_is_not_submitted():
-    assert set(rows_of_the_page()) == {"dataset", *SUBMITTED}
+    assert set(rows_of_the_page()) <= {"dataset", "any other", *SUBMITTED}
     assert rows_of_the_page()["dataset"][4].startswith("not:")

@@ -54,6 +54,7 @@ def found_with(images, monkeypatch):
 @pytest.mark.filterwarnings("ignore::stir.errors.ConvergenceWarning")
 @pytest.mark.parametrize("name", [field.name for field in fields(InversionSettings)])
 def test_every_setting_has_an_effect(found_with, name):
+    assert name in OTHER_VALUES, "test_settings.py: OTHER_VALUES"
     before = found_with(**BEFORE)
     assert found_with(**BEFORE) == before
     assert found_with(**BEFORE | {name: OTHER_VALUES[name]}) != before

@@ -64,7 +64,7 @@ class TestCosts:
     def test_jobs_are_those_of_the_plan(self, large):
         features = dict.fromkeys(LAYERS, 1)
         setting = Setting(**{**vars(SETTING), "models": 100, "features": features, "random_seeds": 3})
-        assert jobs(setting) == {stage: len(large.stage_paths(stage)) for stage in LARGE}
+        assert jobs(setting) == {stage: len(large.stage_paths(stage)) for stage in jobs(setting)}
 
     def test_work_is_that_of_every_layer_image_and_random_seed(self):
         work = flop_of_jobs(SETTING, FLOP, epochs=5, evaluations=10)

@@ -81,7 +81,7 @@ class TestSeveral:
         assert set(both.by_path) == {path for plan in apart for path in plan.by_path}
         assert len(both.by_path) < sum(len(plan.by_path) for plan in apart)
         assert len(both.stage_paths("table")) == len(both.stage_paths("publication")) == 2
-        assert set(both.closure("publication")) == set(both.by_path) - set(both.stage_paths("pair"))
+        assert set(both.closure()) == set(both.by_path) - set(both.stage_paths("pair"))
 
     def test_an_experiment_that_is_named_twice_is_run_once(self, config):
         assert start({"experiment": f"{config['experiment']},{config['experiment']}"}, main_process=False).name == "mine"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stir_workflow.stages.job import recipe_inputs
-from stir_workflow.store.facts import STAGES
+from stir_workflow.store.facts import PARTS, STAGES
 from stir_workflow.store.identity import Recipe
 from stir_workflow.store.places import name_of_artifact
 
@@ -104,10 +104,11 @@ class Artifacts:
         """Return the paths of a stage's artifacts."""
         return [made.path for made in self.by_path.values() if made.recipe.stage == stage]
 
-    def closure(self, stage: str) -> list[str]:
-        """Return the paths of a stage's artifacts and of all that they are made from."""
+    def closure(self, *stages: str) -> list[str]:
+        """Return the paths of the artifacts of stages and of all that they are made from; of all that rules make by default."""
         found: dict[str, None] = {}
-        waiting = self.stage_paths(stage)
+        wanted = stages or [stage for stage in STAGES if stage not in PARTS]
+        waiting = [path for stage in wanted for path in self.stage_paths(stage)]
         while waiting:
             path = waiting.pop()
             if path not in found:
