@@ -16,7 +16,7 @@ MAX_NESTING = 40
 """Of mappings within mappings, and of modules within a pickled model."""
 MAX_LISTED = 100
 """Longer lists are no lists of models."""
-MAX_VISITED = 500_000
+MAX_VISITED = 200_000
 MAX_OTHERS = 1000
 """Values that are no tensors, remembered for messages."""
 MAX_CHARACTERS = 100 * 2**20

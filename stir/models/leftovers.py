@@ -62,6 +62,11 @@ def leftovers(
     return result
 
 
+def is_statistic(name: str) -> bool:
+    """Return whether a buffer is named as those of normalisations are."""
+    return any(pattern.match(name) for pattern in STATISTICS.values())
+
+
 def _statistic(own: OwnNames, short: str, entry: Entry) -> str | None:
     """Say which statistic of a normalisation in front of the network a buffer is."""
     n_channels = 0 if own.normalise is None else own.normalise.mean.numel()

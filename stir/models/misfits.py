@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from torch import Tensor
 
 from stir.models.entries import Entry
+from stir.models.leftovers import is_statistic
 from stir.models.preprocessed import NETWORK
 from stir.names import shortened
 
@@ -30,6 +31,8 @@ def listed(
         f"holds weights that are not this model's: {len(missing):,} missing, {len(unexpected):,} unexpected, for example "
         f"{'; '.join(examples)}. "
     )
+    if 0 < len(unexpected) <= SHOWN + 1 and any(map(is_statistic, unexpected)):
+        return text + "It carries a normalisation: put stir.models.Normalise in front of the network, as `normalise`."
     if offered:
         return text + f"To take some names alone, say which: {' or '.join(f'entry: {entry}' for entry in offered)}."
     return text + _advice(missing, unexpected, own)
@@ -45,8 +48,6 @@ def _with_nearest(name: str, known: Collection[str], where: str) -> str:
 
 def _advice(missing: Sequence[str], unexpected: Sequence[str], own: Mapping[str, Tensor]) -> str:
     names = list(own)
-    if any(name.endswith(("mean", "std", "mu", "sigma")) for name in unexpected) and len(unexpected) <= 4:
-        return "It carries a normalisation: put stir.models.normalise.Normalise in front of the network, as `normalise`."
     if missing and not unexpected and set(missing) == set(names[len(names) - len(missing) :]) and len(missing) < len(names) / 2:
         return "If it is a backbone, and only layers before these are read: missing='head'."
     if missing and len(missing) < len(own):

@@ -17,7 +17,7 @@ from stir.models.candidates import (
     those_that_fit,
 )
 from stir.models.entries import Entry
-from stir.models.leftovers import Leftovers, leftovers, normalisation
+from stir.models.leftovers import Leftovers, is_statistic, leftovers, normalisation
 from stir.models.misfits import listed
 from stir.models.own_names import NORMALISE, OwnNames, own_names, without_wrappers
 from stir.models.pickles import NEEDLESS_CODE
@@ -26,6 +26,8 @@ from stir.names import shortened
 
 USUAL = "state_dict, model, model_state_dict, net or others"
 MAX_OFFERED = 6
+OF_ARRAYS = ("numpy", "_codecs")
+"""Beginnings of what arrays in pickles are made of."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,9 @@ def _under(entries: Mapping[str, Entry], entry: str | None) -> dict[str, Entry]:
         raise CheckpointError(
             f"has no weights under the entry {shortened(entry)}. {_hint(near_matches(entry, list(known)[:1000]))}"
         )
-    return found
+    # A normalisation that lies beside belongs to these weights, whatever part of the names the entry is.
+    containers = {value.container for value in found.values()}
+    return found | {name: value for name, value in entries.items() if value.container in containers and is_statistic(name)}
 
 
 def _hint(text: str) -> str:
@@ -170,8 +174,8 @@ def _recognised(
     outside = sum(each.container not in chosen.containers for each in weights.entries.values())
     if outside:
         said.append(f"not read: {outside:,} tensors elsewhere in the file")
-    if weights.left_out:
-        said.append(f"not made: objects of {_few(weights.left_out)}")
+    if left_out := [name for name in weights.left_out if not name.startswith(OF_ARRAYS)]:
+        said.append(f"not made: objects of {_few(left_out)}")
     if head:
         said.append(f"without {_few(head)}, so that only layers before them can be read")
     return "; ".join(said)

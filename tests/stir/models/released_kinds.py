@@ -286,6 +286,7 @@ MOCO = torch_file(
         | {"module.queue": torch.ones(8, 4), "module.queue_ptr": torch.zeros(1, dtype=torch.long)}
     }
 )
+OTHER_ATTACKER = torch_file(lambda w: robustness(w, other))
 TIMM = torch_file(lambda w: {"state_dict": other(w), "state_dict_ema": w})
 TWO = "holds 2 sets of weights that fit this model"
 KEYS = (
@@ -334,7 +335,8 @@ KINDS = [
     Kind("a state dict, and an accuracy as `best`", torch_file(lambda w: {"model": w, "best": torch.tensor(0.9)})),
     Kind("`ema` beside `model`, the same values", torch_file(lambda w: {"model": w, "ema": behind("module.", w)})),
     Kind("robustness: attacker, normaliser, dill'ed schedule", torch_file(robustness), carries_normalisation=True),
-    Kind("robustness, an attacker of other weights", torch_file(lambda w: robustness(w, other)), {}, TWO),
+    Kind("robustness, an attacker of other weights", OTHER_ATTACKER, {}, TWO),
+    Kind("robustness, an attacker of other weights", OTHER_ATTACKER, {"entry": "model.module.model"}, carries_normalisation=True),
     Kind(
         "`Sequential(normalise, network)`: `0.means`, `0.sds`, `1.`",
         torch_file(lambda w: {"state_dict": {"0.means": torch.tensor(MEAN), "0.sds": torch.tensor(STD), **behind("1.", w)}}),
