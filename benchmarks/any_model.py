@@ -81,24 +81,26 @@ TRANSFORMERS = {
     "MobileNetV2ForImageClassification": {},
 }
 LIBRARIES: list[Case] = [
-    *(Case(f"stir:{name}", 32, of_architecture={"width": 8, "classes": 10}) for name in ("resnet18", "vgg16")),
-    *_sized("torchvision", 64, "resnet18", "resnet50", "vgg11_bn", "densenet121", "mobilenet_v3_small", "efficientnet_b0"),
-    *_sized("torchvision", 64, "shufflenet_v2_x0_5", "googlenet", "regnet_y_400mf", "convnext_tiny", "mnasnet0_5", "swin_t"),
-    *_sized("torchvision", 64, "vit_b_32", argument="image_size"),
-    *_sized("timm", 64, "resnet18", "resnetv2_50", "regnetx_002", "efficientnet_b0", "efficientnet_lite0", "ghostnet_100"),
-    *_sized("timm", 64, "mobilenetv3_small_100", "convnext_atto", "edgenext_xx_small", "mobilevit_xxs", "poolformer_s12"),
-    *_sized("timm", 64, "nfnet_l0", "vgg11_bn"),
-    *_sized("timm", 64, "vit_tiny_patch16_224", "deit_tiny_patch16_224", "mixer_s32_224", argument="img_size"),
-    *_sized("timm", 56, "vit_small_patch14_reg4_dinov2", argument="img_size"),
-    *_sized("timm", 224, "swin_tiny_patch4_window7_224", "pit_ti_224", "levit_128s", "coat_lite_tiny"),
+    *(Case(f"stir:{name}", 32, of_architecture={"width": 8, "classes": 10}) for name in ("resnet18", "resnet50")),
+    Case("models.py:make_net", 32),
     *(Case(f"transformers:{name}", 32, arguments=arguments) for name, arguments in TRANSFORMERS.items()),
-    *_sized("efficientnet_lite", 64, "efficientnet_lite0", "efficientnet_lite1"),
-    *(Case(f"open_clip:{name}", 224, LayerSpec("output")) for name in ("ViT-B-32", "RN50")),
+    *_sized("timm", 32, "resnet18", "resnetv2_50", "regnetx_002", "efficientnet_b0", "efficientnet_lite0", "ghostnet_100"),
+    *_sized("timm", 32, "mobilenetv3_small_100", "convnext_atto", "edgenext_xx_small", "poolformer_s12", "nfnet_l0"),
+    *_sized("timm", 32, "vit_tiny_patch16_224", "deit_tiny_patch16_224", argument="img_size"),
+    *_sized("timm", 64, "mobilevit_xxs"),
+    *_sized("timm", 64, "mixer_s32_224", argument="img_size"),
+    *_sized("timm", 28, "vit_small_patch14_reg4_dinov2", argument="img_size"),
+    *_sized("torchvision", 32, "resnet18", "resnet50", "densenet121", "mobilenet_v3_small", "efficientnet_b0", "mnasnet0_5"),
+    *_sized("torchvision", 32, "shufflenet_v2_x0_5", "regnet_y_400mf", "convnext_tiny", "swin_t"),
+    *_sized("torchvision", 64, "googlenet"),
+    *_sized("torchvision", 64, "vit_b_32", argument="image_size"),
+    *_sized("efficientnet_lite", 32, "efficientnet_lite0", "efficientnet_lite1"),
     *(
         Case(f"robustbench:{name}", 32, arguments={"threat_model": "Linf"})
         for name in ("Wong2020Fast", "Engstrom2019Robustness", "Carmon2019Unlabeled")
     ),
-    Case("models.py:make_net", 32),
+    *_sized("timm", 224, "levit_128s", "swin_tiny_patch4_window7_224"),
+    *(Case(f"open_clip:{name}", 224, LayerSpec("output")) for name in ("ViT-B-32", "RN50")),
 ]
 
 

@@ -106,7 +106,10 @@ def _folded_forwards(model: nn.Module, spec: LayerSpec, images: Tensor, *, fake_
     images = images.to(place)
     two = images[:2].expand(2, *images.shape[1:])
     with representing(model, spec, two) as given:
-        expected = _evaluated(given, images)
+        try:
+            expected = _evaluated(given, images)
+        except RuntimeError as error:
+            return _as_given([_one_line(error)], fake_last_relu=fake_last_relu)
     with torch.no_grad(), running_eagerly(model):
         buffers = Buffers(model)
         found = resolve_layer(model, spec, two)
@@ -126,6 +129,10 @@ def _folded_forwards(model: nn.Module, spec: LayerSpec, images: Tensor, *, fake_
                 return forwards
             finally:
                 buffers.restore()
+    return _as_given(reasons, fake_last_relu=fake_last_relu)
+
+
+def _as_given(reasons: list[str], *, fake_last_relu: bool) -> Forwards:
     if fake_last_relu:
         raise InvalidInputError(
             "Found no ReLU before the layer to fake the gradient of, or torch.fx cannot trace the model up to the layer "
