@@ -28,7 +28,7 @@ from stir.provenance import package_versions
 from stir.representations import represent
 from stir.score import score
 
-N_IMAGES, ITERATIONS, PATIENCE = 3, 3, 120
+N_IMAGES, ITERATIONS, PATIENCE = 3, 3, 300
 OWN_FILE = """
 from torch import nn
 
@@ -69,7 +69,7 @@ TRANSFORMERS = {
     "ViTForImageClassification": SMALL | {"patch_size": 8},
     "DeiTForImageClassification": SMALL | {"patch_size": 8},
     "BeitForImageClassification": SMALL | {"patch_size": 8},
-    "Dinov2ForImageClassification": SMALL | {"patch_size": 8},
+    "Dinov2ForImageClassification": {name: SMALL[name] for name in list(SMALL)[:4]} | {"patch_size": 8},
     "CLIPVisionModel": SMALL | {"patch_size": 8},
     "ResNetForImageClassification": STAGES | {"embedding_size": 8},
     "RegNetForImageClassification": STAGES | {"embedding_size": 8, "groups_width": 8},

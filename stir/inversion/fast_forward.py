@@ -84,7 +84,8 @@ def fast_forwards(model: nn.Module, layer: str | LayerSpec | None, images: Tenso
     forwards = lend(model, partial(_folded_forwards, model, spec, images, fake_last_relu=settings.fake_last_relu))
     if settings.precision == "float32" or forwards.exact is None:
         return forwards
-    return _with_bfloat16(forwards, images.to(place_of(model, images)), choose=settings.precision == "auto")
+    with running_eagerly(model):
+        return _with_bfloat16(forwards, images.to(place_of(model, images)), choose=settings.precision == "auto")
 
 
 class _Folded:
