@@ -84,7 +84,8 @@ def fast_forwards(model: nn.Module, layer: str | LayerSpec | None, images: Tenso
     forwards = lend(model, partial(_folded_forwards, model, spec, images, fake_last_relu=settings.fake_last_relu))
     if settings.precision == "float32" or forwards.exact is None:
         return forwards
-    return _with_bfloat16(forwards, images.to(place_of(model, images)), choose=settings.precision == "auto")
+    with running_eagerly(model):
+        return _with_bfloat16(forwards, images.to(place_of(model, images)), choose=settings.precision == "auto")
 
 
 class _Folded:
@@ -106,7 +107,10 @@ def _folded_forwards(model: nn.Module, spec: LayerSpec, images: Tensor, *, fake_
     images = images.to(place)
     two = images[:2].expand(2, *images.shape[1:])
     with representing(model, spec, two) as given:
-        expected = _evaluated(given, images)
+        try:
+            expected = _evaluated(given, images)
+        except RuntimeError as error:
+            return _as_given([_one_line(error)], fake_last_relu=fake_last_relu)
     with torch.no_grad(), running_eagerly(model):
         buffers = Buffers(model)
         found = resolve_layer(model, spec, two)
@@ -126,6 +130,10 @@ def _folded_forwards(model: nn.Module, spec: LayerSpec, images: Tensor, *, fake_
                 return forwards
             finally:
                 buffers.restore()
+    return _as_given(reasons, fake_last_relu=fake_last_relu)
+
+
+def _as_given(reasons: list[str], *, fake_last_relu: bool) -> Forwards:
     if fake_last_relu:
         raise InvalidInputError(
             "Found no ReLU before the layer to fake the gradient of, or torch.fx cannot trace the model up to the layer "

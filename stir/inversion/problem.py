@@ -42,10 +42,7 @@ class InversionProblem:
             squares = residuals.square().sum(dim=1)
         gradients = None
         if residuals.requires_grad:
-            # Of a number, since grad_outputs imports sympy: 0.4 s in every job.
-            with torch.enable_grad():
-                half = (0.5 * squares).sum()
-            (gradients,) = torch.autograd.grad(half, images, allow_unused=True)
+            gradients = _gradients(squares, images)
         if gradients is None:
             raise InversionError(
                 "The representation does not depend on the images in a way that gradients follow "
@@ -70,6 +67,21 @@ class InversionProblem:
                 f"The gradient is zero for all seed images ({len(images)} tried): the layer does not see the pixels. "
                 "Choose another layer or another kind of seed image."
             )
+
+
+def _gradients(squares: Tensor, images: Tensor) -> Tensor | None:
+    # Of a number, since grad_outputs imports sympy: 0.4 s in every job.
+    with torch.enable_grad():
+        half = (0.5 * squares).sum()
+    try:
+        return torch.autograd.grad(half, images, allow_unused=True)[0]
+    except torch.OutOfMemoryError:
+        raise
+    except RuntimeError as error:
+        reason = str(error).split("\n")[0][:200].rstrip(".")
+        raise InversionError(
+            f"Expected a model that gradients can follow; PyTorch says: {reason}. Choose another layer."
+        ) from error
 
 
 def relative_errors(representations: Float[Tensor, "n d"], targets: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:

@@ -65,7 +65,7 @@ class OpaqueTracer(ThreadTracer):
         except Exception as error:
             if self.must_be_followed(m):
                 raise
-            self.opaque.setdefault(self.path_of_module(m), f"{type(error).__name__}: {error}".splitlines()[0])
+            self.opaque.setdefault(self.path_of_module(m), f"{type(error).__name__}: {error}".splitlines()[0].split(". ")[0])
         else:
             # A module that looks for a type, and finds none in a proxy, gives back what it took: torchvision's transforms.
             if not args or output is not args[0] or self.must_be_followed(m):

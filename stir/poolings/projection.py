@@ -6,7 +6,6 @@ from math import log
 import numpy as np
 import torch
 from jaxtyping import Float
-from scipy.optimize import brentq
 from torch import Tensor
 
 from stir.dtypes import widened
@@ -60,4 +59,6 @@ def projection_error(n_images: int, n_dimensions: int) -> float:
         scikit-learn's ``johnson_lindenstrauss_min_dim``); infinity where there is none below 1.
     """
     wanted = 4 * log(max(n_images, 2)) / n_dimensions
+    from scipy.optimize import brentq  # imports for a third of a second, of all poolings for this one alone
+
     return brentq(lambda eps: eps**2 / 2 - eps**3 / 3 - wanted, 0.0, 1.0) if wanted < 1 / 6 else float("inf")

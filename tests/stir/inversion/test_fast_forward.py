@@ -245,6 +245,18 @@ def test_a_fake_relu_needs_a_last_relu_that_is_seen(images):
         invert(net, images, **settings)
 
 
+def test_a_fake_relu_is_never_given_up_silently(images, monkeypatch):
+    net = nn.Sequential(nn.Flatten(), nn.Linear(64, 9), nn.ReLU(), nn.Linear(9, 3))
+    settings = {"random_seed": 0, "method": "normalised_gradient", "tolerance": 0.3, "max_iterations": 2}
+
+    def refused(*_arguments, **_keywords):
+        raise NotImplementedError("no kernel")
+
+    monkeypatch.setattr(InversionProblem, "check_gradients", refused)
+    with pytest.raises(NotImplementedError, match="no kernel"):
+        invert(net, images, fake_last_relu=True, **settings)
+
+
 def test_an_inversion_imports_no_symbolic_mathematics():
     code = (
         "import sys, torch, stir; from torch import nn;"

@@ -92,6 +92,17 @@ def test_errors_of_half_precision_are_taken_in_float32(dtype):
     check_targets(targets)
 
 
+def test_a_model_that_gradients_cannot_follow_backwards_is_refused_in_one_line(pictures, targets):
+    def overwritten(x):
+        y = torch.sigmoid(x.flatten(1)[:, :7])
+        z = y * y
+        y += 1
+        return z
+
+    with pytest.raises(InversionError, match=r"^Expected a model that gradients can follow; .*inplace operation.*[^\n]$"):
+        InversionProblem(overwritten).errors_and_gradients(pictures, targets)
+
+
 def test_targets_whose_norm_overflows_are_refused():
     with pytest.raises(InversionError, match=r"reference image 1 is so large that its norm overflows in torch\.float32"):
         check_targets(torch.tensor([[1.0, 1.0], [1e30, 1e30]]))

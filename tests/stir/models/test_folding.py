@@ -112,3 +112,62 @@ def test_models_that_other_threads_call_meanwhile_give_what_they_give_alone():
             folded(cut(build_model(Architecture("resnet8", 2, 1, 10)).eval(), "stage2", "output").graph)
         ended.set()
         assert all(calls.result())
+
+
+class Functional(nn.Module):
+    """Convolution and BatchNorm as functions of parameters, with an assertion between, as timm has them."""
+
+    def __init__(self, bias):
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(3, 4, 3, bias=bias), nn.BatchNorm2d(4)
+
+    def forward(self, x):
+        x = nn.functional.conv2d(x, self.conv.weight, self.conv.bias, stride=2)
+        torch._assert(x.ndim == 4, "expected images")
+        norm = self.norm
+        return nn.functional.batch_norm(x, norm.running_mean, norm.running_var, norm.weight, norm.bias, False, 0.1, norm.eps)
+
+
+class Twice(nn.Module):
+    """One convolution before two normalisations; one output that is used beside its normalisation, too."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.first, self.second = nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3), nn.BatchNorm2d(3)
+
+    def forward(self, x):
+        return self.second(self.conv(self.first(self.conv(x))))
+
+
+class Beside(Twice):
+    def forward(self, x):
+        y = self.conv(x)
+        return self.first(y) + y
+
+
+@pytest.mark.parametrize(
+    ("net", "folds"), [(lambda: Functional(True), 1), (lambda: Functional(False), 1), (Twice, 0), (Beside, 0)]
+)
+def test_functions_are_folded_and_what_is_used_twice_is_not(net, folds):
+    torch.manual_seed(0)
+    model = nn.Sequential(net(), nn.Identity()).train()
+    images = torch.rand(4, 3, 8, 8)
+    for _ in range(3):
+        with torch.no_grad():
+            model(images)
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.uniform_(module.weight), nn.init.uniform_(module.running_mean)
+    short, n_folded = folded(cut(model.eval(), "1", "output").graph)
+    assert n_folded == folds
+    torch.testing.assert_close(short(images), model(images), rtol=1e-4, atol=1e-5)
+
+
+def test_transforms_in_front_are_called_as_they_are():
+    """They look for a tensor's type, find a proxy's, and do nothing."""
+    v2 = pytest.importorskip("torchvision.transforms.v2")
+    model = nn.Sequential(v2.Normalize([0.5] * 3, [0.25] * 3), Functional(True), nn.Identity()).eval()
+    images = torch.rand(4, 3, 8, 8)
+    part = cut(model, "2", "output")
+    assert [node.target for node in part.graph.graph.nodes if node.op == "call_module"] == ["model.0", "model.2"]
+    torch.testing.assert_close(folded(part.graph)[0](images), model(images), rtol=1e-4, atol=1e-5)
