@@ -14,10 +14,9 @@ import pandas as pd
 import torch
 from torch import Generator, Tensor
 
-from stir.controls import jackknife_interval
+from stir.controls import interval_over_images
 from stir.provenance import code_version, package_versions
 from stir.similarity import SIMILARITY_MEASURES
-from stir.similarity.cosines import cosines_without_each
 
 N_POPULATION = 200_000
 """Images from which the CKA of a population is computed."""
@@ -50,11 +49,10 @@ POPULATIONS = [Population(d, shared, rectified) for d in (16, 64) for shared in 
 
 def measured(name: str, x: Tensor, y: Tensor) -> tuple[float, float, float]:
     """Return a score and the bounds of its interval."""
-    form = SIMILARITY_MEASURES[name].cosine
-    assert form is not None and form.centring is not None
     score = SIMILARITY_MEASURES[name](x, y)
-    without_each = cosines_without_each(form.matrix(x, "x"), form.matrix(y, "y"), form.centring)
-    return score, *jackknife_interval(score, without_each)
+    interval = interval_over_images(score, x, y, similarity_measure=name)
+    assert interval is not None
+    return score, *interval
 
 
 def coverage(population: Population, n: int, repetitions: int, generator: Generator) -> list[dict[str, object]]:
