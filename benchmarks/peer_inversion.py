@@ -70,9 +70,10 @@ class Network(torch.nn.Module):
 
 def invert(network: Network, images: torch.Tensor, seeds: torch.Tensor, steps: int) -> torch.Tensor:
     """Invert with the default settings of the released `_stir`, except for the number of steps."""
-    import stir.helper as helper
     from stir.attack.attacker import AttackerModel
     from stir.attack.losses import LPNormLossSingleModel
+
+    import stir.helper as helper
 
     model = AttackerModel(network, torch.nn.Identity()).eval()
     (_, targets), _ = model(images, with_latent=True)

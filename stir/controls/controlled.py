@@ -8,11 +8,10 @@ import numpy as np
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from stir.controls.intervals import LEAST_IMAGES, Interval, jackknife_interval
+from stir.controls.intervals import Interval, interval_over_images
 from stir.controls.null import permutation_null
 from stir.controls.scales import calibrated, excess
 from stir.similarity import get_similarity_measure
-from stir.similarity.cosines import cosines_without_each
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ def controlled_score(
     mean = float(np.mean(noise))
     return ControlledScore(
         score=score,
-        interval=_interval(score, of_images, of_perturbed, similarity_measure),
+        interval=interval_over_images(score, of_images, of_perturbed, similarity_measure=similarity_measure),
         ceiling=ceiling,
         noise=mean,
         noise_sd=float(np.std(noise, ddof=1)) if len(noise) > 1 else math.nan,
@@ -89,10 +88,3 @@ def controlled_score(
         n_images=len(of_images),
         similarity_measure=similarity_measure,
     )
-
-
-def _interval(score: float, x: Tensor, y: Tensor, similarity_measure: str) -> Interval | None:
-    form = get_similarity_measure(similarity_measure).cosine
-    if form is None or form.centring is None or len(x) < LEAST_IMAGES:
-        return None
-    return jackknife_interval(score, cosines_without_each(form.matrix(x, "x"), form.matrix(y, "y"), form.centring))

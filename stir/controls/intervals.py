@@ -9,6 +9,8 @@ from scipy import stats
 from torch import Tensor
 
 from stir.errors import InvalidInputError
+from stir.similarity import get_similarity_measure
+from stir.similarity.cosines import cosines_without_each
 
 LEAST_IMAGES = 20
 """The fewest images of an interval: below, the spread between images is itself too uncertain."""
@@ -20,6 +22,31 @@ class Interval(NamedTuple):
 
     low: float
     high: float
+
+
+def interval_over_images(
+    score: float, x: Float[Tensor, "n d1"], y: Float[Tensor, "n d2"], *, similarity_measure: str
+) -> Interval | None:
+    """Return the jackknife interval of a score over images.
+
+    Parameters
+    ----------
+    score : float
+        The similarity of x and y.
+    x, y : Float[Tensor, "n d"]
+        Representations of the same images.
+    similarity_measure : str
+        A name in `stir.similarity.SIMILARITY_MEASURES`.
+
+    Returns
+    -------
+    Interval or None
+        None where the measure has no fast jackknife, or there are fewer than `LEAST_IMAGES` images.
+    """
+    form = get_similarity_measure(similarity_measure).cosine
+    if form is None or form.centring is None or len(x) < LEAST_IMAGES:
+        return None
+    return jackknife_interval(score, cosines_without_each(form.matrix(x, "x"), form.matrix(y, "y"), form.centring))
 
 
 def jackknife_interval(score: float, without_each: Float[Tensor, " n"], *, confidence: float = CONFIDENCE) -> Interval:

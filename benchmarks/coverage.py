@@ -1,0 +1,90 @@
+"""Print how often 95% jackknife intervals of linear CKA cover the truth: ``python benchmarks/coverage.py [REPETITIONS]``.
+
+Representations are drawn from populations whose CKA is known: y = (√m x + √(1−m) e) W, with x and e independent, variances of
+the features falling as 1/k, Gaussian or rectified. The truth of the debiased estimator is the CKA of the population; that of the
+biased one is the mean of the estimator over the repetitions, since its bias at n images is part of what it estimates.
+"""
+
+import sys
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Generator, Tensor
+
+from stir.controls import interval_over_images
+from stir.provenance import code_version, package_versions
+from stir.similarity import SIMILARITY_MEASURES
+
+N_POPULATION = 200_000
+"""Images from which the CKA of a population is computed."""
+
+
+class Population(NamedTuple):
+    """Representations x and y of any number of images."""
+
+    n_features: int
+    shared: float
+    """m, the share of the variance of y that x explains."""
+    rectified: bool
+
+    def drawer(self, generator: Generator) -> Callable[[int], tuple[Tensor, Tensor]]:
+        """Return a function that draws n images."""
+        spread = torch.arange(1, self.n_features + 1, dtype=torch.float64) ** -0.5
+        weights = torch.randn(self.n_features, self.n_features, generator=generator, dtype=torch.float64)
+
+        def draw(n: int) -> tuple[Tensor, Tensor]:
+            x, e = torch.randn(2, n, self.n_features, generator=generator, dtype=torch.float64) * spread
+            if self.rectified:
+                x, e = x.relu(), e.relu()
+            return x, (self.shared**0.5 * x + (1 - self.shared) ** 0.5 * e) @ weights
+
+        return draw
+
+
+POPULATIONS = [Population(d, shared, rectified) for d in (16, 64) for shared in (0.3, 0.9) for rectified in (False, True)]
+
+
+def measured(name: str, x: Tensor, y: Tensor) -> tuple[float, float, float]:
+    """Return a score and the bounds of its interval."""
+    score = SIMILARITY_MEASURES[name](x, y)
+    interval = interval_over_images(score, x, y, similarity_measure=name)
+    assert interval is not None
+    return score, *interval
+
+
+def coverage(population: Population, n: int, repetitions: int, generator: Generator) -> list[dict[str, object]]:
+    """Return a row per estimator."""
+    draw = population.drawer(generator)
+    large = draw(N_POPULATION)
+    drawn = [draw(n) for _ in range(repetitions)]
+    rows = []
+    for name in ("linear_cka", "linear_cka_debiased"):
+        found = np.array([measured(name, x, y) for x, y in drawn])
+        truth = found[:, 0].mean() if name == "linear_cka" else SIMILARITY_MEASURES[name](*large)
+        covered = float(((found[:, 1] <= truth) & (truth <= found[:, 2])).mean())
+        rows.append(
+            {**population._asdict(), "n": n, "estimator": name, "truth": truth, "coverage": covered}
+            | {"width": float((found[:, 2] - found[:, 1]).mean()), "sd": (covered * (1 - covered) / repetitions) ** 0.5}
+        )
+    return rows
+
+
+def main(repetitions: int) -> None:
+    """Print a table of coverages, with the versions that it was made with."""
+    torch.set_num_threads(1)
+    generator = Generator().manual_seed(0)
+    rows = [
+        row for population in POPULATIONS for n in (100, 300, 1000) for row in coverage(population, n, repetitions, generator)
+    ]
+    table = pd.DataFrame(rows)
+    print(table.to_markdown(index=False, floatfmt=".3f") if "--markdown" in sys.argv else table.round(3).to_string(index=False))
+    means = table.groupby(["estimator", "n"])["coverage"].mean().round(3)
+    print(means.to_string())
+    print(f"{repetitions} repetitions per row; cpu; code {code_version()}; {package_versions()}")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 500)
