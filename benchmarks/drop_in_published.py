@@ -14,7 +14,7 @@ import torch
 FOLDER, SOURCES, STEPS = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 
 
-def load_peer():  # noqa: ANN201
+def load_peer():
     """Return benchmarks/peer_inversion.py, which is not on the import path."""
     spec = importlib.util.spec_from_file_location("peer_inversion", Path(__file__).with_name("peer_inversion.py"))
     module = importlib.util.module_from_spec(spec)
@@ -33,8 +33,9 @@ def networks(peer) -> list[torch.nn.Module]:
 
 def published(peer, batches: list[torch.Tensor], *, keep_eval: bool) -> dict[str, float]:
     """Call the published function; with ``keep_eval`` its models cannot be put in train mode."""
-    from stir.model.tools.helpers import DataPrefetcher
     from stir.stir import STIR
+
+    from stir.model.tools.helpers import DataPrefetcher
 
     class Batches(DataPrefetcher):
         """Batches in memory, since the published class needs CUDA streams."""
@@ -49,7 +50,7 @@ def published(peer, batches: list[torch.Tensor], *, keep_eval: bool) -> dict[str
     if keep_eval:
         for model in models:
             for module in model.modules():
-                module.train = lambda mode=True, module=module: module
+                module.train = lambda *_, module=module: module
     settings = {
         "custom_loss": peer.LPNormLossSingleModel(peer.DummyArgs(("lpnorm_type", 2.0, float))),
         **{"constraint": "unconstrained", "eps": 1000, "step_size": 0.5, "iterations": STEPS, "targeted": True},
@@ -66,9 +67,10 @@ def main() -> None:
     torch.set_num_threads(1)
     peer = load_peer()
     peer.redirect_cuda()
-    import stir.helper
     import stir.stir
     from stir.attack.losses import LPNormLossSingleModel
+
+    import stir.helper
 
     peer.LPNormLossSingleModel, peer.DummyArgs = LPNormLossSingleModel, stir.helper.DummyArgs
     images = torch.from_numpy(np.load(FOLDER / "images.npy"))

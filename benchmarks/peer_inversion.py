@@ -40,9 +40,11 @@ def load_source(name: str, path: Path) -> types.ModuleType:
 def build(sources: Path, description: dict, weights: Path) -> torch.nn.Sequential:
     """Build our network from our source, in eval mode."""
     sys.modules["stir.models"] = types.ModuleType("stir.models")
+    load_source("stir.errors", sources.parent / "errors.py")
     load_source("stir.models.normalise", sources / "normalise.py")
     if description["name"].startswith("resnet"):
-        model = load_source("stir.models.resnet", sources / "resnet.py").resnet((2, 2, 2, 2), **description["sizes"])
+        residual = load_source("stir.models.resnet", sources / "resnet.py")
+        model = residual.resnet(residual.BasicBlock, (2, 2, 2, 2), **description["sizes"])
     else:
         model = load_source("stir.models.vgg", sources / "vgg.py").vgg((2, 2, 3, 3, 3), **description["sizes"])
     model.load_state_dict(load_file(weights))
@@ -70,9 +72,10 @@ class Network(torch.nn.Module):
 
 def invert(network: Network, images: torch.Tensor, seeds: torch.Tensor, steps: int) -> torch.Tensor:
     """Invert with the default settings of the released `_stir`, except for the number of steps."""
-    import stir.helper as helper
     from stir.attack.attacker import AttackerModel
     from stir.attack.losses import LPNormLossSingleModel
+
+    import stir.helper as helper
 
     model = AttackerModel(network, torch.nn.Identity()).eval()
     (_, targets), _ = model(images, with_latent=True)
