@@ -27,7 +27,7 @@ ifneq ($(shell test -w "$$HOME" && echo writable),writable)
 export XDG_CACHE_HOME ?= $(CURDIR)/.snakemake/cache
 endif
 
-.PHONY: run poster test test-all test-slurm fuzz cluster-plugins lint readme bench-overhead bench-scale bench-poster bench-training bench-inversion bench-inversion-full bench-memory bench-agreement
+.PHONY: run poster test test-all test-slurm fuzz cluster-plugins lint readme bench-overhead bench-scale bench-poster bench-training bench-inversion bench-inversion-full bench-memory bench-agreement bench-drop-in
 .PHONY: bench-similarity peers check-python clean
 
 run: $(VENV)/.installed
@@ -95,6 +95,10 @@ bench-memory: $(VENV)/.installed
 
 bench-agreement: $(VENV)/.installed
 	$(BIN)/python benchmarks/agreement.py
+
+# Compare stir.STIR with that of stir-invariance on one small example.
+bench-drop-in: $(VENV)/.installed
+	$(BIN)/python benchmarks/drop_in.py $$ARGUMENTS
 
 # Both install other packages in data/benchmarks/peers/ the first time. ARGUMENTS='--sizes 1000x512' selects sizes.
 bench-similarity: $(VENV)/.installed

@@ -1,4 +1,4 @@
-"""Compare `stir.STIR` with the published function on one small example: ``python -m benchmarks.drop_in``.
+"""Compare `stir.STIR` with the published function on one small example: ``make bench-drop-in``.
 
 Two ResNet18s of width 8 are trained on digits for two epochs; both sides get the same weights and images, in eval mode.
 """
@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from inversion import ROOT, peer_python
 from safetensors.torch import save_file
 from sklearn.datasets import load_digits
 from torch import Tensor, nn
 
-from benchmarks.inversion import ROOT, peer_python
 from stir import STIR
 from stir.errors import ConvergenceWarning
 from stir.inversion import InversionSettings

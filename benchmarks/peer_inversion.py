@@ -40,9 +40,11 @@ def load_source(name: str, path: Path) -> types.ModuleType:
 def build(sources: Path, description: dict, weights: Path) -> torch.nn.Sequential:
     """Build our network from our source, in eval mode."""
     sys.modules["stir.models"] = types.ModuleType("stir.models")
+    load_source("stir.errors", sources.parent / "errors.py")
     load_source("stir.models.normalise", sources / "normalise.py")
     if description["name"].startswith("resnet"):
-        model = load_source("stir.models.resnet", sources / "resnet.py").resnet((2, 2, 2, 2), **description["sizes"])
+        residual = load_source("stir.models.resnet", sources / "resnet.py")
+        model = residual.resnet(residual.BasicBlock, (2, 2, 2, 2), **description["sizes"])
     else:
         model = load_source("stir.models.vgg", sources / "vgg.py").vgg((2, 2, 3, 3, 3), **description["sizes"])
     model.load_state_dict(load_file(weights))

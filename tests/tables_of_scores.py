@@ -68,7 +68,7 @@ def score_rows(
                     "inversion_method": "lbfgs",
                     "random_seed": seed,
                     "stir": 1.0 if same else stir(reference, target, number, seed),
-                    # The same for every inversion.
+                    # The same in all inversions.
                     "similarity": 1.0 if same else similarity(reference, target, number, 0),
                     "n_images": 1000,
                     "inversion_error_median": 0.09,

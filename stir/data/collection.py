@@ -59,8 +59,8 @@ class Part:
 
     def of_classes(self, classes: Sequence[int]) -> "Part":
         """Return the images of these classes, which are numbered in the given order."""
-        anew = {number: place for place, number in enumerate(classes)}
-        labels = np.array([anew.get(number, -1) for number in self.labels.tolist()], dtype=np.int64)
+        renumbered = {number: place for place, number in enumerate(classes)}
+        labels = np.array([renumbered.get(number, -1) for number in self.labels.tolist()], dtype=np.int64)
         kept = np.flatnonzero(labels >= 0)
         return Part(labels[kept], lambda numbers: self.read(kept[numbers]))
 

@@ -115,7 +115,7 @@ SIMILARITY_MEASURES: dict[str, SimilarityMeasure] = {
 }
 
 POINTWISE_MEASURES: dict[str, Callable[[Matrix, Matrix], Float[Tensor, " n"]]] = {"pnka": pnka}
-"""Measures with a value for every image."""
+"""Measures with a value per image."""
 
 
 def get_similarity_measure(name: str) -> SimilarityMeasure:

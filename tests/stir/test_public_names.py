@@ -12,6 +12,7 @@ import stir.inversion
 import stir.models
 import stir.similarity
 import stir.training
+from stir.drop_in import STIRResult
 
 FUNCTIONS = [getattr(stir, name) for name in stir.__all__ if inspect.isfunction(getattr(stir, name))]
 
@@ -98,7 +99,7 @@ def test_public_functions_document_every_parameter(function):
 
 
 def test_fields_of_public_results_are_documented():
-    for result in (stir.Inversion, stir.SharedInvariance):
+    for result in (stir.Inversion, stir.SharedInvariance, STIRResult):
         source = inspect.getsource(result)
         for field in result.__dataclass_fields__:
             assert re.search(rf'^    {field}: .*\n    """\S', source, re.MULTILINE), field
