@@ -5,12 +5,20 @@ from collections.abc import Callable
 from typing import Any
 
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 
 from stir.errors import InvalidInputError
 from stir.models.normalise import Normalise
 
 NETWORK = "network."
+
+
+@fx.wrap
+def _resized(images: Tensor, size: tuple[int, int]) -> Tensor:
+    """Resize images; a trace of the forward pass calls this, since what it does depends on their size."""
+    if tuple(images.shape[-2:]) == size:
+        return images
+    return nn.functional.interpolate(images, size, mode="bilinear", antialias=True, align_corners=False)
 
 
 class Resize(nn.Module):
@@ -30,9 +38,7 @@ class Resize(nn.Module):
 
     def forward(self, images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h2 w2"]:
         """Resize a batch."""
-        if tuple(images.shape[-2:]) == self.size:
-            return images
-        return nn.functional.interpolate(images, self.size, mode="bilinear", antialias=True, align_corners=False)
+        return _resized(images, self.size)
 
     def extra_repr(self) -> str:
         """Return what ``print`` says."""

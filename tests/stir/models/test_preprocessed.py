@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from torch import nn
+from torch import fx, nn
 
 import stir
 from stir.errors import InvalidInputError
@@ -30,6 +30,14 @@ def test_networks_of_other_sizes_see_the_same_pixels(generator):
     images = torch.rand(2, 1, 8, 8, generator=generator)
     assert (small(images).shape, large(images).shape) == ((2, 16), (2, 256))
     assert (small.size, Preprocessed(nn.Flatten(), Normalise(1)).size) == ((4, 4), None)
+
+
+def test_a_trace_resizes_images_of_any_size(generator):
+    model = Preprocessed(nn.Conv2d(1, 2, 3), Normalise(mean=(0.5,), std=(0.25,)), size=(8, 8))
+    traced = fx.symbolic_trace(model)
+    for side in (8, 12):
+        images = torch.rand(2, 1, side, side, generator=generator)
+        torch.testing.assert_close(traced(images), model(images), rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("size", [(0, 4), (4, -1)])
