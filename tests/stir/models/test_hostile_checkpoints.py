@@ -378,7 +378,14 @@ def test_nothing_is_imported_or_called_that_a_pickle_names(tmp_path, monkeypatch
     called = b"cos\nsystem\n" + text("id") + b"\x85R"
     built = b"csubprocess\nPopen\n)\x81}" + text("__class__") + b"cos\nsystem\nsb"
     dotted = b"\x8c\x02os" + b"\x8c\x0cpath.os.walk" + b"\x93)R"
-    for hostile in (called, built, dotted, b"cantigravity\nx\n)R", b"(" + text("module") + b"cos\nsystem\nNNtQ"):
+    for hostile in (
+        called,
+        built,
+        dotted,
+        b"cantigravity\nx\n)R",
+        b"cc\\ollections\nx\n",
+        b"(" + text("module") + b"cos\nsystem\nNNtQ",
+    ):
         content = state_dict(bias=BIAS, weight=tensor(PAIR, b"K\2K\1\x86"), more=hostile)
         load_checkpoint(nn.Linear(2, 2), archived(tmp_path / "weights.pt", content, [("0", 16), ("1", 8)]))
     assert not made
