@@ -7,6 +7,7 @@ or called, and nothing is copied, so that a pickle takes no more than its length
 
 import contextlib
 import pickletools
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sized
 from typing import IO, Any
@@ -65,7 +66,8 @@ class Unpickling:
         self._stack: list[Any] = []
         self._marked: list[list[Any]] = []
         self._memo: dict[int, Any] = {}
-        with damage():
+        with damage(), warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of backslashes in names of classes
             for instruction, argument, _ in pickletools.genops(file):
                 self._spend(1)
                 if instruction.name not in STEPS:
