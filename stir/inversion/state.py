@@ -25,6 +25,7 @@ from stir.inversion.result import (
 )
 from stir.inversion.settings import InversionSettings
 from stir.inversion.snapshot import InversionSnapshot
+from stir.poolings import pooling_name
 from stir.progress import progress_bar
 from stir.representations import check_alike
 from stir.seed_images import SeedImages
@@ -52,6 +53,7 @@ class Task:
     def identity(self) -> dict[str, Any]:
         """Return everything that a snapshot must agree with."""
         how = asdict(self.settings) | {"max_iterations": self.settings.stopping.max_iterations}
+        how["pooling"] = pooling_name(self.settings.pooling)
         seeds = {"random_seed": self.seeds.random_seed, "labels": self.seeds.labels}
         return {"settings": how, "targets": self.references.digest, "partners": self.partners} | seeds
 

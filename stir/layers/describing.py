@@ -112,7 +112,7 @@ def _of(name: str, kind: str, layer: Layer, output: object, passes: Passes) -> L
     except LayerError:
         return LayerFacts(name, kind, None, 1, selectors)
     layout = passes.layout(replace(layer, select=select))
-    return LayerFacts(name, kind, layout.shape[1:], 1, selectors, layout.channels, layout.prefix)
+    return LayerFacts(name, kind, layout.shape[1:], 1, selectors, layout.channels, layout.n_prefix())
 
 
 def _of_last(last: Layer, place: str, passes: Passes, depths: Depths | None) -> LayerFacts:
@@ -124,7 +124,7 @@ def _of_last(last: Layer, place: str, passes: Passes, depths: Depths | None) -> 
         shape=layout.shape[1:],
         calls=1,
         channels=layout.channels,
-        prefix=layout.prefix,
+        prefix=layout.n_prefix(),
         depth=known.get(last.name),
         is_penultimate=True,
     )

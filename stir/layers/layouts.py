@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from stir.layers.calls import Call, watching
 from stir.layers.layer import Layer
 from stir.layers.selecting import selected
+from stir.models.preprocessed import Preprocessed
 from stir.models.usable import forward
 from stir.poolings import Evidence, Layout, Seen, Tokens, channels_of, tokens_of
 
@@ -35,10 +36,7 @@ class Passes:
         other, _ = _read(layer, self.others, self.other_output, self.seen)
         shape = tuple(value.shape)
         channels = channels_of(shape, tuple(other.shape) if isinstance(other, Tensor) else None, seen) if len(shape) > 2 else None
-        prefix: int | None = 0
-        if len(shape) == 3:
-            prefix = self.tokens.before(shape[2 if channels == "first" else 1], seen.areas)
-        return Layout(shape, channels, prefix, self.tokens.has_class_token)
+        return Layout(shape, channels, self.tokens, seen.areas)
 
 
 @torch.no_grad()
@@ -58,11 +56,15 @@ def two_passes(model: nn.Module, watched: Mapping[str, nn.Module], images: Float
         output = forward(model, images)
     others: list[Call] = []
     other_output = None
-    for resized in _of_other_sizes(images):
+    # Preprocessing would bring all images to one size.
+    network, sized = (
+        (nn.Sequential(*list(model)[1:]), model[0](images)) if isinstance(model, Preprocessed) and model.size else (model, images)
+    )
+    for resized in _of_other_sizes(sized):
         with watching(watched) as found, warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
-                other_output = model(resized)
+                other_output = network(resized)
             except Exception:  # each model has its own way of refusing a size
                 other_output = None
         others = max(others, found, key=len)

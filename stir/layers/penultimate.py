@@ -14,7 +14,7 @@ from torch.utils._pytree import tree_leaves
 from stir.errors import LayerError
 from stir.layers.activations import are_activations, check_activations
 from stir.layers.calls import Call, calls_of
-from stir.layers.layer import Layer
+from stir.layers.layer import OUTPUT, Layer
 from stir.layers.naming import short_names
 
 LOGITS, POOLED, POOLED_NORM = "logits", "pooler_output", "fc_norm"
@@ -24,10 +24,10 @@ LOGITS, POOLED, POOLED_NORM = "logits", "pooler_output", "fc_norm"
 def penultimate(model: nn.Module, modules: dict[str, nn.Module], images: Float[Tensor, "2 ..."]) -> Layer:
     """Find what the classifier of a model takes.
 
-    That is the input of the classifier that ``get_classifier()`` states, as timm's models do; else of the last linear
-    layer whose output is the model's, as it is or as probabilities; else of such a convolution, before or after the mean
-    over space, or another such layer with a matrix; else, of a model without classifier, the pooled output of
-    Transformers, or the output of ``fc_norm``.
+    That is the input of the classifier that ``get_classifier()`` states, as timm's models do; else the pooled output of a
+    model of Transformers without logits; else the input of the last linear layer whose output is the model's, as it is
+    or as probabilities, or of such a convolution, before the mean over space, or another such layer with a matrix; else
+    the output of ``fc_norm`` where that is the model's.
 
     Parameters
     ----------
@@ -48,13 +48,14 @@ def penultimate(model: nn.Module, modules: dict[str, nn.Module], images: Float[T
     calls, output = calls_of(model, {**linear, **stating, **stated}, images, copying=True)
     by_statement = _by_statement([call for call in calls if call.name in stating], [c for c in calls if c.name in stated], output)
     of_linear = [call for call in calls if call.name in linear]
+    if by_statement is None and (pooled := _pooled(output, len(images))) is not None:
+        return pooled
     found = by_statement or _by_output(of_linear, output) or _by_other_heads(model, modules, linear, images)
     if found is not None:
         return _input_of(found, [call for call in calls if call.name == found.name] or [found], len(images))
-    without_head = _pooled(output, len(images)) or _normalised(model, modules, images)
-    if without_head is None:
-        raise _none_found(model, modules, list(stated), linear, of_linear, images)
-    return without_head
+    if (normalised := _normalised(model, modules, images)) is not None:
+        return normalised
+    raise LayerError(f"{_why_none(list(stated), linear, of_linear)}, such as {_candidates(model, modules, images)}.")
 
 
 def _stated(modules: dict[str, nn.Module]) -> tuple[dict[str, nn.Module], dict[str, nn.Module]]:
@@ -136,7 +137,7 @@ def _input_of(found: Call, calls: list[Call], n: int) -> Layer:
 
 def _pooled(output: Any, n: int) -> Layer | None:
     """Return the pooled output of a model of Transformers without a classifier."""
-    pooled = output.get(POOLED) if isinstance(output, Mapping) else None
+    pooled = output.get(POOLED) if isinstance(output, Mapping) and output.get(LOGITS) is None else None
     return Layer("", "output", select=POOLED) if are_activations(pooled, n) else None
 
 
@@ -170,33 +171,28 @@ def _leaves(output: Any) -> list[Tensor]:
     return [leaf for leaf in tree_leaves(output) if isinstance(leaf, Tensor)]
 
 
-def _none_found(
-    model: nn.Module,
-    modules: dict[str, nn.Module],
-    stated: list[str],
-    linear: Mapping[str, nn.Module],
-    calls: list[Call],
-    images: Tensor,
-) -> LayerError:
+def _why_none(stated: list[str], linear: Mapping[str, nn.Module], calls: list[Call]) -> str:
+    """Return why there is no penultimate layer, up to the names of others."""
     if len(stated) > 1:
-        return LayerError(
+        return (
             f"The model's classifiers {' and '.join(map(repr, stated))} take different features, so there is no one penultimate "
-            f"layer. Name a layer, such as {_candidates(model, modules, images)}."
+            "layer. Name a layer"
         )
     if not linear:
-        return LayerError("The model has no linear layer, so no penultimate layer: name one with layer=...")
+        return "The model has no linear layer, so no penultimate layer: name one with layer=..."
     if not calls:
-        return LayerError("The forward pass calls no linear layer, so there is no penultimate one: name a layer.")
-    return LayerError(
+        return "The forward pass calls no linear layer, so there is no penultimate one: name a layer"
+    return (
         f"The last linear layer {calls[-1].name!r} does not give the model's output, as a classifier's does, so its input need "
-        f"not be the penultimate layer. Name a layer, such as {_candidates(model, modules, images)}."
+        "not be the penultimate layer. Name a layer"
     )
 
 
 def _candidates(model: nn.Module, modules: dict[str, nn.Module], images: Tensor) -> str:
-    """Return the names of the layers that can be read and end last."""
-    calls, _ = calls_of(model, {name: module for name, module in modules.items() if name}, images)
+    """Return the names of the layers that can be read and end last, and what the model gives."""
+    calls, output = calls_of(model, {name: module for name, module in modules.items() if name}, images)
     times = Counter(call.name for call in calls)
     short = short_names(modules)
     fit = [call.name for call in calls if times[call.name] == 1 and are_activations(call.output, len(images))]
-    return " or ".join(repr(short[name]) for name in fit[-4:]) or "one that gives a tensor"
+    whole = [OUTPUT] if any(are_activations(leaf, len(images)) for leaf in _leaves(output)) else []
+    return " or ".join(repr(short.get(name, name)) for name in [*fit[-4:], *whole]) or "one that gives a tensor"

@@ -4,13 +4,13 @@ import threading
 from collections.abc import Collection, Iterator
 from typing import Any
 
-import torch
 from torch import nn
 
 from stir.checks import check_random_seed
 from stir.errors import InvalidInputError, check_known
 from stir.models.addresses import near_addresses
 from stir.models.architecture import BARE, NO_RESIZE, STIR, TORCHVISION, Architecture
+from stir.models.drawing import drawing_from
 from stir.models.making import Making
 from stir.models.normalise import NORMALISATIONS, PUBLISHED, Normalise
 from stir.models.preprocessed import Preprocessed, Resize
@@ -22,6 +22,10 @@ from stir.names import shortened
 
 COLOURS = 3
 """Channels of what torchvision's networks take."""
+
+
+MOST_SIDE = 8192
+"""Of images that are resized, in pixels."""
 
 
 class _Architectures(Collection[str]):
@@ -115,9 +119,15 @@ def _all_within(numbers: tuple[Any, ...], least: float) -> bool:
 
 def _check_resize(resize: Any) -> None:
     sides = resize if isinstance(resize, tuple) else ()
-    if resize is None or resize == NO_RESIZE or (len(sides) == 2 and all(type(side) is int and side > 0 for side in sides)):
+    if resize is None or resize == NO_RESIZE or (len(sides) == 2 and all(_is_side(side) for side in sides)):
         return
-    raise InvalidInputError(f"Expected resize as [height, width] in pixels, or 'none'; got {shortened(resize)}.")
+    raise InvalidInputError(
+        f"Expected resize as [height, width], each of 1 to {MOST_SIDE} pixels, or 'none'; got {shortened(resize)}. Correct it."
+    )
+
+
+def _is_side(side: Any) -> bool:
+    return type(side) is int and 0 < side <= MOST_SIDE
 
 
 def build_model(architecture: Architecture, *, random_seed: int = 0, load: bool = True) -> nn.Sequential:
@@ -147,8 +157,7 @@ def build_model(architecture: Architecture, *, random_seed: int = 0, load: bool 
         its published weights cannot be had.
     """
     check_random_seed(random_seed)
-    with _BUILDING, torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(int(random_seed))
+    with _BUILDING, drawing_from(random_seed):
         return build_on("cpu", architecture, load=load)
 
 
@@ -185,7 +194,7 @@ def _resized(built: Built, resize: Any) -> nn.Sequential:
 def _preprocessed(built: Built, architecture: Architecture) -> Preprocessed:
     resize = built.size if architecture.resize is None else architecture.resize
     model = Preprocessed(
-        built.network,
+        built.network.float(),
         _normalise(built, architecture),
         size=None if resize == NO_RESIZE else resize,
         own_weights=built.own_weights,

@@ -7,6 +7,8 @@ from typing import Any, Literal
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from stir.poolings.tokens import NO_TOKENS, Tokens
+
 CHANNELS_FIRST = ("conv", "batch_norm", "group_norm", "instance_norm", "max_pool", "avg_pool", "adaptive_", "lp_pool")
 """Functions whose results are (n, features, ...), by the beginnings of their names."""
 FEATURES_LAST = ("linear", "layer_norm", "rms_norm", "scaled_dot_product_attention")
@@ -54,10 +56,16 @@ class Layout:
     """With n."""
     channels: Channels | None = None
     """Whether features are dimension 1 or the last; None where that is not known."""
-    prefix: int | None = 0
-    """Tokens before those of positions: class token, registers; None where that is not known."""
-    has_class_token: bool = False
-    """Whether the first token is one that gathers the whole image."""
+    tokens: Tokens = NO_TOKENS
+    """Those that the model adds."""
+    areas: frozenset[int] = frozenset()
+    """Numbers of positions in the results of the convolutions before the layer."""
+
+    def n_prefix(self, channels: Channels | str | None = None) -> int | None:
+        """Return how many tokens stand before those of positions: class token, registers; None where that is not known."""
+        if len(self.shape) != 3:
+            return 0
+        return self.tokens.before(self.shape[2 if (channels or self.channels) == "first" else 1], self.areas)
 
 
 def channels_of(shape: tuple[int, ...], other: tuple[int, ...] | None, seen: Seen) -> Channels | None:

@@ -4,6 +4,8 @@ import re
 from functools import partial
 from math import prod
 
+from torch import Tensor
+
 from stir.errors import InvalidInputError, LayerError, check_known
 from stir.poolings.evidence import Layout
 from stir.poolings.functions import Pooling, first_token, flatten, grid_mean, largest, mean, over_positions
@@ -72,13 +74,25 @@ def get_pooling(pooling: str | Pooling) -> Pooling:
         If it is unknown; with near matches.
     """
     if not isinstance(pooling, str) and callable(pooling):
-        return pooling
+        return partial(_own, pooling)
     parsed = _parsed(pooling)
     if parsed["projection"]:
         return partial(project, int(parsed["dimensions"]), int(parsed["seed"] or 0))
     if parsed["height"]:
         return partial(grid_mean, int(parsed["height"]), int(parsed["width"]))
     return PLAIN[parsed["kind"] or parsed["found"]]
+
+
+def _own(pooling: Pooling, activations: Tensor) -> Tensor:
+    """Return what a function of the caller's makes of activations, if that is a representation."""
+    pooled = pooling(activations)
+    if not (isinstance(pooled, Tensor) and pooled.ndim == 2 and len(pooled) == len(activations) and pooled.is_floating_point()):
+        came = tuple(pooled.shape) if isinstance(pooled, Tensor) else type(pooled).__name__
+        raise InvalidInputError(
+            f"Expected pooling {pooling_name(pooling)!r} to give (n, d) of real numbers for activations "
+            f"{tuple(activations.shape)}; got {came}. Return one row per image."
+        )
+    return pooled
 
 
 def pooling_name(pooling: str | Pooling) -> str:
@@ -118,9 +132,9 @@ def settled(pooling: str | Pooling, layer: str, layout: Layout) -> Pooling:
         takes = POOLINGS[parsed["kind"]] if parsed["kind"] else POOLINGS[_family(parsed)]
         raise LayerError(f"Expected layer {layer!r} to give {takes} for pooling {pooling!r}; got {shape}, {reason}")
     if parsed["found"] and len(shape) > 2:
-        prefix = layout.prefix if len(shape) == 3 else 0
-        return over_positions(pool, str(parsed["channels"] or layout.channels), prefix or 0)
-    return over_positions(mean, "last", layout.prefix or 0) if parsed["kind"] == "token_mean" else pool
+        channels = str(parsed["channels"] or layout.channels)
+        return over_positions(pool, channels, layout.n_prefix(channels) or 0)
+    return over_positions(mean, "last", layout.n_prefix() or 0) if parsed["kind"] == "token_mean" else pool
 
 
 def _reason(parsed: re.Match[str], layout: Layout) -> str | None:
@@ -142,7 +156,7 @@ def _reason(parsed: re.Match[str], layout: Layout) -> str | None:
         return UNKNOWN
     if layout.channels not in (None, channels):
         return f"in which channels lie {layout.channels}. Leave _{channels} out."
-    if n_dimensions == 3 and layout.prefix is None:
+    if layout.n_prefix(channels) is None:
         return UNKNOWN_PREFIX
     sides = layout.shape[2:] if channels == "first" else layout.shape[1:-1]
     if parsed["height"] and (sides[0] < int(parsed["height"]) or sides[1] < int(parsed["width"])):
@@ -155,11 +169,11 @@ def _reason_for_tokens(kind: str, layout: Layout) -> str | None:
         return "which is no sequence of tokens. Use 'global_average', or name a layer that gives tokens."
     if layout.channels == "first":
         return "in which features are dimension 1, not the last. Use 'global_average'."
-    if kind == "class_token" and not layout.has_class_token:
+    if kind == "class_token" and not layout.tokens.has_class_token:
         return "and the model has no class token (no weight called cls_token or class_embedding). Use 'token_mean'."
-    if kind == "class_token" and layout.prefix == 0:
+    if kind == "class_token" and layout.n_prefix() == 0:
         return "which has no class token at this layer. Use 'token_mean'."
-    if kind != "token_mean_with_prefix" and layout.prefix is None:
+    if kind != "token_mean_with_prefix" and layout.n_prefix() is None:
         return UNKNOWN_PREFIX
     return None
 

@@ -43,6 +43,9 @@ class Tokens:
         return self.n_prefix if with_prefix else 0
 
 
+NO_TOKENS = Tokens(0, False)
+
+
 def tokens_of(model: nn.Module) -> Tokens:
     """Return which tokens a model adds: as timm's ``num_prefix_tokens`` says, else by the names of its parameters."""
     class_tokens, others = 0, 0

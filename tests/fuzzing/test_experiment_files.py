@@ -47,6 +47,11 @@ ODD_TEXTS += [
     "trades",
     "x" * 300,
     "mean_cca",
+    "os:system",
+    "networks.py:make",
+    "timm:test_vit",
+    "none",
+    "random",
 ]
 ODD_NUMBERS = [0, -1, 1, 2, 3, 5.0, 0.5, 8, 255, 2**31, 2**63, 2**64, 10**30, 1e308, 1e-320, -0.0]
 ODD_NUMBERS += [float("nan"), float("inf"), True, None, datetime.date(2026, 1, 1)]
@@ -70,6 +75,13 @@ ADDITIONS = [
     ("models.0.dataset", "fewer"),
     ("models.0.checkpoint", "w.pt"),
     ("images.datasets", ["digits", "fewer"]),
+    ("models.0.model", "stir:resnet8"),
+    ("models.1", {"name": "x", "model": "networks.py:make", "arguments": {"a": [1]}, "weights": "random", "random_seed": 0}),
+    ("models.1", {"name": "x", "model": "stir:vgg6", "width": 2, "weights": "random", "random_seed": 0, "classes": 10}),
+    (
+        "models.1",
+        {"name": "x", "model": "torchvision:resnet18", "weights": "DEFAULT", "resize": "none", "mean": [0], "std": [1]},
+    ),
 ]
 
 

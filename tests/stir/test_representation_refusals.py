@@ -128,13 +128,14 @@ def test_a_model_without_linear_layers_has_no_default_layer(images):
 @pytest.mark.parametrize(
     ("extra", "came"),
     [
-        (Splitting(), "got tuple"),
+        (Splitting(), r"got tuple of .*Choose with select='\[0\]' or such"),
         (Averaging(), r"got \(\)"),
         (Patches(), r"got \(4, 5\)"),
         (Apply(lambda x: x.T), r"got \(10, 2\) for n=2"),
         (Apply(lambda x: torch.ones(1, 5)), r"got \(1, 5\) for n=2"),
         (Apply(lambda x: x[:7]), r"got \(7, 10\) for n=8"),
-        (Apply(lambda x: {"tokens": x}), "got dict"),
+        (Apply(lambda x: {"tokens": x, "more": [x]}), r"got dict of 'tokens' \(2, 10\), 'more\[0\]' \(2, 10\), for n=2"),
+        (Apply(lambda x: {"loss": x.mean()}), r"got dict of 'loss' \(\)"),
         (Apply(torch.fft.fft), r"got a tensor of torch\.complex64"),
         (Apply(lambda x: x.argsort(dim=1)), r"got a tensor of torch\.int64"),
         (Apply(lambda x: x[:, :0]), r"got \(2, 0\)"),
@@ -144,7 +145,7 @@ def test_a_model_without_linear_layers_has_no_default_layer(images):
 def test_a_layer_without_one_row_an_image_is_refused(images, extra, came):
     model = Forward(lambda m, x: m.extra(torch.cat([m.hidden(x)] * 2, dim=1)), extra)
     with pytest.raises(
-        LayerError, match=rf"'extra' to give one tensor \(n, \.\.\.\) of real numbers for n images; {came}.*Name another layer"
+        LayerError, match=rf"'extra' to give one tensor \(n, \.\.\.\) of real numbers for n images; {came}.*[Nn]ame another layer"
     ):
         represent(model, images, layer="extra")
 

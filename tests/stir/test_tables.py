@@ -157,12 +157,30 @@ def test_models_are_listed_in_the_experiments_order_with_their_own_accuracies():
 
 
 def test_a_model_without_an_evaluation_is_an_error():
-    with pytest.raises(InvalidInputError, match="got none of 'zebra-0'"):
-        model_table([], MODELS)
+    with pytest.raises(InvalidInputError, match="got none of 'zebra-1'"):
+        model_table([{"checkpoint": "c0", "clean_accuracy": 0.5, "robust_accuracy": 0.5, "n_images": 10}], MODELS)
 
 
 ASKED = {"similarity_measures": ["linear_cka"], "random_seeds": [0, 1], "images_datasets": ["cifar10"]}
 LAYERS = {name: ["stage3"] for name in NAMES.values()}
+
+
+def test_models_that_nobody_evaluated_have_a_row_without_accuracies_and_metrics_leave_them_out(scores):
+    table = model_table([], MODELS)
+    assert list(table["model"]) == list(NAMES.values())
+    assert table[["clean_accuracy", "robust_accuracy", "attack_norm"]].isna().all(axis=None)
+    assert set(table["flag"]) == {""}
+    assert metrics(summary_table(scores, GROUPS), table)["models"] == {name: {} for name in NAMES.values()}
+
+
+def test_weights_sizes_and_code_are_columns_where_a_model_of_another_library_has_them():
+    evaluations = [{"checkpoint": key, "clean_accuracy": 0.1, "robust_accuracy": 0.5, "n_images": 10_000} for key in NAMES]
+    assert list(model_table(evaluations, MODELS).columns) == MODEL_COLUMNS
+    other = MODELS[2] | {"input_size": "32 x 32", "code": "timm 1.0.31", "weights": None}
+    table = model_table([*evaluations[:2], evaluations[2] | {"classes": 10}], [*MODELS[:2], other])
+    assert list(table.columns) == [*MODEL_COLUMNS[:-1], "input_size", "code", "flag"]
+    assert table.iloc[2][["input_size", "code"]].tolist() == ["32 x 32", "timm 1.0.31"]
+    assert table.iloc[2]["flag"].startswith("at chance"), "chance is known from the number of outputs that were counted"
 
 
 def test_a_table_has_a_row_for_everything_that_was_asked_for(scores):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from stir.errors import InvalidInputError
+from stir.models.drawing import importing
 from stir.models.providers.calling import call, callable_of
 from stir.models.providers.failures import reporting
 from stir.models.providers.own_files import read_own_file
@@ -28,7 +29,7 @@ def build(request: Request) -> Built:
     """Import a callable and call it."""
     name, _, attribute = request.name.partition(":")
     origin = _origin(name)
-    with reporting(f"The module {name}", origin):
+    with importing(), reporting(f"The module {name}", origin):
         module = importlib.import_module(name)
     return call(callable_of(module, attribute, f"the module {name}"), request, near=origin)
 

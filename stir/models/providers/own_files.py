@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from stir.errors import InvalidInputError
+from stir.models.drawing import importing
 from stir.models.providers.failures import reporting
 
 MOST_FILES = 2000
@@ -113,7 +114,7 @@ def run_own_file(file: OwnFile) -> ModuleType:
         return sys.modules[name]
     module = ModuleType(name)
     module.__file__ = str(file.path)
-    with importing_from(file), reporting(str(file.path), file.path):
+    with importing_from(file), importing(), reporting(str(file.path), file.path):
         sys.modules[name] = module
         try:
             exec(compile(file.source, str(file.path), "exec"), module.__dict__)

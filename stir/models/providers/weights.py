@@ -95,7 +95,8 @@ def check_weights(request: Request, library: str, known: Collection[str], *, def
     """
     if request.weights is None or (default and request.weights == DEFAULT_WEIGHTS):
         return
-    what = f"weights of {library}'s {request.name}"
+    possessive = f"{library}'" if library.endswith("s") else f"{library}'s"
+    what = f"weights of {possessive} {request.name}"
     if request.weights == DEFAULT_WEIGHTS or not known:
         choices = f"Name one of {', '.join(sorted(known)[:8])}." if known else "None are published: give a checkpoint."
         raise InvalidInputError(f"Expected {what} by name; got {shortened(request.weights)}. {choices}")

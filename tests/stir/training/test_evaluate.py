@@ -31,6 +31,30 @@ def test_accuracies_of_a_model_with_known_margins(brightness):
         assert (measured.clean, measured.robust) == (0.8, 0.4)
 
 
+class Wrapped(nn.Module):
+    """Give scores as libraries do: in a mapping, in a tuple, or not at all."""
+
+    def __init__(self, model, wrap):
+        super().__init__()
+        self.model, self.wrap = model, wrap
+
+    def forward(self, images):
+        return self.wrap(self.model(images))
+
+
+@pytest.mark.parametrize("wrap", [lambda scores: {"logits": scores}, lambda scores: (scores, None)])
+def test_scores_are_found_in_what_libraries_give(brightness, wrap):
+    images, labels = _grey(0.2, 0.48, 0.51, 0.9, 0.6), torch.tensor([0, 0, 1, 1, 0])
+    measured = accuracy(Wrapped(brightness, wrap), images, labels, ATTACK)
+    assert (measured.clean, measured.robust) == (0.8, 0.4)
+
+
+@pytest.mark.parametrize("wrap", [lambda scores: {"features": scores}, lambda scores: scores[:, :, None, None]])
+def test_a_model_without_scores_is_refused(brightness, wrap):
+    with pytest.raises(InvalidInputError, match=r"gives scores per class, \(n, classes\), to train or evaluate it; got"):
+        accuracy(Wrapped(brightness, wrap), _grey(0.2, 0.9), torch.tensor([0, 1]), ATTACK)
+
+
 class Valley(nn.Module):
     """Class 1 if the mean pixel is further than 0.1 from a half, else class 0."""
 

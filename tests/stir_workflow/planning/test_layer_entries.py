@@ -83,12 +83,20 @@ class TestNames:
 
     def test_tables_say_how_layers_are_read_where_an_experiment_chooses_it(self, plan):
         pooled = {"label": "x", "layer": "stage3", "pooling": "global_average"}
-        for layers, described in ((["stage3"], None), ([pooled], True), (["stage3.0.relu1:0"], True), ([by_model("stage3")], True)):
+        for layers, described in (
+            (["stage3"], None),
+            ([pooled], True),
+            (["stage3.0.relu1:0"], True),
+            ([by_model("stage3")], True),
+        ):
             assert plan({"layers": layers}).references[0].score.recipe.settings.get("layers_described") is described
 
 
 REFUSED = [
-    (by_model("stage3") | {"by_model": by_model("stage3")["by_model"] | {"nobody": "stage3"}}, "'mine' names a layer of 'nobody'"),
+    (
+        by_model("stage3") | {"by_model": by_model("stage3")["by_model"] | {"nobody": "stage3"}},
+        "'mine' names a layer of 'nobody'",
+    ),
     ({"label": "x", "by_model": {MODELS[0]: "stage3"}}, f"'x' names no layer of model '{MODELS[1]}'; add it to by_model"),
     ({"label": "x", "by_architecture": {"resnet8": "stage3"}}, "'x' names no layer of architecture 'vgg6'; add it to by_arch"),
 ]
@@ -102,18 +110,29 @@ def test_a_model_without_a_layer_is_refused(quickstart, load, layer, message):
 
 IMPOSSIBLE = [
     (["stage9"], r"layer 'stage9': The model has no layer 'stage9'\. Did you mean 'stage"),
-    ([{"label": "x", "layer": "stage3", "select": "logits"}], "layer 'x': Layer 'stage3' gives one tensor, so there is nothing to"),
+    (
+        [{"label": "x", "layer": "stage3", "select": "logits"}],
+        "layer 'x': Layer 'stage3' gives one tensor, so there is nothing to",
+    ),
     ([{"label": "x", "layer": "stage3", "pooling": "token_mean"}], "'x': Expected layer 'stage3' to give .*tokens.* for pooling"),
-    ([{"label": "x", "layer": "stage3", "pooling": "adaptive_average_9x9"}], "'x': Expected layer 'stage3' .* Use a smaller grid"),
+    (
+        [{"label": "x", "layer": "stage3", "pooling": "adaptive_average_9x9"}],
+        "'x': Expected layer 'stage3' .* Use a smaller grid",
+    ),
     ([{"label": "x", "layer": "stage3", "pooling": "random_projection_500"}], "'x': Expected layer 'stage3' .* no more features"),
-    ([{"label": "x", "layer": "stage3", "pooling": "globl_average"}], "Unknown pooling 'globl_average'. Did you mean 'global_ave"),
+    (
+        [{"label": "x", "layer": "stage3", "pooling": "globl_average"}],
+        "Unknown pooling 'globl_average'. Did you mean 'global_ave",
+    ),
     ([{"label": "x", "layer": "penultimate", "select": 0}], "'x': The penultimate layer is one tensor; got select"),
 ]
 
 
 @pytest.mark.parametrize(("layers", "message"), IMPOSSIBLE, ids=[message[:40] for _, message in IMPOSSIBLE])
 def test_what_a_layer_cannot_give_is_refused_before_anything_is_trained(quickstart, refusal, layers, message):
-    lines = refusal(edited(quickstart, {"layers": layers, "models": quickstart["models"][:1], "similarity_measures": ["rbf_cka"]}))
+    lines = refusal(
+        edited(quickstart, {"layers": layers, "models": quickstart["models"][:1], "similarity_measures": ["rbf_cka"]})
+    )
     assert any(re.search(f"^layers: .*{message}", line) for line in lines), lines
 
 

@@ -23,7 +23,11 @@ FAILING = [
         ["network.layer1.0.relu"],
         r"'torchvision.resnet18', layer 'network.layer1.0.relu': .*called once.*called 2 times",
     ),
-    ("resnet18", ["layer5"], "architecture 'torchvision.resnet18', layer 'layer5': The model has no layer 'layer5'. Did you mean"),
+    (
+        "resnet18",
+        ["layer5"],
+        "architecture 'torchvision.resnet18', layer 'layer5': The model has no layer 'layer5'. Did you mean",
+    ),
     ("resnet18", ["layer1.0.relu:2"], r"Expected a call of layer 'network.layer1.0.relu' from 0 to 1; got 2"),
     ("vit_b_16", ["network.encoder.layers.encoder_layer_0.self_attention.out_proj"], "called 0 times"),
 ]

@@ -16,7 +16,9 @@ def planned(quickstart, load):
     """Plan one ResNet and one VGG by layers."""
 
     def plan_with(layers, models=slice(2)):
-        content = edited(quickstart, {"layers": layers, "models": quickstart["models"][models], "similarity_measures": ["rbf_cka"]})
+        content = edited(
+            quickstart, {"layers": layers, "models": quickstart["models"][models], "similarity_measures": ["rbf_cka"]}
+        )
         experiment = load(content)
         check_meaning(experiment, QUICKSTART)
         return Plan("mine", experiment)

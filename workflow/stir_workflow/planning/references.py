@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from stir.data import dataset_source
 from stir.errors import near_matches
 from stir_workflow.planning import attacks, fitting
-from stir_workflow.planning.addresses import canonical, problems_of_address, problems_of_arguments
+from stir_workflow.planning.addresses import canonical, key_of_architecture, problems_of_address, problems_of_arguments
 from stir_workflow.planning.loading import Experiment
-from stir_workflow.planning.models import model_names
+from stir_workflow.planning.models import architecture_settings, code_settings, model_names
 from stir_workflow.planning.settings import (
     WITH_BETA,
     attacks_of,
@@ -124,6 +124,13 @@ def networks(experiment: Experiment) -> Iterator[str]:
             yield f"models[{number}].threat_model: is one of the arguments, too; leave one out"
 
 
+def code(experiment: Experiment) -> Iterator[str]:
+    """Find networks whose code cannot be identified: a library that nobody knows, a Python file that is absent."""
+    for number, model in enumerate(experiment["models"]):
+        place = f"models[{number}].{key_of_architecture(model)}"
+        yield from fitting.said(place, code_settings, architecture_settings(experiment, model), model)
+
+
 def effects(experiment: Experiment) -> Iterator[str]:
     """Find settings that would have no effect where they stand."""
     from stir.training import TrainingRecipe
@@ -152,4 +159,4 @@ def count_of_files(experiment: Experiment) -> Iterator[str]:
         )
 
 
-SIZES: Sequence = (fitting.image_counts, fitting.training_counts, attacks.sizes, count_of_files)
+SIZES: Sequence = (fitting.image_counts, fitting.training_counts, attacks.sizes, count_of_files, code)

@@ -58,7 +58,8 @@ def _scores_and_models(job: Job) -> "tuple[pd.DataFrame, pd.DataFrame]":
     asked = {key: settings[key] for key in ("similarity_measures", "random_seeds", "images_datasets")}
     layers = {model["name"]: [LayerSetting.of(layer).text for layer in model["layers"]] for model in models}
     check_rows(scores, layers, **asked)
-    evaluations = [row for path in job.inputs["evaluations"] for row in json.loads(checked(path).read_text(encoding="utf-8"))]
+    evaluated = job.inputs.get("evaluations", [])
+    evaluations = [row for path in evaluated for row in json.loads(checked(path).read_text(encoding="utf-8"))]
     accuracies = model_table(evaluations, models)
     return scores.assign(flags=of_scores(scores, accuracies)), accuracies
 
@@ -70,7 +71,8 @@ def _facts(path: Path) -> dict[str, Any]:
 
     facts, settings = checkpoint_facts(checked(path)), sealed_recipe(path).settings
     resize = {"resize": RESIZE} if facts.get("input_size") else {}
-    weights = read_metadata(path).get("architecture", {}).get("weights")
+    initial = "random" if "random_seed" in settings and "training" not in settings else None
+    weights = read_metadata(path).get("architecture", {}).get("weights") or initial
     return facts | resize | {"weights": weights, "code": _shown(settings.get("code", {}))}
 
 
