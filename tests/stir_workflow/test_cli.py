@@ -350,3 +350,19 @@ class TestVerifyLeaves:
         (line,) = [line for line in result.stderr.splitlines() if "-0123456789.csv" in line]
         assert line.isprintable()
         assert "has no seal" in line
+
+
+class TestModels:
+    def test_addresses_that_contain_a_text_are_listed(self):
+        assert stir("models", "stir:RESNET").output.split() == [f"stir:resnet{n}" for n in (8, 18, 34, 50)]
+        assert "torchvision:resnet18" in json.loads(stir("models", "torchvision:", "--json").output)
+
+    def test_a_text_that_no_address_contains_is_refused_with_near_ones(self):
+        assert "Did you mean 'stir:resnet8'" in refused(stir("models", "stir:resnet9"))
+
+    def test_a_library_that_is_not_installed_says_how_to_install_it(self, monkeypatch):
+        from stir.models.providers import open_clip_models
+
+        open_clip_models.names.cache_clear()
+        monkeypatch.setitem(sys.modules, "open_clip", None)
+        assert "pip install 'stir-workflow[open_clip]'" in refused(stir("models", "open_clip:RN50"))

@@ -3,6 +3,7 @@
 import hashlib
 import random
 import sys
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -101,6 +102,14 @@ def test_modules_of_one_name_in_two_folders_are_not_mixed(write, tmp_path):
     write(**{"a__in__models": main, "b__in__models": main, "a__in__parts": "n = 2\n", "b__in__parts": "n = 3\n"})
     sizes = [build_model(_own(tmp_path / folder)).network.out_features for folder in ("a", "b", "a")]
     assert sizes == [2, 3, 2]
+
+
+def test_a_module_that_was_imported_from_elsewhere_is_there_again(write, monkeypatch):
+    folder = write(models="import parts\n" + NET, parts="")
+    elsewhere = ModuleType("parts")
+    monkeypatch.setitem(sys.modules, "parts", elsewhere)
+    build_model(_own(folder))
+    assert sys.modules["parts"] is elsewhere
 
 
 @pytest.mark.parametrize(
