@@ -27,7 +27,7 @@ ifneq ($(shell test -w "$$HOME" && echo writable),writable)
 export XDG_CACHE_HOME ?= $(CURDIR)/.snakemake/cache
 endif
 
-.PHONY: run poster test test-all test-slurm fuzz cluster-plugins lint readme bench-overhead bench-scale bench-poster bench-training bench-inversion bench-inversion-full bench-memory bench-agreement bench-drop-in
+.PHONY: run poster test test-all test-slurm fuzz cluster-plugins lint readme pretrained bench-overhead bench-scale bench-poster bench-training bench-inversion bench-inversion-full bench-memory bench-agreement bench-drop-in
 .PHONY: bench-similarity peers check-python clean
 
 run: $(VENV)/.installed
@@ -69,6 +69,10 @@ lint: $(VENV)/.installed
 # Render the numbers and figures of README.md from the last `make run`.
 readme: $(VENV)/.installed
 	$(BIN)/python -m scripts.quickstart
+
+# Render docs/pretrained.md from the last `make run EXPERIMENT=pretrained`.
+pretrained: $(VENV)/.installed
+	$(BIN)/python -m scripts.pretrained
 
 bench-overhead: $(VENV)/.installed
 	$(BIN)/python benchmarks/overhead.py

@@ -11,6 +11,8 @@ COMPILED = "_orig_mod."
 NETWORK = "network."
 """What names begin with where preprocessing is part of the model."""
 PREPROCESSING = ("resize", "normalise")
+OTHERS = ("penultimate", "output")
+"""Layers that are no modules, for messages."""
 CALL = re.compile(r"(.+):(\d{1,9})", re.DOTALL)
 
 
@@ -42,4 +44,4 @@ def split_name(names: Iterable[str], layer: object) -> tuple[str, int | None]:
             return name, None
         if (match := CALL.fullmatch(layer)) and (name := known_name(names, match[1])) is not None:
             return name, int(match[2])
-    raise LayerError(f"The model has no layer {shortened(layer)}. {near_matches(str(layer), filter(None, names))}")
+    raise LayerError(f"The model has no layer {shortened(layer)}. {near_matches(str(layer), [*filter(None, names), *OTHERS])}")

@@ -17,6 +17,7 @@ def attack(**more):
 
 OWN_DATA = {"label": "mine", "name": "scans", "path": "scans", "format": "folder", "image_shape": [1, 8, 8], "n_classes": 10}
 OF_INVERSIONS = read_yaml(SCHEMA)["properties"]["inversion"]["properties"]
+MODELS = [model["name"] for model in read_yaml(QUICKSTART)["models"]]
 EVERYTHING = edited(
     read_yaml(QUICKSTART),
     {
@@ -32,7 +33,12 @@ EVERYTHING = edited(
         "models.0.n_train": 100,
         "width": 16,
         "evaluation": [attack(), attack(eps=1.0)],
-        "layers": ["stage3", {"label": "last", "by_architecture": {"resnet8": "stage3", "vgg6": "stage3"}}],
+        "layers": [
+            "stage3",
+            {"label": "last", "by_architecture": {"resnet8": "stage3", "vgg6": "stage3"}},
+            {"label": "other", "by_model": dict.fromkeys(MODELS, "stage2"), "select": "[0]", "pooling": "global_average"},
+            {"label": "early", "layer": "stage1"},
+        ],
         "statements": ["random_init"],
         "figures": ["heatmaps", "bars"],
     },
@@ -42,7 +48,7 @@ OF_CHECKPOINTS = {"checkpoint", "sha256", "normalisation", "mean", "std", "weigh
 """Keys of models that are not trained."""
 OF_ADDRESSES = {"model", "arguments", "threat_model", "resize"}
 """Keys of models of other libraries."""
-NAMES = ("by_architecture.resnet8", "by_architecture.vgg6")
+NAMES = ("by_architecture.resnet8", "by_architecture.vgg6", *(f"by_model.{model}" for model in MODELS))
 """Keys that the experiment chooses."""
 EVERY_PLACE = sorted(place for place in places_of_keys(EVERYTHING) if not place.endswith(NAMES))
 
@@ -147,7 +153,7 @@ WRONG_TYPES = [
     ("layers.0", {"label": "a", "layer": "b", "select": "c d"}, "expected a field or key of letters"),
     ("layers.0", {"label": "a", "by_model": {"m": {"layer": "b", "pooling": "../x"}}}, "expected a name of letters"),
     ("layers.0", {"label": "a", "by_architecture": {}}, "expected at least 1 keys; got 0"),
-    ("layers.0", {"label": "a", "by_architecture": {"vgg6": 1}}, "expected a text; got 1"),
+    ("layers.0", {"label": "a", "by_architecture": {"vgg6": 1}}, "expected keys and values; got 1"),
     ("evaluation", [], "expected at least 1 items; got 0"),
     ("evaluation", "pgd", "unknown 'pgd'. Known: 'none'"),
     ("evaluation", [{"norm": "l2", "eps": 0.5, "steps": 1}], "'step_size' is missing"),
@@ -401,7 +407,7 @@ def test_of_very_many_problems_the_first_are_listed(quickstart, refusal):
 def test_a_long_key_is_blamed_in_no_time(quickstart, refusal):
     layer = {"label": "early", "by_architecture": {"a" * 60 + "A": 1}}
     (line,) = refusal(edited(quickstart, {"layers": [layer]}))
-    assert line.endswith("expected a text; got 1")
+    assert line.endswith("expected keys and values; got 1")
 
 
 def test_a_negative_zero_is_zero(quickstart, load):
