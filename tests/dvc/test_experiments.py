@@ -37,7 +37,6 @@ def test_metrics_have_names_and_plots_open_offline(origin, tmp_path):
 def test_an_experiment_makes_what_its_parameter_affects_and_is_compared(pulled, tmp_path):
     said = pulled.run("dvc", "exp", "run", "--name", "fewer", "-S", f"{EXPERIMENT}:similarity_measures=[linear_cka]")
     assert Ran(0, said).finished == jobs_of(*TABLES)
-    assert said.count("didn't change, skipping") == 3
 
     (changes,) = pulled.json("dvc", "params", "diff", "--json").values()
     assert changes["similarity_measures"]["old"] == "['linear_cka', 'linear_cka_debiased']"
@@ -62,7 +61,4 @@ def test_an_experiment_makes_what_its_parameter_affects_and_is_compared(pulled, 
 @pytest.mark.long
 def test_a_parameter_in_a_list_of_models_reaches_what_it_affects(pulled):
     said = pulled.run("dvc", "exp", "run", "-S", f"{EXPERIMENT}:models.1.width=3")
-    affected = TINY_AFTER_PLAIN
-    finished = Ran(0, said).finished
-    assert {rule: count for rule, count in finished.items() if rule in affected} == affected
-    assert finished.keys() - affected.keys() <= {"all", "iris", "checkpoints", "evaluations", "datasets"}
+    assert Ran(0, said).finished == TINY_AFTER_PLAIN | {"all": 1}
