@@ -78,7 +78,7 @@ TRANSFORMERS = {
         **{"image_size": 32, "patch_size": 2, "embed_dim": 8},
         **{"depths": [1, 1], "num_heads": [2, 2], "window_size": 4},
     },
-    "MobileNetV2ForImageClassification": {},
+    "MobileNetV2ForImageClassification": {"image_size": 32},
 }
 LIBRARIES: list[Case] = [
     *(Case(f"stir:{name}", 32, of_architecture={"width": 8, "classes": 10}) for name in ("resnet18", "resnet50")),
@@ -162,7 +162,7 @@ def main() -> None:
     parser.add_argument("only", nargs="*", help="Parts of addresses; all by default.")
     only = parser.parse_args().only
     warnings.simplefilter("ignore")
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
     cases = [case for case in LIBRARIES if not only or any(part in case.address for part in only)]
     versions = ", ".join(f"{name} {version}" for name, version in package_versions().items())
     print("# Networks of many libraries\n")
@@ -170,7 +170,7 @@ def main() -> None:
     print(
         f"{ITERATIONS} iterations, so that inversions are not finished: errors fall, which is all that is asked here. Seconds are"
     )
-    print("those of one evaluation (forward and backward pass of all images, float32) on two cores that had other work.\n")
+    print("those of one evaluation (forward and backward pass of all images, float32) on one core that had other work.\n")
     print("| network | features | error, from and to | STIR of itself | seconds | forward pass of the descent |")
     print("|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as name:

@@ -1,10 +1,11 @@
 """Peak memory of inverting and scoring images of 224x224 with large networks: ``python benchmarks/large_models.py``.
 
 ResNet50, ViT-B/16 and ConvNeXt of torchvision, random weights, 16 images, all settings but the number of iterations
-as they come; each in a process of its own, on two cores. What is measured does not depend on the weights.
+as they come; each in a process of its own, on two cores, or ``OMP_NUM_THREADS``. Memory does not depend on the weights.
 """
 
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -28,7 +29,7 @@ def measure(name: str) -> dict[str, float | str]:
     """Invert and score with one network; return this process's peak memory (MB) and the seconds."""
     import torchvision
 
-    torch.set_num_threads(2)
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "2")))
     torch.manual_seed(0)
     warnings.simplefilter("ignore")
     model = getattr(torchvision.models, name)(weights=None).eval()

@@ -162,7 +162,8 @@ def _evaluated(forward: Forward, images: Tensor) -> tuple[Tensor, Tensor]:
     images = images.detach().requires_grad_(True)
     with torch.enable_grad():
         representation = widened(forward(images))
-        half = (0.5 * representation.square()).sum()
+        # Relative, as in a descent: squares of the small activations of a deep network vanish.
+        half = (0.5 * (representation / representation.detach().norm(dim=1, keepdim=True)).square()).sum()
     gradients = torch.autograd.grad(half, images, allow_unused=True)[0] if half.requires_grad else None
     return representation.detach(), torch.zeros_like(images) if gradients is None else gradients
 

@@ -53,6 +53,17 @@ class Apply(nn.Module):
         return self.inner(self.function(x))
 
 
+class Scaled(nn.Module):
+    """Activations so small that the squares of their gradients vanish in float32."""
+
+    def __init__(self, factor):
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, x):
+        return self.factor * x
+
+
 class Branching(nn.Module):
     """Control flow, around a part that can be folded."""
 
@@ -105,6 +116,7 @@ NETS = {
     "rounding": (lambda: _net(lambda x: x, Straight()), "1 BatchNorm"),
     "rounding around a module": (lambda: _net(lambda x: x, Apply(Rounding.apply)), "as given: .*another gradient"),
     "remembering": (lambda: _net(lambda x: x, Remembering()), "1 BatchNorm"),
+    "tiny activations": (lambda: nn.Sequential(*_net()[:-1], Scaled(1e-18), nn.Linear(12, 3)), "1 BatchNorm"),
     "fails backwards": (lambda: _net(lambda x: x, Apply(_fails_backwards)), "as given: .*inplace"),
     "no copy": (lambda: _uncopyable(_net()), "as given: .*pickle"),
 }
