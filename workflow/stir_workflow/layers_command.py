@@ -128,4 +128,5 @@ def _notes(facts: "Sequence[LayerFacts]") -> list[str]:
     if not last:
         return ["penultimate: this model has none by the rule; name a layer"]
     same = [each.name for each in facts if each.is_penultimate and each.name != "penultimate"]
-    return [f"penultimate: {last[0].module}" + (f", which is what {' and '.join(same)} gives" if same else "")]
+    others = " and ".join(filter(None, [", ".join(same[:-1]), *same[-1:]]))
+    return [f"penultimate: {last[0].module}" + (f", the same as {others}" if same else "")]

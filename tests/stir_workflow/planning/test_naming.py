@@ -10,7 +10,7 @@ from stir_workflow.planning.loading import GRAMMARS, ExperimentError, find_exper
 from stir_workflow.planning.naming import published_name
 from stir_workflow.planning.plan import Plan
 from tests.experiment_files import edited, write_yaml
-from tests.stir_workflow.planning.test_loading import EVERYTHING, schema_places
+from tests.stir_workflow.planning.test_loading import EVERYTHING, MODELS, schema_places
 
 HOSTILE = [
     "$(touch PWNED)`touch PWNED`;",
@@ -85,14 +85,9 @@ def places_of_texts(value, place=""):
 ALL = edited(
     EVERYTHING,
     {
-        "models.1": {
-            "name": "digits-vgg6-vanilla",
-            "architecture": "vgg6",
-            "checkpoint": "w.pt",
-            "sha256": "0" * 64,
-            "dataset": "mine",
-        },
-        "models.2": {"name": "other", "model": "timm:test_vit", "weights": "default"},
+        "models.1": {"name": MODELS[1], "architecture": "vgg6", "checkpoint": "w.pt", "sha256": "0" * 64, "dataset": "mine"},
+        "models.2": {"name": MODELS[2], "model": "timm:test_vit", "weights": "default"},
+        "layers.1.by_architecture": {"resnet8": "stage3.0", "vgg6": "stage3.0", "timm:test_vit": "norm"},
         "inversion.method": "lbfgs",
     },
 )
@@ -114,7 +109,7 @@ def test_no_text_of_an_experiment_file_gets_into_a_path_or_a_command_unless_it_i
         for made in plan.by_path.values():
             assert all(map(is_name, made.path.split("/")[2:][:-1])), made.path
             assert re.fullmatch(r"[A-Za-z0-9_/.-]+", made.path + made.log + made.benchmark)
-            assert len(made.order("auto").splitlines()) == 1
+            assert len(made.settings.splitlines()) == 1
 
 
 def test_every_text_of_the_schema_is_a_name_a_choice_a_digest_or_known_to_be_free():

@@ -14,6 +14,7 @@ from stir.score import score as score_of
 from stir_workflow.stages import dataset, iri, pair, score
 from stir_workflow.stages.images import read_images
 from stir_workflow.stages.job import Job
+from stir_workflow.stages.layer_setting import LayerSetting
 from stir_workflow.stages.matches import read_matches
 from stir_workflow.store.artifacts import sealed_recipe, sealing
 from stir_workflow.store.facts import STAGES
@@ -31,14 +32,16 @@ INVERSION = {
 class Made:
     """Artifacts of two untrained networks, the target's by layers of its own."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, layers=LAYERS) -> None:
+        self.folder, self.layers = folder, layers
         self.dataset = self._made(dataset, {"name": "digits", "n_test": 20, "random_seed": 0})
         self.reference = self._checkpoint("resnet8", "a")
         self.target = self._checkpoint("vgg6", "b")
         self.iris = [
-            self._made(iri, {**COMMON, **INVERSION, "layer": layer}, checkpoint=self.reference, dataset=self.dataset)
-            for layer in LAYERS
+            self._made(
+                iri, {**COMMON, **INVERSION, **LayerSetting.of(layer).settings()}, checkpoint=self.reference, dataset=self.dataset
+            )
+            for layer in layers
         ]
 
     def _checkpoint(self, name, key):
@@ -61,11 +64,11 @@ class Made:
         return path
 
     def representation(self, checkpoint, **layers):
-        settings = {**COMMON, "layers": LAYERS, "basis": "features", **layers}
+        settings = {**COMMON, "layers": self.layers, "basis": "features", **layers}
         return self._made(pair, settings, checkpoint=checkpoint, dataset=self.dataset, iris=self.iris)
 
-    def score(self, reference, target):
-        settings = {"similarity_measures": ["linear_cka"], "minimum_converged_fraction": 0.0, "threads": 1}
+    def score(self, reference, target, **more):
+        settings = {"similarity_measures": ["linear_cka"], "minimum_converged_fraction": 0.0, "threads": 1, **more}
         made_from = {key: path.as_posix() for key, path in self._by_checkpoint(reference, target).items()}
         recipe = Recipe("representation", STAGES["representation"].version, {}, made_from)
         index = self.folder / f"x-{recipe.key}.json"
