@@ -64,7 +64,10 @@ def render() -> str:
     """Render the page."""
     scores = read_table(KEPT / "pretrained.csv")
     scores = scores[scores["similarity_measure"] == MEASURE].assign(text=layer_texts(scores), layer=layer_positions(scores))
-    figures = [f"![{layer} layer: photographs, seed images and IRIs]({KEPT.name}/{name})" for layer, name in zip(LAYERS, FIGURES, strict=True)]
+    figures = [
+        f"![{layer} layer: photographs, seed images and IRIs]({KEPT.name}/{name})"
+        for layer, name in zip(LAYERS, FIGURES, strict=True)
+    ]
     parts = [HEAD, *_models(), INVERSIONS, *_inversions(scores), SCORES, *_scores(scores), PICTURES, "\n\n".join(figures), ""]
     return "\n".join([*parts, _footnote(scores)])
 

@@ -85,7 +85,13 @@ def places_of_texts(value, place=""):
 ALL = edited(
     EVERYTHING,
     {
-        "models.1": {"name": "digits-vgg6-vanilla", "architecture": "vgg6", "checkpoint": "w.pt", "sha256": "0" * 64, "dataset": "mine"},
+        "models.1": {
+            "name": "digits-vgg6-vanilla",
+            "architecture": "vgg6",
+            "checkpoint": "w.pt",
+            "sha256": "0" * 64,
+            "dataset": "mine",
+        },
         "models.2": {"name": "other", "model": "timm:test_vit", "weights": "default"},
         "inversion.method": "lbfgs",
     },
