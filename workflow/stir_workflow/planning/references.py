@@ -108,6 +108,8 @@ def _of_nothing(experiment: Experiment) -> Iterator[str]:
     known = {"by_architecture": architectures, "by_model": [model["name"] for model in experiment["models"]]}
     for layer in experiment["layers"]:
         for key in known.keys() & (() if isinstance(layer, str) else layer.keys()):
+            twice = [name for name, count in Counter(map(canonical, layer[key])).items() if count > 1]
+            yield from (f"layers: {layer_label(layer)!r} names layers of {name!r} twice; leave one out" for name in twice)
             for named in layer[key]:
                 if named not in known[key] and canonical(named) not in known[key]:
                     near = near_matches(named, dict.fromkeys(known[key]))
