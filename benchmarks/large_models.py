@@ -46,9 +46,8 @@ def measure(name: str) -> dict[str, float | str]:
 
 def main(names: list[str]) -> None:
     """Print the peak of each network."""
-    print(
-        f"{N_IMAGES} images of {SIDE}x{SIDE}, {ITERATIONS} iterations, {min(BATCH_SIZE, N_IMAGES)} at once, {code_version()}, {json.dumps(package_versions())}"
-    )
+    print(f"{N_IMAGES} images of {SIDE}x{SIDE}, {min(BATCH_SIZE, N_IMAGES)} at once, {ITERATIONS} iterations")
+    print(f"{code_version()}, {json.dumps(package_versions())}")
     print("| network | peak, MB | inversion, s | forward pass |\n|---|---|---|---|")
     for name in names:
         text = subprocess.check_output([sys.executable, __file__, "--measure", name], text=True)

@@ -89,7 +89,8 @@ class Work:
 
     def check(self) -> None:
         """Try the model with the first seed images; go on with the model as given where the fast forward pass fails."""
-        targets = self.task.references.pool[:FEW]
+        # At least three, so that an image is seen beside others.
+        targets = self.task.references.pool[: min(FEW, max(3, self.task.settings.batch_size))]
         first = self.task.seeds[: len(targets)].to(targets)
         check_alike(self.represent_batch, first)
         if self.forwards.exact is not None and not self.task.settings.fake_last_relu:

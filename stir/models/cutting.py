@@ -50,7 +50,7 @@ class _CuttingTracer(OpaqueTracer):
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         """Return whether a module is not looked into; one that holds the layer is."""
-        innermost = not self.deep and not any(m.children())
+        innermost = not self.deep and next(m.children(), None) is None
         return innermost or (super().is_leaf_module(m, module_qualified_name) and not self._holds(m))
 
     def must_be_followed(self, m: nn.Module) -> bool:

@@ -213,7 +213,7 @@ def with_fake_last_relu(part: fx.GraphModule) -> fx.GraphModule | None:
             part.graph.erase_node(node)
             part.recompile()
             return part
-        if node.op == "call_module" and any(modules[str(node.target)].children()):
+        if node.op == "call_module" and next(modules[str(node.target)].children(), None) is not None:
             return None
     return None
 
