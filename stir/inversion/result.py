@@ -110,11 +110,11 @@ def correlations(x: Float[Tensor, "n d"], y: Float[Tensor, "n d"]) -> Float[Tens
 
 
 def predicted_classes(output: object, n: int) -> Int[Tensor, " n"]:
-    """Return the largest logits' numbers, or -1 where the output is no matrix of logits."""
+    """Return the largest logits' numbers, or -1 where the output is no matrix of logits, or has NaN."""
     if isinstance(output, Tensor) and n == 1 and output.ndim == 1:  # `squeeze` also removes the dimension of a single image
         output = output[None]
     if isinstance(output, Tensor) and output.ndim == 2 and len(output) == n and output.shape[1] > 1:
-        return output.argmax(dim=1)
+        return torch.where(output.isnan().any(dim=1), NO_CLASS, output.argmax(dim=1))
     return torch.full((n,), NO_CLASS, dtype=torch.long, device="cpu")
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,22 +11,45 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from stir.digests import sha256_of
 from stir.errors import CheckpointError, InvalidInputError
 from stir.models.architecture import STIR, TORCHVISION, Architecture
+from stir.models.candidates import Missing
 from stir.models.downloads import download
-from stir.models.preprocessed import NETWORK, Preprocessed
+from stir.models.messages import one_line, shown
+from stir.models.own_names import own_values, with_what_follows
+from stir.models.preprocessed import Preprocessed
 from stir.models.registry import build_model
-from stir.models.weight_checks import check_fit, own_values, with_what_follows, without_prefixes
-from stir.models.weight_files import one_line, read_header, read_weights, regular_file, shown
+from stir.models.released import weights_of
+from stir.models.safetensors_files import read_header
+from stir.models.shards import sha256_of_parts
+from stir.models.weight_checks import check_fit
+from stir.models.weight_files import naming, open_weights, regular_file
 from stir.names import shortened
 
 METADATA_KEY = "stir"
 NO_ARCHITECTURE = "does not say its architecture; make it with the workflow's checkpoint stage"
 
 
+def check_source(path_or_url: str | Path) -> bool:
+    """Return whether a checkpoint is one of the web.
+
+    Raises
+    ------
+    CheckpointError
+        If it is a URL that is neither of http nor of https.
+    """
+    scheme, separator, _ = str(path_or_url).partition("://")
+    if separator and scheme.lower() in ("http", "https"):
+        return True
+    if separator and scheme.isalnum():
+        raise CheckpointError(
+            f"Expected a path or a URL of http or https; got {shown(path_or_url)}. Download it, and give the file's path."
+        )
+    return False
+
+
 def fetch_checkpoint(path_or_url: str | Path, *, sha256: str | None = None) -> Path:
-    """Return a local file for a path or an http(s) URL, its content checked.
+    """Return a local file or folder for a path or an http(s) URL, its content checked.
 
     Downloads are retried, bounded in size and time, and kept in the user's cache folder. Without ``sha256``
     a URL is downloaded each time.
@@ -35,25 +59,34 @@ def fetch_checkpoint(path_or_url: str | Path, *, sha256: str | None = None) -> P
     CheckpointError
         If it is absent, cannot be downloaded, or has another SHA-256.
     """
-    scheme, separator, _ = str(path_or_url).partition("://")
-    if separator and scheme.lower() in ("http", "https"):
-        return download(str(path_or_url), sha256)
-    if separator and scheme.isalnum():
-        raise CheckpointError(
-            f"Expected a path or a URL of http or https; got {shown(path_or_url)}. Download it, and give the file's path."
-        )
-    path = regular_file(path_or_url)
-    try:
-        came = None if sha256 is None else sha256_of(path)
-    except OSError as error:
-        raise CheckpointError(f"{shown(path)} cannot be read ({one_line(error)}).") from error
-    if sha256 is not None and came != sha256.lower():
+    expected = None if sha256 is None else sha256.lower()
+    if check_source(path_or_url):
+        return download(str(path_or_url), expected)
+    with naming(Path(path_or_url)):
+        path = Path(path_or_url).expanduser() if _is_folder(path_or_url) else regular_file(path_or_url)
+        came = None if expected is None else sha256_of_parts(path)
+    if came != expected:
         raise CheckpointError(f"Expected SHA-256 {sha256} of {shown(path)}; got {came}. It is another file, or was altered.")
     return path
 
 
-def load_checkpoint(model: nn.Module, path_or_url: str | Path, *, sha256: str | None = None) -> nn.Module:
-    """Load weights into a model, all of them, from a safetensors file or a torch state dict.
+def _is_folder(path: str | Path) -> bool:
+    try:
+        return Path(path).expanduser().is_dir()
+    except (OSError, ValueError, RuntimeError):  # a name of 300 characters, no such user, NUL
+        return False
+
+
+def load_checkpoint(
+    model: nn.Module,
+    path_or_url: str | Path,
+    *,
+    sha256: str | None = None,
+    entry: str | None = None,
+    missing: Missing = "nothing",
+    progress: bool = False,
+) -> nn.Module:
+    """Load weights into a model, all of them, from a checkpoint as it was released.
 
     Parameters
     ----------
@@ -61,9 +94,19 @@ def load_checkpoint(model: nn.Module, path_or_url: str | Path, *, sha256: str | 
         It is changed in place, only if every weight fits.
         For a `Preprocessed` network, weights of the network alone fit, too.
     path_or_url : str or Path
-        A local path, or an http(s) URL.
+        A local path, or an http(s) URL: safetensors, a file of torch.save, an npz file, a tar archive that holds one of these,
+        or an index or folder of shards.
     sha256 : str, optional
         Expected SHA-256 of the file, hexadecimal; checked before the file is opened.
+        Of shards: that of the list that `stir.models.shards.sha256_of_parts` describes.
+    entry : str, optional
+        Which weights are meant, if the file has several: a key (``"state_dict_ema"``), or several keys and a beginning of
+        names with dots between (``"teacher.backbone"``).
+    missing : {"nothing", "head"}
+        What the file may lack. ``"head"``: the last weights of the model, as in a file of a backbone. They become NaN, so
+        that whatever reads them is refused, and layers before them are as if they were there.
+    progress : bool
+        Whether to print what the file was taken for.
 
     Returns
     -------
@@ -73,44 +116,53 @@ def load_checkpoint(model: nn.Module, path_or_url: str | Path, *, sha256: str | 
     Raises
     ------
     CheckpointError
-        If the file is not what was asked for, would run code on loading, or its
-        weights do not fit the model.
+        If the file is not what was asked for, holds several sets of weights that fit, or none.
 
     Notes
     -----
-    Prefixes that all names share (``module.``, ``_orig_mod.``, ``model.``) are dropped, if names are the model's then. A file
-    may leave out ``num_batches_tracked``, and all but one name of parameters that the model ties. NaN and infinity are
-    refused, but for infinity in buffers (causal masks), and for whatever the forward pass verifiably does not read.
+    No code of the file's is run: of a pickle, tensors are read, and other objects are not made. Keys and prefixes before the
+    model's names are found, in any nesting (``state_dict``, ``module.``, ``model.``, ``_orig_mod.``). A file may leave out
+    what the model makes itself (counts of batches, indices, masks), and all but one name of parameters that the model ties.
+    A mean and standard deviation of pixels become those of the model's ``normalise``. NaN and infinity are refused, but for
+    infinity in buffers (causal masks), and for whatever the forward pass verifiably does not read.
     """
     own = own_values(model)
     path = fetch_checkpoint(path_or_url, sha256=sha256)
-    weights = without_prefixes(read_weights(path), _names(model, own))
-    if isinstance(model, Preprocessed):
-        try:
-            weights = model.completed(weights)
-        except CheckpointError as error:
-            raise CheckpointError(f"{shown(path)}: {error}") from error
-    weights = with_what_follows(weights, own)
+    with naming(path), contextlib.ExitStack() as stack:
+        released = weights_of(model, open_weights(path, stack), entry=entry, missing=missing)
+    weights = with_what_follows(released.weights, {name: value for name, value in own.items() if name not in released.missing})
     check_fit(model, weights, path)
+    weights |= {name: torch.full_like(own[name], torch.nan) for name in released.missing}
     try:
         # What was made under inference_mode can be changed there alone.
         with torch.inference_mode() if any(value.is_inference() for value in own.values()) else contextlib.nullcontext():
             model.load_state_dict(weights)
     except RuntimeError as error:
         raise CheckpointError(f"The model does not take the weights in {shown(path)} ({one_line(error)}).") from error
+    if progress:
+        print(f"{shown(path)}: {released.recognised}.", file=sys.stderr)
     return model
 
 
-def _names(model: nn.Module, own: Mapping[str, Tensor]) -> set[str]:
-    """Return the names that weights may have."""
-    return {*own, *(name.removeprefix(NETWORK) for name in own if isinstance(model, Preprocessed))}
+def unloaded(model: nn.Module) -> list[str]:
+    """Return the names of weights that no checkpoint had: those that `load_checkpoint` made NaN."""
+    return [
+        name
+        for name, value in model.state_dict().items()
+        if isinstance(value, Tensor) and value.is_floating_point() and value.numel() and bool(value.isnan().all())
+    ]
 
 
 def save_model(path: Path, model: nn.Module, architecture: Architecture, metadata: Mapping[str, Any]) -> None:
-    """Write weights as safetensors, with the architecture and more JSON in the file's metadata."""
+    """Write weights as safetensors, with the architecture and more JSON in the file's metadata.
+
+    A head that no checkpoint had is left out, and named in the metadata under ``missing``.
+    """
+    missing = unloaded(model)
     size = {"input_size": list(model.size)} if isinstance(model, Preprocessed) and model.size else {}
-    text = json.dumps({"architecture": architecture.to_dict(), **size, **metadata}, sort_keys=True)
-    weights = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    said = {"architecture": architecture.to_dict(), **size, **metadata} | ({"missing": missing} if missing else {})
+    text = json.dumps(said, sort_keys=True)
+    weights = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items() if name not in missing}
     # One entry: safetensors orders several at random, and the file would differ each time.
     path.write_bytes(save(weights, metadata={METADATA_KEY: text}))
 
@@ -153,7 +205,8 @@ def read_model(path: Path, *, trusted: Architecture | None = None) -> nn.Module:
     model = _built(metadata["architecture"], path, trusted)
     if isinstance(model, Preprocessed):
         model.is_chosen = False  # the file carries a mean and a standard deviation, which training may have fitted
-    return load_checkpoint(model, path).eval()
+    missing: Missing = "head" if metadata.get("missing") else "nothing"
+    return load_checkpoint(model, path, missing=missing).eval()
 
 
 def _built(said: Any, path: Path, trusted: Architecture | None) -> nn.Module:

@@ -2,12 +2,12 @@
 
 from collections import OrderedDict
 from collections.abc import Callable
+from typing import Any
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from stir.errors import CheckpointError, InvalidInputError
+from stir.errors import InvalidInputError
 from stir.models.normalise import Normalise
 
 NETWORK = "network."
@@ -53,41 +53,15 @@ class Preprocessed(nn.Sequential):
         normalise: Normalise,
         *,
         size: tuple[int, int] | None = None,
-        own_weights: Callable[[dict[str, Tensor]], dict[str, Tensor]] = dict,
+        own_weights: Callable[[dict[str, Any]], dict[str, Any]] = dict,
     ) -> None:
         resize = {} if size is None else {"resize": Resize(*size)}
         super().__init__(OrderedDict[str, nn.Module](**resize, normalise=normalise, network=network))
-        self._own_weights = own_weights
+        self.own_weights = own_weights
+        """Names as published -> as the network has them, without those that it lacks on purpose."""
 
     @property
     def size(self) -> tuple[int, int] | None:
         """Height and width that images are resized to; None if they are not."""
         resize = self._modules.get("resize")
         return resize.size if isinstance(resize, Resize) else None
-
-    def completed(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Return weights by this model's names, where they are by those of the network alone.
-
-        These carry no mean and standard deviation, so the model's own are kept: those of its published weights,
-        unless others were chosen or fitted. Weights that the network lacks on purpose, such as those of auxiliary
-        classifiers, are left out.
-
-        Raises
-        ------
-        CheckpointError
-            If others were chosen than those that the weights carry.
-        """
-        own = {f"normalise.{name}": value for name, value in self.normalise.state_dict().items()}
-        if any(name.startswith(NETWORK) for name in weights):
-            self._check_chosen(weights, own)
-            return weights
-        return own | {NETWORK + name: value for name, value in self._own_weights(weights).items()}
-
-    def _check_chosen(self, weights: dict[str, Tensor], own: dict[str, Tensor]) -> None:
-        for name, value in own.items() if self.is_chosen else ():
-            carried = weights.get(name, value)
-            if not (carried.shape == value.shape and torch.allclose(carried.to(value), value)):
-                raise CheckpointError(
-                    f"The weights carry a {name.removeprefix('normalise.')} of their own, {carried.flatten()[:3].tolist()}; the "
-                    f"normalisation that was chosen has {value.tolist()}. Leave normalisation out."
-                )

@@ -1,90 +1,30 @@
 """Whether weights are a model's: names, shapes, kinds of numbers and values, before anything of it changes."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
-from torch.nn.parameter import is_lazy
 
-from stir.errors import CheckpointError, near_matches
+from stir.errors import CheckpointError
+from stir.models.messages import shown
 from stir.models.normalise import Normalise
+from stir.models.own_names import own_values
 from stir.models.tracing import ThreadTracer
-from stir.models.weight_files import shown
 from stir.names import shortened
-
-MAX_PREFIXES = 8
-COUNT = "num_batches_tracked"
-UPDATES = "n_averaged"
-MAX_HINT = 300
-
-
-def own_values(model: nn.Module) -> dict[str, Tensor]:
-    """Return what weights are loaded into, by name; entries that are one `Parameter` are one object.
-
-    Raises
-    ------
-    CheckpointError
-        If the model has values that cannot be loaded into.
-    """
-    values = dict(model.state_dict(keep_vars=True))
-    for name, value in values.items():
-        what = _no_plain_tensor(value)
-        if what is not None:
-            raise CheckpointError(f"Expected a model of plain tensors to load weights into; its {shortened(name)} is {what}.")
-    return values
-
-
-def _no_plain_tensor(value: object) -> str | None:
-    if not isinstance(value, Tensor):
-        return f"a {type(value).__name__}: load the weights with PyTorch, or before the model is quantised"
-    if is_lazy(value):
-        return "without a shape yet: run the model on images once"
-    if value.is_meta:
-        return "on the meta device, without values: build the model on a device, as with model.to_empty(device='cpu')"
-    if value.is_quantized or value.layout is not torch.strided:
-        return "quantised or sparse: load the weights into the model before it is converted"
-    return None
-
-
-def without_prefixes(weights: dict[str, Tensor], names: Collection[str]) -> dict[str, Tensor]:
-    """Drop what data-parallel, compiled and wrapped models put before all names, if one is among ``names`` then.
-
-    Averaged models (`torch.optim.swa_utils.AveragedModel`) count their updates beside them.
-    """
-    known = set(names)
-    shorter = {name: value for name, value in weights.items() if name != UPDATES or name in known}
-    for _ in range(MAX_PREFIXES):
-        if known & shorter.keys():
-            return shorter
-        prefix, dot, _ = next(iter(shorter), "").partition(".")
-        if not dot or not all(name.startswith(prefix + dot) for name in shorter):
-            break
-        shorter = {name.removeprefix(prefix + dot): value for name, value in shorter.items()}
-    return weights
-
-
-def with_what_follows(weights: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Add what need not be in a file: names of tied parameters, of which one is there, and counts of batches.
-
-    Old files have no counts; they play a part only in training with ``momentum=None``. The model's own are kept.
-    """
-    present = {id(own[name]): name for name in weights if name in own}
-    follows = {name: weights[present[id(value)]] for name, value in own.items() if name not in weights and id(value) in present}
-    counts = {name: value for name, value in own.items() if name.rpartition(".")[2] == COUNT and name not in weights}
-    return dict(weights) | counts | follows
 
 
 def check_fit(model: nn.Module, weights: Mapping[str, Tensor], path: object) -> None:
-    """Refuse weights that are not a model's, or that no results could be computed with.
+    """Refuse weights of another shape or kind than a model's, or that no results could be computed with.
+
+    Weights have the model's names; what is missing is not checked.
 
     Raises
     ------
     CheckpointError
         Naming the file and the entry.
     """
-    own = own_values(model)
-    _check_names(own, weights, path)
+    own = {name: value for name, value in own_values(model).items() if name in weights}
     for name, value in own.items():
         if weights[name].shape != value.shape:
             raise CheckpointError(
@@ -94,19 +34,6 @@ def check_fit(model: nn.Module, weights: Mapping[str, Tensor], path: object) -> 
         _check_kind(name, value, weights[name], path)
         _check_values(model, name, value, weights[name], path)
     _check_ties(own, weights, path)
-
-
-def _check_names(own: Mapping[str, Tensor], weights: Mapping[str, Tensor], path: object) -> None:
-    missing = [name for name in own if name not in weights]
-    surplus = [name for name in weights if name not in own]
-    if missing or surplus:
-        name = (missing or surplus)[0]
-        known = [other for other in (surplus if missing else own) if len(other) <= MAX_HINT][:1000]
-        hint = near_matches(name, known) if known and len(name) <= MAX_HINT else ""
-        raise CheckpointError(
-            f"The weights in {shown(path)} are not this model's: {len(missing)} missing, {len(surplus)} unexpected, "
-            f"for example {shortened(name)}. {hint if len(hint) <= MAX_HINT else f'{hint[:MAX_HINT]}...'}"
-        )
 
 
 def _check_kind(name: str, own: Tensor, value: Tensor, path: object) -> None:

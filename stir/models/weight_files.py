@@ -1,32 +1,29 @@
 """Read weights from a file that others wrote: bounded in memory, never code, and said what it is where it is none."""
 
 import contextlib
-import io
-import json
 import os
-import re
 import stat
-import warnings
+import tarfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
-import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
 from stir.errors import CheckpointError
-from stir.models.pickles import NEEDLESS_CODE, Rehearsal
+from stir.models.entries import Entry, flattened
+from stir.models.messages import one_line as one_line
+from stir.models.messages import shown as shown
+from stir.models.pickles import NEEDLESS_CODE, Unpickling
+from stir.models.safetensors_files import is_safetensors, read_npz, read_safetensors
+from stir.models.shards import parts_of
+from stir.models.torch_files import MAGIC, Content, damaged_archive, read_old, read_zip
 from stir.names import shortened
 
-WRAPPERS = ("state_dict", "model_state_dict", "model", "net")
 ZIP = b"PK\x03\x04"
 PICKLE = b"\x80"
-LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
-"""The first pickle of files that torch.save wrote before version 1.6: a magic number."""
-LEGACY_PICKLES = 4
-"""Magic number, version, system, content; a list of storages follows, and their bytes."""
 OTHERS = {
     b"version https://git-lfs": "is a Git LFS pointer, not the file that it stands for. Run `git lfs pull` where it lies",
     b"<!doctype html": "is an HTML page. Get the file itself: a link for downloads, not that of the page about it",
@@ -45,17 +42,11 @@ OTHERS = {
 }
 """How a file that is no checkpoint begins, in lower case, and what it is."""
 KINDS = {stat.S_ISFIFO: "a named pipe", stat.S_ISDIR: "a folder", stat.S_ISSOCK: "a socket", stat.S_ISCHR: "a device"}
-NO_TEXT = 2**48
-"""Eight characters of a text, read as the length of a header, are more."""
-MAX_HEADER = 16 * 2**20
-"""Bytes of a safetensors header; 100,000 tensors take 10 MB."""
-MAX_GROWTH, ALLOWANCE = 10, 16 * 2**20
-"""How much larger than its zip archive a checkpoint may be; torch.save does not compress at all."""
-
-
-def shown(path: object) -> str:
-    """Return a path or URL as messages name it: on one line."""
-    return str(path) if str(path).isprintable() else shortened(str(path), 200)
+MAX_MEMBERS = 1000
+"""Of a tar archive."""
+OLD_TAR = {"sys_info", "pickle", "storages", "tensors"}
+"""Members of an archive that torch.save wrote before version 0.1.10."""
+ENDINGS = (".safetensors", ".pt", ".pth", ".bin", ".ckpt", ".npz", ".tar", ".t7")
 
 
 def regular_file(path_or_text: str | Path) -> Path:
@@ -82,67 +73,141 @@ def regular_file(path_or_text: str | Path) -> Path:
     return path
 
 
-def read_weights(path: Path) -> dict[str, Tensor]:
-    """Read a safetensors file or a torch state dict, weights only.
+@dataclass(frozen=True)
+class Weights:
+    """What lies in a checkpoint, in one file or several."""
+
+    kind: str
+    entries: dict[str, Entry]
+    """By dotted names."""
+    left_out: tuple[str, ...]
+    """Classes and functions of objects that were not made."""
+    others: dict[str, str]
+    """Names of the first values that are no tensors -> their types."""
+
+
+def open_weights(path: Path, stack: contextlib.ExitStack) -> Weights:
+    """Open a checkpoint: a file, a folder of one, or an index or folder of shards. The stack closes it.
 
     Raises
     ------
     CheckpointError
-        If the file is neither, or would run code on loading.
+        If it is none, or is cut, damaged, altered or hostile.
     """
+    parts = parts_of(path)
+    kinds: list[str] = []
+    entries: dict[str, Entry] = {}
+    left_out: dict[str, None] = {}
+    others: dict[str, str] = {}
+    for part in parts.files:
+        with naming(part):
+            file = stack.enter_context(regular_file(part).open("rb"))
+            content = contents(file, os.fstat(file.fileno()).st_size, part)
+            found, more = flattened(content)
+            parts.check(part, found, entries)
+            entries |= found
+            others |= more
+            left_out |= dict.fromkeys(content.left_out)
+            kinds.append(content.kind)
+    kind = kinds[0] if len(kinds) == 1 else f"{len(kinds)} shards, each {kinds[0]}"
+    return Weights(kind, entries, tuple(left_out), others)
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """Return all tensors that a checkpoint holds, by dotted names: keys and what is under them.
+
+    Raises
+    ------
+    CheckpointError
+        If it is none, or is cut, damaged, altered or hostile.
+    """
+    with naming(path), contextlib.ExitStack() as stack:
+        return {name: entry.load(name) for name, entry in open_weights(path, stack).entries.items()}
+
+
+@contextlib.contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Begin messages with the name of a file."""
     try:
-        with regular_file(path).open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            start = file.read(512)
-            if start[8:9] == b"{" and int.from_bytes(start[:8], "little") < NO_TEXT:
-                return _safetensors(path, file)
-            content = _unpickled(file, size, start)
-        return _unwrapped(content, path)
+        yield
     except CheckpointError as error:
-        raise CheckpointError(str(error) if str(error).startswith("Expected") else f"{shown(path)} {error}") from error
+        said = str(error).startswith("Expected") or shown(path) in str(error)
+        raise CheckpointError(str(error) if said else f"{shown(path)} {error}") from error
     except (OSError, MemoryError) as error:
         raise CheckpointError(f"{shown(path)} cannot be read ({one_line(error) or 'out of memory'}).") from error
 
 
-def one_line(error: BaseException) -> str:
-    """Return what PyTorch and others say, on one line, without colours and advice to switch checks off."""
-    text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
-    return " ".join(text.split())[:300]
+def contents(file: IO[bytes], size: int, path: Path | None) -> Content:
+    """Return what a file holds; without a path it lies in an archive.
 
-
-def _unpickled(file: IO[bytes], size: int, start: bytes) -> Any:
-    """Return what a file of torch.save holds, after a rehearsal of what it would take."""
+    Raises
+    ------
+    CheckpointError
+        Saying what it is, if it is no checkpoint.
+    """
+    file.seek(0)
+    start = file.read(512)
+    if is_safetensors(start):
+        return read_safetensors(file, size, path)
     if start.startswith(ZIP):
-        _rehearse_zip(file, size)
-    elif start.startswith(LEGACY):
-        rehearsal = Rehearsal(None, size)
-        file.seek(0)
-        for _ in range(LEGACY_PICKLES):
-            rehearsal.follow(file)
-        rehearsal.follow_list_of_storages(file)
-    else:
-        raise CheckpointError(_what_it_is(file, start))
+        return read_npz(file, size) if _is_npz(file) else read_zip(file, size)
+    if MAGIC in start[:40]:
+        return read_old(file, size)
+    if start[257:262] == b"ustar" and path is not None:
+        return _in_tar(file)
+    if start.startswith(PICKLE):
+        return _in_pickle(file)
+    raise CheckpointError(_what_it_is(start))
+
+
+def _is_npz(file: IO[bytes]) -> bool:
+    with damaged_archive():
+        names = zipfile.ZipFile(file).namelist()
+    return bool(names) and all(name.endswith(".npy") for name in names)
+
+
+def _in_tar(file: IO[bytes]) -> Content:
+    """Read the one checkpoint that a tar archive holds, where it lies: nothing is unpacked."""
+    file.seek(0)
     try:
-        file.seek(0)  # and not the path: PyTorch takes any file that is named .safetensors for one
-        return torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:  # what a broken pickle raises is anyone's guess
-        raise CheckpointError(
-            f"cannot be read by PyTorch ({one_line(error)}): cut or damaged. Get it again, and compare its SHA-256."
-        ) from error
+        with contextlib.closing(tarfile.TarFile(fileobj=file)) as archive:
+            members = [member for member, _ in zip(archive, range(MAX_MEMBERS), strict=False) if member.isreg()]
+            if {member.name for member in members} >= OLD_TAR:
+                raise CheckpointError("was written by torch.save before version 0.1.10. Save it again with a later version.")
+            plain = [member for member in members if not Path(member.name).name.startswith(".") and not member.issparse()]
+            ending = [member for member in plain if member.name.lower().endswith(ENDINGS)]
+            chosen = plain if len(plain) == 1 else ending
+            if len(chosen) != 1:
+                names = shortened([member.name for member in plain[:5]])
+                raise CheckpointError(f"is a tar archive of {len(plain)} files, {names}. Give the one with weights.")
+            inner = archive.extractfile(chosen[0])
+            assert inner is not None
+            content = contents(inner, chosen[0].size, None)
+    except (tarfile.TarError, ValueError, EOFError) as error:
+        if isinstance(error, CheckpointError):
+            raise
+        raise CheckpointError(f"is a damaged tar archive ({one_line(error)}). Get it again, and compare its SHA-256.") from error
+    return replace(content, kind=f"{content.kind} within a tar archive")
 
 
-def _what_it_is(file: IO[bytes], start: bytes) -> str:
+def _in_pickle(file: IO[bytes]) -> Content:
+    """Read arrays from a pickle that torch.save did not write."""
+    file.seek(0)
+    reading = Unpickling({}, 0)
+    content = Content("a pickle of arrays", reading.follow(file), left_out=tuple(reading.left_out))
+    if not flattened(content)[0]:
+        raise CheckpointError(f"is a pickle that torch.save did not write, or is cut. {NEEDLESS_CODE}")
+    return content
+
+
+def _what_it_is(start: bytes) -> str:
     """Say what a file is that is no checkpoint."""
     if not start:
         return "is empty. Get it again."
-    if start[0:1] == PICKLE:
-        file.seek(0)
-        Rehearsal(None, 0).follow(file)
-        return f"is a pickle that torch.save did not write, or is cut. {NEEDLESS_CODE}"
     begins = start.lower().lstrip(b"\xef\xbb\xbf \t\r\n")
     other = next((what for beginning, what in OTHERS.items() if begins.startswith(beginning)), None)
     if start[257:262] == b"ustar":
-        other = "is a tar archive. Unpack it; one that torch.save wrote before version 0.1.10 has to be saved again"
+        other = "is a tar archive within a tar archive. Unpack it"
     return (
         f"{other}."
         if other
@@ -151,128 +216,3 @@ def _what_it_is(file: IO[bytes], start: bytes) -> str:
             "It is cut, damaged, or something else. Get it again, and compare its SHA-256."
         )
     )
-
-
-def _rehearse_zip(file: IO[bytes], size: int) -> None:
-    """Refuse an archive that is no checkpoint, or unpacks to much more than its size."""
-    try:
-        with zipfile.ZipFile(file) as archive:
-            entries = {entry.filename: entry for entry in archive.infolist()}
-            unpacked = sum(entry.file_size for entry in archive.infolist())
-            _check_entries(archive, entries, size, unpacked)
-            (pickle,) = [name for name in entries if re.fullmatch(r"[^/]*/data\.pkl", name)]
-            data = pickle.removesuffix("data.pkl") + "data/"
-            held = {name.removeprefix(data): entry.file_size for name, entry in entries.items() if name.startswith(data)}
-            Rehearsal(held, unpacked).follow(io.BytesIO(archive.read(pickle)))
-    except CheckpointError:
-        raise
-    except Exception as error:  # struct.error, NotImplementedError, zlib.error and others, by what is damaged
-        raise CheckpointError(
-            f"is a cut or damaged zip archive ({one_line(error)}). Get it again, and compare its SHA-256."
-        ) from error
-
-
-def _check_entries(archive: zipfile.ZipFile, entries: Mapping[str, zipfile.ZipInfo], size: int, unpacked: int) -> None:
-    # PyTorch's reader does not tell capitals from small letters, and does not look for a beginning elsewhere.
-    once = len({name.lower() for name in entries}) == len(archive.infolist())
-    if not once or min(entry.header_offset for entry in entries.values()) != 0:
-        raise CheckpointError(
-            "is a zip archive that has one name twice, or begins elsewhere than at its first byte. Get it again."
-        )
-    tops = {name.partition("/")[2] for name in entries}
-    if "constants.pkl" in tops or any(top.startswith("code/") for top in tops):
-        raise CheckpointError(
-            "is a TorchScript archive, which holds code. Save its state_dict() (torch.jit.load(...).state_dict())."
-        )
-    if "data.pkl" not in tops:
-        names = shortened(sorted(entries)[:3])
-        raise CheckpointError(f"is a zip archive, but not of torch.save: it holds {names}. Unpack it, and give the file within.")
-    if unpacked > MAX_GROWTH * size + ALLOWANCE:
-        raise CheckpointError(
-            f"would unpack from {size:,} to {unpacked:,} bytes, so it is refused; torch.save does not compress. "
-            "Save it again with torch.save, best as safetensors."
-        )
-
-
-def _safetensors(path: Path, file: IO[bytes]) -> dict[str, Tensor]:
-    read_header(file)
-    try:
-        return load_file(path)
-    except Exception as error:  # SafetensorError; KeyError for a type of numbers that PyTorch lacks
-        raise CheckpointError(
-            f"is not a whole safetensors file ({one_line(error)}): cut or damaged. Get it again, and compare its SHA-256."
-        ) from error
-
-
-def read_header(file: IO[bytes]) -> dict[str, Any]:
-    """Read the header of a safetensors file.
-
-    Raises
-    ------
-    CheckpointError
-        If it is too long, is no JSON, or has one name twice: two readers could read two different files.
-    """
-    file.seek(0)
-    length = int.from_bytes(file.read(8), "little")
-    if not 2 <= length <= min(MAX_HEADER, os.fstat(file.fileno()).st_size - 8):
-        raise CheckpointError(
-            f"is no whole safetensors file: its header would have {length:,} bytes. Cut, or something else; get it again."
-        )
-    try:
-        header = json.loads(file.read(length), object_pairs_hook=_once)
-    except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"is no safetensors file: its header is no JSON ({one_line(error)}). Get it again.") from error
-    if not isinstance(header, dict):
-        raise CheckpointError("is no safetensors file: its header is no mapping. Get it again.")
-    return header
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    values = dict(pairs)
-    if len(values) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise CheckpointError(f"has the name {shortened(twice)} twice in its header. Save it again.")
-    return values
-
-
-def _unwrapped(content: Any, path: Path) -> dict[str, Tensor]:
-    """Return the one state dict that a file holds, by itself or under a usual name."""
-    found = [name for name in WRAPPERS if isinstance(content, Mapping) and isinstance(content.get(name), Mapping)]
-    full = [name for name in found if _is_state_dict(content[name])]
-    if len(full) > 1:
-        raise CheckpointError(
-            f"holds {len(full)} state dicts, under {' and '.join(map(repr, full))}. Save the one that is meant on its own."
-        )
-    weights = content[(full or found)[0]] if found else content
-    place = f" under {(full or found)[0]!r}" if found else ""
-    if not isinstance(weights, Mapping) or not weights:
-        raise CheckpointError(_no_state_dict(weights, place))
-    for name, value in weights.items():
-        if not isinstance(name, str) or not isinstance(value, Tensor):
-            raise CheckpointError(_no_state_dict(value, f" at {shortened(name)}{place}"))
-        if value.layout is not torch.strided or value.is_meta or value.is_quantized or value.is_nested:
-            raise CheckpointError(f"holds no plain tensor at {shortened(name)}{place}. Store it dense, with its values.")
-    if found and (others := [name for name, value in content.items() if value is not weights and _is_as_large(value, weights)]):
-        warnings.warn(
-            f"{shown(path)} also holds weights under {shortened(others[0])}; those{place} are loaded. If the others are meant, "
-            "save them on their own.",
-            stacklevel=4,
-        )
-    return dict(weights)
-
-
-def _is_as_large(value: object, weights: Mapping[str, Tensor]) -> bool:
-    """Return whether it is a further state dict of the network: an average, say, or the best so far."""
-    return isinstance(value, Mapping) and len(value) >= len(weights) and _is_state_dict(value)
-
-
-def _no_state_dict(came: object, place: str) -> str:
-    what = "nothing" if isinstance(came, Mapping) and not came else f"a value of type {type(came).__name__}"
-    return (
-        f"holds no state dict: expected name -> tensor, or that under {', '.join(WRAPPERS)}; got {what}{place}. {NEEDLESS_CODE}"
-    )
-
-
-def _is_state_dict(value: Mapping[Any, Any]) -> bool:
-    return bool(value) and all(isinstance(each, Tensor) for each in value.values())

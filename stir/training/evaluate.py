@@ -8,6 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from stir.checks import check_batch_size, check_images
+from stir.errors import InvalidInputError
 from stir.models.frozen import lend
 from stir.models.usable import check_model
 from stir.representations import FEW, check_alike
@@ -57,7 +58,12 @@ def _measured(model: nn.Module, images: Tensor, labels: Tensor, attack: Attack, 
     for batch, truth in zip(images.split(batch_size), labels.split(batch_size), strict=True):
         batch = _channels_last(batch)
         with torch.no_grad():
-            right = logits(model, batch).argmax(dim=1) == truth
+            scores = logits(model, batch)
+        if scores.isnan().any():
+            raise InvalidInputError(
+                "Expected scores per class; the model gives NaN. If its checkpoint lacks the classifier, set evaluation: none."
+            )
+        right = scores.argmax(dim=1) == truth
         clean += int(right.sum())
         if right.any():
             attacked = pgd(model, batch[right], truth[right], attack)

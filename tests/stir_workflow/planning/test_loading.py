@@ -41,7 +41,7 @@ EVERYTHING = edited(
     },
 )
 """An experiment that says all that can be said; nothing that could be run."""
-OF_CHECKPOINTS = {"checkpoint", "sha256", "normalisation", "mean", "std", "weights"}
+OF_CHECKPOINTS = {"checkpoint", "sha256", "normalisation", "mean", "std", "weights", "entry"}
 """Keys of models that are not trained."""
 OF_ADDRESSES = {"model", "arguments", "threat_model", "resize"}
 """Keys of models of other libraries."""

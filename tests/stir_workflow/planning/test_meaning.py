@@ -132,13 +132,13 @@ OTHER_COMBINATIONS = {
 def weights(tmp_path):
     """Write weights of a residual network as wide as the quickstart's; return what the experiment says of them."""
 
-    def write(classes=10):
+    def write(classes=10, wrap=lambda weights: weights):
         import torch
 
         from stir.models import Architecture, build_model
 
         path = tmp_path / f"{classes}.pt"
-        torch.save(build_model(Architecture("resnet8", 8, 1, classes)).state_dict(), path)
+        torch.save(wrap(build_model(Architecture("resnet8", 8, 1, classes)).state_dict()), path)
         return {"checkpoint": str(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
 
     return write
@@ -167,6 +167,29 @@ class TestTakenCheckpoints:
     def test_a_url_is_left_to_its_job(self, quickstart, load):
         quickstart["models"].append(taken(checkpoint="https://example.org/w.pt", sha256=SHA256))
         check_meaning(load(quickstart), QUICKSTART)
+
+    @pytest.mark.parametrize("url", ["ftp://example.org/w.pt", "S3://bucket/w.pt"])
+    def test_a_url_that_cannot_be_had_is_refused(self, quickstart, refusal, url):
+        quickstart["models"].append(taken(checkpoint=url, sha256=SHA256))
+        message = f"models[4].checkpoint: Expected a path or a URL of http or https; got {url}"
+        assert any(message in line for line in refusal(quickstart))
+
+    def test_of_several_state_dicts_the_experiment_says_which(self, quickstart, load, refusal, weights):
+        model = taken(**weights(wrap=lambda w: {"state_dict": w, "state_dict_ema": {n: v + 1 for n, v in w.items()}}))
+        lines = refusal(quickstart | {"models": [*quickstart["models"], model]})
+        assert any("models[4].checkpoint: " in line and "entry: state_dict or entry: state_dict_ema" in line for line in lines)
+        quickstart["models"].append(model | {"entry": "state_dict_ema", "sha256": model["sha256"].upper()})
+        check_meaning(load(quickstart), QUICKSTART)
+
+    def test_a_backbone_is_taken_where_nothing_reads_its_classifier(self, quickstart, load, refusal, weights):
+        model = taken(**weights(wrap=lambda w: dict(list(w.items())[:-2])))
+        quickstart["models"].append(model)
+        assert any("2 missing, 0 unexpected" in line for line in refusal(quickstart))
+        quickstart["evaluation"] = "none"
+        check_meaning(load(quickstart), QUICKSTART)
+        logits = {"label": "logits", "by_architecture": dict.fromkeys(("resnet8", "vgg6"), "classifier")}
+        (line,) = refusal(quickstart | {"layers": ["penultimate", logits]})
+        assert "Expected weights of all that is before layer 'classifier'" in line
 
     def test_an_absent_file_is_named(self, quickstart, refusal):
         quickstart["models"].append(taken(checkpoint="weights/absent.pt", sha256=SHA256))
@@ -203,7 +226,7 @@ class TestTakenCheckpoints:
         quickstart["models"].append(taken(checkpoint="w.pt", sha256=SHA256, normalisation=normalisation))
         assert any(re.match(message, line) for line in refusal(quickstart))
 
-    @pytest.mark.parametrize("sha256", ["", "abc", SHA256.upper(), SHA256 + "0", 5])
+    @pytest.mark.parametrize("sha256", ["", "abc", SHA256[1:], SHA256 + "0", "g" * 64, 5])
     def test_what_is_no_sha256_is_refused(self, quickstart, refusal, sha256):
         quickstart["models"].append(taken(checkpoint="w.pt", sha256=sha256))
         assert any("models[4].sha256" in line for line in refusal(quickstart))

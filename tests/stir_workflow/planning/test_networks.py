@@ -45,7 +45,7 @@ def test_networks_of_several_sources_on_one_x_are_accepted(checked):
 
 class TestAddresses:
     def test_that_nobody_knows_are_refused_with_near_matches(self, checked):
-        lines = checked({"model": "tim:test_vit", **RANDOM}, {"model": "networks.py:strpied", **RANDOM})
+        lines = [*checked({"model": "tim:test_vit", **RANDOM}), *checked(OWN, {"model": "networks.py:strpied", **RANDOM})]
         assert re.match(r"models\[0\]\.model: Unknown prefix of model 'tim:test_vit'.* Did you mean 'timm'", lines[0])
         assert re.match(r"models\[1\]\.model: .*'strpied'.* Did you mean 'striped'", lines[1])
         assert len(lines) == 2

@@ -232,12 +232,14 @@ def test_a_raised_version_renames_its_stage_and_what_follows(plan, monkeypatch):
 
 def test_a_taken_checkpoint_is_named_by_its_content_not_by_its_path(plan, quickstart):
     taken = {"name": "taken", "architecture": "resnet8", "width": 8, "checkpoint": "here.pt", "sha256": "a" * 64}
-    here, there, other = (
+    here, there, other, capitals, average = (
         plan({"models": [*quickstart["models"], taken | change]})
-        for change in ({}, {"checkpoint": "https://example.org/there.pt"}, {"sha256": "b" * 64})
+        for change in (
+            *({}, {"checkpoint": "https://example.org/there.pt"}, {"sha256": "b" * 64}, {"sha256": "A" * 64}, {"entry": "ema"}),
+        )
     )
-    assert here.paths() == there.paths()
-    assert changed(here, other)["checkpoint"] == 1
+    assert here.paths() == there.paths() == capitals.paths()
+    assert changed(here, other)["checkpoint"] == changed(here, average)["checkpoint"] == 1
     (model,) = [model for model in here.models if model.name == "taken"]
     assert model.checkpoint.source == "here.pt"
     assert job_of(model.checkpoint).source == "here.pt"

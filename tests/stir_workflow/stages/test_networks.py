@@ -7,7 +7,8 @@ import torch
 
 from stir.errors import ArtifactError, CheckpointError
 from stir.models import Architecture, build_model, model_code, read_metadata, save_model
-from stir_workflow.stages import checkpoint
+from stir_workflow.stages import checkpoint, dataset, evaluation
+from stir_workflow.stages.images import read_images
 from stir_workflow.stages.job import Job
 from stir_workflow.stages.networks import network_of
 from stir_workflow.store.artifacts import sealing
@@ -39,12 +40,12 @@ def code(tmp_path):
     return folder
 
 
-def made(folder, architecture, code, **own):
+def made(folder, architecture, code, inputs=None, **own):
     """Make a checkpoint artifact as `stir make` does; the architecture's code is that of now."""
     settings = {"architecture": architecture, "threads": 1, **own}
     settings["code"] = model_code(Architecture(**architecture, folder=code))
     recipe = Recipe("checkpoint", STAGES["checkpoint"].version, settings)
-    job = Job(recipe, folder / f"own-{recipe.key}.safetensors", {}, "cpu", code=code)
+    job = Job(recipe, folder / f"own-{recipe.key}.safetensors", inputs or {}, "cpu", code=code)
     checkpoint.make(job)
     return job.output
 
@@ -54,6 +55,7 @@ def using(path, code=None):
     return Job(Recipe("iri", 1), path.with_name("x.h5"), {"checkpoint": [path]}, "cpu", code=code)
 
 
+TRAINING = {"epochs": 1, "batch_size": 128, "learning_rate": 0.05, "momentum": 0.9, "weight_decay": 0.0, "attack": None}
 OWN = {"name": "networks.py:make", "width": None, "channels": 3, "classes": 4}
 
 
@@ -97,6 +99,31 @@ class TestPythonFiles:
         monkeypatch.setattr("stir.models.code.version", lambda _: "0.1")
         with pytest.raises(ArtifactError, match=r"'timm': '0\.1'"):
             network_of(using(path))
+
+
+class TestTraining:
+    def test_fits_the_normalisation_and_evaluation_counts_the_outputs(self, tmp_path, code):
+        """A network of one's own is trained on grey digits, with its dropout, and evaluated."""
+        recipe = Recipe("dataset", STAGES["dataset"].version, {"name": "digits", "n_test": 1500, "random_seed": 0})
+        digits = tmp_path / f"digits-{recipe.key}.h5"
+        dataset.make(Job(recipe, digits))
+        (code / "networks.py").write_text((code / "networks.py").read_text().replace("nn.Linear(48,", "nn.Linear(64,"))
+        grey = OWN | {"channels": 1, "classes": 10, "normalisation": "none"}
+        settings = {"training": {"objective": "vanilla", **TRAINING}, "random_seed": 0}
+        path = made(tmp_path, grey, code, {"dataset": [digits]}, **settings)
+        network, (images, _) = network_of(using(path, code)), read_images(digits, "train")
+        assert network.normalise.mean.tolist() == pytest.approx([images.mean().item()])
+        attack = {"norm": "l2", "eps": 0.5, "steps": 1, "step_size": 0.5}
+        recipe = Recipe("evaluation", 1, {"attacks": [attack], "batch_size": 500, "threads": 1}, {"checkpoint": "c"})
+        for checkpoint_path, classes in (
+            (path, None),
+            (made(tmp_path, grey | {"classes": None, "arguments": {"classes": 10}}, code, random_seed=0), 10),
+        ):
+            output = tmp_path / f"{checkpoint_path.stem}-{recipe.key}.json"
+            evaluation.make(Job(recipe, output, {"checkpoint": [checkpoint_path], "dataset": [digits]}, "cpu", code=code))
+            (found,) = json.loads(output.read_text())
+            assert found.get("classes") == classes
+            assert 0 <= found["robust_accuracy"] <= found["clean_accuracy"] <= 1
 
 
 class TestWeights:

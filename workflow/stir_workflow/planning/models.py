@@ -128,7 +128,8 @@ def _taken(model: Settings, settings: Mapping[str, Any]) -> tuple[str, Artifact]
     """Plan a model whose weights come from a file, from the network's library, or from a random seed: its slug and checkpoint."""
     architecture, folder, source = slug(model["architecture"]), model.get("folder"), model.get("checkpoint")
     if source is not None:
-        name, own = f"{architecture}-{model['sha256'][:8]}", {"sha256": model["sha256"]}
+        sha256 = model["sha256"].lower()
+        name, own = f"{architecture}-{sha256[:8]}", {"sha256": sha256, **{key: model[key] for key in ("entry",) if key in model}}
     elif model.get("weights") == RANDOM:
         name, own = f"{architecture}-{RANDOM}-{model['random_seed']}", {"random_seed": model["random_seed"]}
     else:

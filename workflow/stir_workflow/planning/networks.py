@@ -1,17 +1,19 @@
 """Networks of an experiment, built before any job: they exist, take the images, tell the classes apart, and their weights fit."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stir.data import DatasetFacts
+from stir.errors import CheckpointError
 from stir_workflow.planning.addresses import folder_of, is_address, key_of_architecture
 from stir_workflow.planning.fitting import facts_of, said
 from stir_workflow.planning.loading import Experiment
-from stir_workflow.planning.models import architecture_settings, dataset_of, published_weights
+from stir_workflow.planning.models import PlannedModel, architecture_settings, dataset_of, published_weights
 from stir_workflow.planning.plan import Plan
 from stir_workflow.planning.settings import Settings, attacks_of, dataset_label, datasets_of, image_labels
+from stir_workflow.stages.layer_setting import LayerSetting
 
 if TYPE_CHECKING:
     from stir.models import Architecture
@@ -96,25 +98,33 @@ def _n_outputs(architecture: "Architecture", facts: DatasetFacts) -> int | None:
 
 def checkpoints(experiment: Experiment) -> Iterator[str]:
     """Find weights that are absent or do not fit: local files, and those of libraries; URLs are tried by their job."""
-    made = {model.name: Path(model.checkpoint.path) for model in Plan("", experiment).models}
+    made = {model.name: model for model in Plan("", experiment).models}
     for number, model in enumerate(experiment["models"]):
         source = model.get("checkpoint", "")
         if "://" in source:
-            continue
-        if source:
-            yield from _of_file(experiment, model, number)
-        elif published_weights(model) and not made[model["name"]].exists():
+            yield from said(f"models[{number}].checkpoint", _check_source, source)
+        elif source:
+            yield from _of_file(experiment, model, made[model["name"]], number)
+        elif published_weights(model) and not Path(made[model["name"]].checkpoint.path).exists():
             key = "weights" if "weights" in model else key_of_architecture(model)
             yield from said(f"models[{number}].{key}", _load, architecture_of(experiment, model))
 
 
-def _of_file(experiment: Experiment, model: Settings, number: int) -> Iterator[str]:
+def _check_source(source: str) -> None:
+    from stir.models.checkpoints import check_source
+
+    check_source(source)
+
+
+def _of_file(experiment: Experiment, model: Settings, planned: PlannedModel, number: int) -> Iterator[str]:
     source = model["checkpoint"]
-    if not _is_file(source):
+    if not _is_there(source):
         yield f"models[{number}].checkpoint: there is no file {source}"
         return
     architecture, dataset = architecture_of(experiment, model), dataset_label(dataset_of(experiment, model))
-    for problem in said(f"models[{number}].checkpoint", _load, architecture, source, model["sha256"]):
+    facts, layers = _shape(facts_of(dataset_of(experiment, model))), planned.layers if not attacks_of(experiment) else None
+    which = {"sha256": model["sha256"], "entry": model.get("entry")}
+    for problem in said(f"models[{number}].checkpoint", _load_before, architecture, source, which, facts, layers):
         yield f"{problem} The experiment has it for {_described(architecture)}, trained on {dataset!r}"
 
 
@@ -122,16 +132,40 @@ def _described(architecture: "Architecture") -> "Architecture":
     return replace(architecture, folder=None)
 
 
-def _is_file(path: str) -> bool:
+def _is_there(path: str) -> bool:
     try:
-        return Path(path).expanduser().is_file()
+        return Path(path).expanduser().exists()
     except (OSError, RuntimeError, ValueError):  # a name of 300 characters, no such user, NUL
         return False
 
 
-def _load(architecture: "Architecture", source: str | None = None, sha256: str | None = None) -> None:
-    from stir.models import build_model, load_checkpoint
+def _load(architecture: "Architecture") -> None:
+    from stir.models import build_model
 
-    model = build_model(architecture)
-    if source is not None:
-        load_checkpoint(model, source, sha256=sha256)
+    build_model(architecture)
+
+
+def _load_before(
+    architecture: "Architecture",
+    source: str,
+    which: Mapping[str, Any],
+    shape: tuple[int, int, int],
+    layers: Sequence[LayerSetting] | None,
+) -> None:
+    """Load weights, which may lack a head if no layer reads it and, where layers are None, no accuracy does."""
+    import torch
+
+    from stir.models import build_model, load_checkpoint
+    from stir.models.checkpoints import unloaded
+    from stir.representations import represent_layers
+
+    model = load_checkpoint(build_model(architecture), source, **which, missing="nothing" if layers is None else "head").eval()
+    if layers is None or not (missing := unloaded(model)):
+        return
+    images = torch.rand(2, *shape, generator=torch.Generator().manual_seed(0))
+    for layer, found in zip(layers, represent_layers(model, images, [each.spec() for each in layers]), strict=True):
+        if not found.isfinite().all():
+            raise CheckpointError(
+                f"Expected weights of all that is before layer {layer.text!r}; {source} lacks {missing[0]!r}. "
+                "Name a layer before it, or a checkpoint of the whole network."
+            )

@@ -79,4 +79,5 @@ def _taken(job: Job, architecture: "Architecture") -> "nn.Module":
         return model
     if job.source is None:
         raise CheckpointError(f"No path or URL was given for the checkpoint {job.output.name}.")
-    return load_checkpoint(model, job.source, sha256=job.settings["sha256"])
+    which = {"sha256": job.settings["sha256"], "entry": job.settings.get("entry")}
+    return load_checkpoint(model, job.source, **which, missing="head", progress=True)
