@@ -74,13 +74,16 @@ def two_passes(model: nn.Module, watched: Mapping[str, nn.Module], images: Float
 
 
 def _of_other_sizes(images: Tensor) -> list[Tensor]:
-    """Return images of half the size, which cost little, and of twice the size."""
+    """Return images of half the size, which cost little, and of twice the size.
+
+    Not twice on a GPU: an index beyond a table of positions would end the process's use of it.
+    """
     if images.ndim < 3:
         return []
     sides = range(2, images.ndim)
     every_second: list[Any] = [slice(None, None, 2) for _ in sides]
     halved = images[(Ellipsis, *every_second)]
-    return [halved.clone(), images.repeat(1, 1, *(2 for _ in sides))]
+    return [halved.clone(), *([] if images.is_cuda else [images.repeat(1, 1, *(2 for _ in sides))])]
 
 
 def _read(layer: Layer, calls: list[Call], output: Any, seen: Seen) -> tuple[Any, Seen]:
