@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
+from PIL import Image
 
 from stir.flags import combined
 from stir.tables import layer_positions, layer_texts, read_table
@@ -18,7 +19,9 @@ KEPT = ROOT / "docs" / "pretrained"
 PAGE = ROOT / "docs" / "pretrained.md"
 TABLES = ("pretrained.csv", "pretrained-models.csv")
 LAYERS = ("penultimate", "middle")
-FIGURES = tuple(f"pretrained-{layer}-images.png" for layer in LAYERS)
+FIGURES = tuple(f"pretrained-{layer}-images" for layer in LAYERS)
+WIDEST = 1400
+"""Pixels of a kept picture; photographs take megabytes as they are drawn."""
 MEASURE = "linear_cka"
 HEAD = """# Networks that were trained on ImageNet
 
@@ -42,6 +45,7 @@ should: such rows are flagged in [the table](pretrained/pretrained.csv), and [wa
 SCORES = """## STIR and plain similarity
 
 Each cell is STIR(m2 | m1) and, in brackets, plain linear CKA, of reference model m1 (rows) and target model m2 (columns).
+Linear CKA of fewer images than features is biased upwards: [the table](pretrained/pretrained.csv) has the debiased one, too.
 """
 PICTURES = """## Pictures
 
@@ -52,9 +56,12 @@ Columns are reference images; above each IRI is its inversion error, and an aste
 def keep_results() -> None:
     """Copy tables and figures, and what made them."""
     KEPT.mkdir(exist_ok=True)
-    for folder, names in (("tables", TABLES), ("figures", FIGURES)):
-        for name in names:
-            shutil.copy(ROOT / "results" / folder / name, KEPT / name)
+    for name in TABLES:
+        shutil.copy(ROOT / "results" / "tables" / name, KEPT / name)
+    for name in FIGURES:
+        with Image.open(ROOT / "results" / "figures" / f"{name}.png") as picture:
+            picture.thumbnail((WIDEST, WIDEST))
+            picture.convert("RGB").save(KEPT / f"{name}.jpg", quality=85)
     seals = [json.loads(path.read_text()) for path in (ROOT / "results" / "iris").glob("efficientnet_lite*/*.h5.json")]
     made = {"device": sorted({seal["device"] for seal in seals}), "versions": seals[0]["versions"]}
     (KEPT / "provenance.json").write_text(json.dumps(made, indent=1, sort_keys=True) + "\n")
@@ -65,7 +72,7 @@ def render() -> str:
     scores = read_table(KEPT / "pretrained.csv")
     scores = scores[scores["similarity_measure"] == MEASURE].assign(text=layer_texts(scores), layer=layer_positions(scores))
     shown = "photographs, seed images and IRIs"
-    figures = [f"![{layer}: {shown}]({KEPT.name}/{name})" for layer, name in zip(LAYERS, FIGURES, strict=True)]
+    figures = [f"![{layer}: {shown}]({KEPT.name}/{name}.jpg)" for layer, name in zip(LAYERS, FIGURES, strict=True)]
     parts = [HEAD, *_models(), INVERSIONS, *_inversions(scores), SCORES, *_scores(scores), PICTURES, "\n\n".join(figures), ""]
     return "\n".join([*parts, _footnote(scores)])
 
@@ -75,9 +82,9 @@ def _models() -> Iterator[str]:
     yield "| model | network | weights | images are resized to | mean, std of pixels |"
     yield "|---|---|---|---|---|"
     for row in models.to_dict("records"):
-        resized = row["resize"] if isinstance(row.get("resize"), str) else row.get("input_size", "")
+        resized = f"{row['input_size']}, {row['resize']}"
         pixels = f"{row['normalisation_mean']}; {row['normalisation_std']}"
-        yield f"| {row['model']} | `{row['architecture']}` | {row.get('weights') or ''} | {resized} | {pixels} |"
+        yield f"| {row['model']} | `{row['architecture']}` | {row['weights']} | {resized} | {pixels} |"
     yield ""
 
 

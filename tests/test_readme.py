@@ -38,6 +38,11 @@ def test_it_names_every_similarity_measure():
     assert named_in_table("similarity_measures") == set(SIMILARITY_MEASURES), "README.md: the table of similarity measures"
 
 
+def test_the_page_on_pretrained_networks_is_that_of_the_kept_tables():
+    script = runpy.run_module("scripts.pretrained")
+    assert script["render"]() == (ROOT / "docs" / "pretrained.md").read_text(encoding="utf-8")
+
+
 def test_it_names_every_architecture():
     from stir.models import ARCHITECTURES, SMALL_IMAGE_ARCHITECTURES
 

@@ -14,7 +14,10 @@ from stir.tables import (
     check_rows,
     csv_text,
     described,
+    features_text,
+    layer_name,
     layer_positions,
+    layer_texts,
     model_table,
     read_table,
     score_table,
@@ -370,3 +373,39 @@ def test_no_row_is_lost_whose_key_looks_like_a_number(tmp_path):
 def test_scores_of_a_model_that_is_not_named_are_refused():
     with pytest.raises(InvalidInputError, match=r"got also those of \{'c2'\}"):
         score_table([scores_of(reference) for reference in ("c0", "c1", "c2")], MODELS[:2], ["cifar10"] * 3)
+
+
+def pooled(scores):
+    """The same layer of every model again, averaged over its positions, and as a table that was written and read."""
+    columns = {f"{side}_{what}": value for side in ("reference", "target") for what, value in (("select", None), ("features", 8))}
+    tables = [scores.assign(**columns, reference_pooling=name, target_pooling=name) for name in ("flatten", "global_average")]
+    return pd.concat(tables, ignore_index=True)
+
+
+def test_one_layer_read_in_two_ways_is_two_layers(scores, tmp_path):
+    path = tmp_path / "scores.csv"
+    path.write_text(csv_text(pooled(scores)), encoding="utf-8")
+    for rows in (pooled(scores), read_table(path)):
+        assert list(layer_texts(rows).unique()) == ["stage3", "stage3 (global_average)"]
+        assert list(layer_positions(rows).unique()) == [0, 1]
+        assert layer_name(rows) == "stage3|stage3 (global_average)"
+        summary = summary_table(rows, GROUPS)
+        assert len(summary) == 2 * len(summary_table(scores, GROUPS))
+        by_layer = metrics(summary, pd.DataFrame(columns=["model", "clean_accuracy", "robust_accuracy"]))["scores"]["zebra"][
+            "ape"
+        ]
+        assert set(by_layer) == {"stage3", "stage3 (global_average)"}
+
+
+def test_features_are_said_where_they_are_known(scores):
+    rows = pooled(scores)
+    assert features_text(rows) == "d = 8"
+    assert features_text(rows.assign(reference_features=[8, 1280] * (len(rows) // 2))) == "d = 8 to 1,280"
+    assert features_text(scores) == ""
+
+
+def test_rows_are_asked_for_by_layer_and_pooling(scores):
+    asked = {"similarity_measures": ["linear_cka"], "random_seeds": [0, 1], "images_datasets": ["cifar10"]}
+    check_rows(pooled(scores), {name: ["stage3", "stage3 (global_average)"] for name in GROUPS}, **asked)
+    with pytest.raises(InvalidInputError, match=r"are not asked for: .*'stage3 \(global_average\)'"):
+        check_rows(pooled(scores), {name: ["stage3"] for name in GROUPS}, **asked)

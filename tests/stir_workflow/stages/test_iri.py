@@ -8,6 +8,7 @@ import pytest
 
 from stir.errors import InvalidInputError
 from stir.inversion import InversionSettings
+from stir.layers import LayerSpec
 from stir_workflow.planning.settings import FIXED_IN_INVERSIONS
 from stir_workflow.stages import iri
 from stir_workflow.stages.job import Job
@@ -25,8 +26,7 @@ def asked_for(monkeypatch, tmp_path):
     """Return a function settings of a recipe -> arguments of `invert`."""
     invert = Mock(side_effect=InterruptedError)
     monkeypatch.setattr("stir.inversion.invert", invert)
-    monkeypatch.setattr("stir.models.read_model", Mock())
-    monkeypatch.setattr("stir_workflow.store.artifacts.checked", lambda path: path)
+    monkeypatch.setattr("stir_workflow.stages.iri.network_of", Mock())
     monkeypatch.setattr("stir_workflow.stages.images.opened_images", lambda *_, **__: nullcontext(("images", "labels")))
 
     def asked(settings):
@@ -44,7 +44,12 @@ def test_every_setting_that_an_experiment_can_choose_reaches_the_inversion(asked
     assert all(OTHER[name] != value for name, value in asdict(InversionSettings()).items() if name in OTHER)
     arguments = asked_for(OTHER)
     assert arguments["settings"] == InversionSettings(**OTHER)
-    assert (arguments["layer"], arguments["random_seed"], arguments["labels"]) == ("stage1", 3, "labels")
+    assert (arguments["layer"], arguments["random_seed"], arguments["labels"]) == (LayerSpec("stage1"), 3, "labels")
+
+
+def test_selector_and_pooling_reach_the_inversion_with_the_layer(asked_for):
+    arguments = asked_for(OTHER | {"select": "[0]", "pooling": "global_average"})
+    assert arguments["layer"] == LayerSpec("stage1", "[0]", "global_average")
 
 
 def test_a_setting_that_inversions_do_not_have_is_refused(asked_for):
