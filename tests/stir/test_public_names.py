@@ -53,6 +53,7 @@ def test_every_public_name_resolves():
     assert set(stir.__all__) == {
         "STIR",
         "Inversion",
+        "Normalise",
         "SharedInvariance",
         "errors",
         "invariance",

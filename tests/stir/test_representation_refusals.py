@@ -91,7 +91,7 @@ def test_a_function_is_no_model(images):
 def test_an_unknown_layer_is_refused_with_near_matches(model, images):
     with pytest.raises(LayerError, match=r"no layer 'hiden'\. Did you mean 'hidden'\?"):
         represent(model, images, layer="hiden")
-    with pytest.raises(LayerError, match=r"no layer 'conv9'\. Known: 'extra', 'hidden'\."):
+    with pytest.raises(LayerError, match=r"no layer 'conv9'\. Known: 'extra', 'hidden', 'output', 'penultimate'\."):
         represent(model, images, layer="conv9")
 
 
