@@ -57,4 +57,4 @@ def test_the_page_says_how_a_stage_is_submitted(stage):
 
 def test_the_page_says_what_is_not_submitted():
     assert set(rows_of_the_page()) <= {"dataset", "any other", *SUBMITTED}
-    assert rows_of_the_page()["dataset"][4].startswith("not:")
+    assert rows_of_the_page()["dataset"][4].startswith("not submitted:")

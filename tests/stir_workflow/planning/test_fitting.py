@@ -110,13 +110,13 @@ class TestLayers:
         models = edited(quickstart, {"models.1.architecture": "vgg16", "models.0.architecture": "resnet18"})["models"][:2]
         models = [model | {"dataset": "photographs"} for model in models]
         changes = {"further_datasets": [COLOUR], "images.datasets": ["photographs"], "models": models, "layers": ["stage5"]}
-        refused(changes, "layers: architecture 'resnet18' has no layer 'stage5'. Did you mean")
+        refused(changes, "layers: architecture 'resnet18', layer 'stage5': The model has no layer 'stage5'. Did you mean")
 
     @pytest.mark.parametrize(
         ("by_architecture", "pattern"),
         [
             ({"resnet8": "stage1"}, "'early' names no layer of architecture 'vgg6'; add it to by_architecture"),
-            ({"resnet8": "stage1", "vgg6": "stge2"}, "architecture 'vgg6' has no layer 'stge2'. Did you mean 'stage2'"),
+            ({"resnet8": "stage1", "vgg6": "stge2"}, "The model has no layer 'stge2'. Did you mean 'stage2'"),
             ({"resnet8": "stage1", "vgg6": "stage2", "vgg7": "x"}, "names a layer of 'vgg7', of which there is no model.*'vgg6'"),
         ],
     )

@@ -24,7 +24,7 @@ def _match(path: Path) -> dict[str, Any]:
     correlation, null_correlation, same_class = read_arrays(path, "correlation", "null_correlation", "same_class")
     settings = sealed_recipe(path).settings
     fake = ".fake_relu" if settings["fake_last_relu"] else ""
-    chosen = {"precision_used": read_attribute(path, "precision_used")} if settings["precision"] == "auto" else {}
+    chosen = {"precision_used": read_attribute(path, "precision_used")} if settings.get("precision") == "auto" else {}
     return chosen | {
         "layer": LayerSetting.of(settings).text,
         "inversion_method": settings["method"] + fake,
