@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from difflib import get_close_matches
+from fnmatch import fnmatchcase
 
 from stir.errors import InvalidInputError
 from stir.models.architecture import TORCHVISION
@@ -43,10 +44,14 @@ def near_addresses(word: str) -> list[str]:
 
 
 def matching_addresses(pattern: str) -> Iterator[str]:
-    """Yield the addresses that contain a text, in any case, of libraries that are installed; a prefix and a colon choose one."""
+    """Yield the addresses that contain a text, in any case, of libraries that are installed; a prefix and a colon choose one.
+
+    ``*``, ``?`` and ``[...]`` stand for other signs, as in file names.
+    """
     prefix, colon, _ = pattern.partition(":")
+    whole = pattern.lower() if set(pattern) & set("*?[") else f"*{pattern.lower()}*"
     for each in [prefix] if colon and prefix in prefixes() else prefixes():
-        yield from (address for address in _listed(each) if pattern.lower() in address.lower())
+        yield from (address for address in _listed(each) if fnmatchcase(address.lower(), whole))
 
 
 def check_listed(pattern: str) -> None:

@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from torch import nn
@@ -17,7 +18,7 @@ COLOURS = 3
 
 
 def callable_of(module: object, name: str, where: str) -> Callable[..., Any]:
-    """Return a callable by its name in a module, which may have dots.
+    """Return a callable by its name in a module, which may have dots for classes within classes.
 
     Raises
     ------
@@ -27,7 +28,9 @@ def callable_of(module: object, name: str, where: str) -> Callable[..., Any]:
     found: object = module
     for part in name.split("."):
         known = [other for other in dir(found) if not other.startswith("_") and callable(getattr(found, other, None))]
-        if not part.isidentifier() or not hasattr(found, part):
+        # A module within the module is one that it imports: through numpy every file that uses it has numpy.save.
+        through_module = found is not module and isinstance(found, ModuleType)
+        if through_module or not part.isidentifier() or not hasattr(found, part):
             raise InvalidInputError(f"Expected {name!r} in {where}; it has no {part!r}. {near_matches(part, known)}")
         found = getattr(found, part)
     if not callable(found):

@@ -102,6 +102,7 @@ def test_a_bare_name_of_another_library_is_refused_with_its_address(monkeypatch)
     assert addresses.near_addresses("robustbench.Carmon") == ["robustbench:Carmon"], "though it is not installed"
     assert list(addresses.matching_addresses("RESNET18")) == ["stir:resnet18", "timm:resnet18"]
     assert list(addresses.matching_addresses("timm:resnet")) == ["timm:resnet18", "timm:resnet34"]
+    assert list(addresses.matching_addresses("timm:*18")) == ["timm:resnet18"]
 
 
 def test_another_distribution_can_bring_a_provider(registered):

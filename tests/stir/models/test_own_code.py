@@ -172,6 +172,22 @@ def test_any_callable_that_can_be_imported_builds_a_network():
         build_model(Architecture("torch.nn:Conv2s"))
 
 
+@pytest.mark.parametrize(
+    "address", ["torch:save", "torch.serialization:save", "numpy:save", "pip:main", "matplotlib.pyplot:savefig"]
+)
+def test_functions_of_packages_that_come_with_this_project_are_refused(address, tmp_path):
+    arguments = {"obj": [1], "f": str(tmp_path / "written")}
+    with pytest.raises(InvalidInputError, match=r"Expected a class of networks of '\w+', which comes with this project"):
+        build_model(Architecture(address, arguments=arguments))
+    assert not (tmp_path / "written").exists()
+
+
+def test_modules_that_a_module_imports_are_no_way_to_their_functions(write):
+    folder = write(models="import os\n" + NET)
+    with pytest.raises(InvalidInputError, match="it has no 'system'"):
+        build_model(_own(folder, "models.py:os.system"))
+
+
 def test_a_module_that_is_not_installed_is_identified_by_its_files(write, monkeypatch):
     inner = {"own_zoo__in____init__": "", "own_zoo__in__nets": "from own_zoo import parts\n" + NET, "own_zoo__in__parts": ""}
     monkeypatch.syspath_prepend(str(write(**inner)))
