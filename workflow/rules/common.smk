@@ -17,7 +17,12 @@ except StirError as error:
 
 PLAN, DEVICE, GPU = RUN.plan, RUN.device, RUN.gpus_per_job
 needed, asking = RUN.needed, Asking(PLAN)
-settings, threads_of, source, code = asking.settings, asking.threads_of, asking.source, asking.code
+settings, threads_of, source, code = (
+    asking.settings,
+    asking.threads_of,
+    asking.source,
+    asking.code,
+)
 
 
 onstart:
