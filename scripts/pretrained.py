@@ -12,7 +12,8 @@ import pandas as pd
 from PIL import Image
 
 from stir.flags import combined
-from stir.tables import layer_positions, layer_texts, read_table
+from stir.table_layers import layer_positions, layer_texts
+from stir.tables import read_table
 
 ROOT = Path(__file__).resolve().parent.parent
 KEPT = ROOT / "docs" / "pretrained"

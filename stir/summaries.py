@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from stir.flags import combined
-from stir.tables import layer_columns, layer_texts
+from stir.table_layers import layer_columns, layer_texts
 
 SUMMARY_KEYS = [
     "reference_group",

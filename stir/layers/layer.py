@@ -26,11 +26,6 @@ class Layer:
     select: Select = None
     """Which tensor of what the module gives; None where it gives a tensor."""
 
-    @property
-    def is_plain(self) -> bool:
-        """Whether name and side say all: one call of a module that gives one tensor."""
-        return bool(self.name) and self.call is None and self.select is None
-
     def __str__(self) -> str:
         """Return it as messages call it."""
         if self.side == "input":

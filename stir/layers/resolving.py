@@ -36,7 +36,7 @@ def resolve_layer(
     ------
     LayerError
         If there is no such layer, or it is called several times and no call is named, or its
-        output has no tensor, or several, with a row an image; or if it is not known which layer is the penultimate.
+        output has no tensor, or several, with one row per image; or if it is not known which layer is the penultimate.
     InvalidInputError
         If the model fails on images of this shape.
     """

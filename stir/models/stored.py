@@ -8,8 +8,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from stir.errors import CheckpointError
-
 DTYPES = {
     **{"Byte": torch.uint8, "Char": torch.int8, "Bool": torch.bool, "Short": torch.int16, "Half": torch.float16},
     **{"BFloat16": torch.bfloat16, "Int": torch.int32, "Float": torch.float32, "Long": torch.int64, "Double": torch.float64},
@@ -202,14 +200,3 @@ def _dtype_of_numpy(kind: StandIn) -> torch.dtype | None:
         return torch.from_numpy(np.empty(0, dtype=code)).dtype
     except TypeError:
         return None
-
-
-def refuse_unreadable(name: str, value: StandIn) -> None:
-    """Refuse a tensor of a kind that is not read.
-
-    Raises
-    ------
-    CheckpointError
-        Saying how to store it.
-    """
-    raise CheckpointError(f"holds, at {name!r}, {UNREADABLE[value.name]}.")

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from stir.plotting.marks import HATCH, any_flagged, marked
 from stir.plotting.panels import colours, comparable_pairs, draw_panels, said_of, what_differs
-from stir.tables import layer_name, layer_positions
+from stir.table_layers import layer_name, layer_positions
 
 
 def draw_bars(scores: pd.DataFrame, models: pd.DataFrame) -> Figure:

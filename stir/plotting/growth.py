@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from stir.errors import InvalidInputError
 from stir.plotting.marks import add_footnote, any_flagged, footnote_of, mark_points
 from stir.plotting.panels import HIGHEST, PANEL, add_legend, said_of
-from stir.tables import described, layer_name, layer_positions
+from stir.table_layers import layer_name, layer_positions
+from stir.tables import described
 
 SERIES = {
     "STIR(next | size)": ("#cc3311", "-", "o"),

@@ -7,7 +7,7 @@ from matplotlib.image import AxesImage
 
 from stir.flags import is_flagged
 from stir.plotting.marks import add_footnote, footnote_of, marked
-from stir.tables import features_text, layer_name
+from stir.table_layers import features_text, layer_name
 
 LIMITS = (0.0, 1.0)
 DARK_BELOW = 0.6

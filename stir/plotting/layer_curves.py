@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from stir.plotting.marks import any_flagged, mark_points
 from stir.plotting.panels import colours, comparable_pairs, draw_panels, said_of, what_differs
-from stir.tables import layer_name, layer_positions
+from stir.table_layers import layer_name, layer_positions
 
 STYLES = {"stir": "-", "similarity": "--"}
 

@@ -57,19 +57,7 @@ def linear_cka(x: Matrix, y: Matrix, *, debiased: bool = False) -> float:
 def linear_kernel(x: Matrix, argument: str, *, debiased: bool = False) -> Float[Tensor, "n n"]:
     """Return the centred Gram matrix of all pairs of images; linear CKA is the cosine of two of them.
 
-    Parameters
-    ----------
-    x : Matrix
-        A representation (n, d), one image per row.
-    argument : str
-        Its name, for messages.
-    debiased : bool
-        As in `linear_cka`.
-
-    Raises
-    ------
-    InvalidInputError
-        If (debiased) all pairs of images are alike.
+    Takes and refuses one representation, which messages call ``argument``, as `linear_cka` does two.
     """
     gram = centred_gram(x)
     return u_centred(gram, argument) if debiased else gram

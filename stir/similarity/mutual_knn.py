@@ -54,19 +54,7 @@ def mutual_knn(x: Matrix, y: Matrix, *, k: int = 10) -> float:
 def neighbours(x: Matrix, argument: str, *, k: int = 10) -> Bool[Tensor, "n n"]:
     """Return whether image j is among the k nearest of image i.
 
-    Parameters
-    ----------
-    x : Matrix
-        A representation (n, d), one image per row.
-    argument : str
-        Its name, for messages.
-    k : int
-        Number of neighbours.
-
-    Raises
-    ------
-    InvalidInputError
-        If an image has a k-th and a (k+1)-th neighbour at the same distance, up to rounding.
+    Takes and refuses one representation, which messages call ``argument``, as `mutual_knn` does two.
     """
     squared = squared_distances(x)
     # Centred squared norms follow from distances: the mean distance to all images minus the mean squared norm.

@@ -75,17 +75,7 @@ def mean_pnka(x: Matrix, y: Matrix) -> float:
 def relations(x: Matrix, argument: str) -> Float[Tensor, "n n"]:
     """Return the rows of the centred Gram matrix at unit length; PNKA is the inner product of rows of two of them.
 
-    Parameters
-    ----------
-    x : Matrix
-        A representation (n, d), one image per row.
-    argument : str
-        Its name, for messages.
-
-    Raises
-    ------
-    InvalidInputError
-        If an image is represented by the mean of all.
+    Takes and refuses one representation, which messages call ``argument``, as `pnka` does two.
     """
     gram = centred_gram(x)
     return gram / _lengths(gram, argument)[:, None]

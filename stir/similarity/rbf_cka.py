@@ -66,21 +66,7 @@ def rbf_cka(x: Matrix, y: Matrix, *, bandwidth: float = 1.0, debiased: bool = Fa
 def rbf_kernel(x: Matrix, argument: str, *, bandwidth: float = 1.0, debiased: bool = False) -> Float[Tensor, "n n"]:
     """Return the centred Gaussian kernel of all pairs of images; RBF CKA is the cosine of two of them.
 
-    Parameters
-    ----------
-    x : Matrix
-        A representation (n, d), one image per row.
-    argument : str
-        Its name, for messages.
-    bandwidth : float
-        As a fraction of the median distance.
-    debiased : bool
-        As in `rbf_cka`.
-
-    Raises
-    ------
-    InvalidInputError
-        As `rbf_cka`.
+    Takes and refuses one representation, which messages call ``argument``, as `rbf_cka` does two.
     """
     kernel = _kernel(x, bandwidth, argument)
     return u_centred(kernel, argument) if debiased else double_centred(kernel)

@@ -63,19 +63,7 @@ def dissimilarity_matrix(
 ) -> Float[Tensor, "n n"]:
     """Return the dissimilarities (or their ranks) less their mean, with a diagonal of zeros; RSA is the cosine of two of them.
 
-    Parameters
-    ----------
-    x : Matrix
-        A representation (n, d), one image per row.
-    argument : str
-        Its name, for messages.
-    comparison, dissimilarity : str
-        As in `rsa`.
-
-    Raises
-    ------
-    InvalidInputError
-        As `rsa`.
+    Takes and refuses one representation, which messages call ``argument``, as `rsa` does two.
     """
     values = _compared(x, argument, comparison, dissimilarity)
     above = values.new_zeros(len(x), len(x))

@@ -7,6 +7,7 @@ import pytest
 
 from stir.errors import InvalidInputError
 from stir.summaries import metrics, summary_table
+from stir.table_layers import features_text, layer_name, layer_positions, layer_texts
 from stir.tables import (
     MODEL_COLUMNS,
     ROW_KEYS,
@@ -14,10 +15,6 @@ from stir.tables import (
     check_rows,
     csv_text,
     described,
-    features_text,
-    layer_name,
-    layer_positions,
-    layer_texts,
     model_table,
     read_table,
     score_table,

@@ -29,7 +29,7 @@ def start(config: Mapping[str, str], *, main_process: bool, undisturbed: bool = 
         Snakemake's configuration.
     main_process : bool
         Whether this is the process that the user started. The processes that run
-        single jobs for it check nothing anew.
+        single jobs for it do not check again.
     undisturbed : bool
         Whether no other clone's run is at work on the artifacts, so that bad ones can be told and set aside.
 

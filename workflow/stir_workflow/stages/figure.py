@@ -67,7 +67,7 @@ def drawn_from_tables(
 
 def _heatmaps(scores: "pd.DataFrame", labels: "Sequence[str]") -> "Iterator[tuple[str, Figure]]":
     from stir.plotting.heatmaps import draw_heatmaps
-    from stir.tables import layer_positions, layer_texts
+    from stir.table_layers import layer_positions, layer_texts
 
     several = scores["images_dataset"].nunique() > 1
     by_matrix = scores.assign(layer=layer_positions(scores)).groupby(

@@ -6,7 +6,8 @@ import pandas as pd
 
 from stir.errors import InvalidInputError
 from stir.flags import LEAST_CONVERGED, of_models, read_flags
-from stir.tables import described, layer_name, layer_positions
+from stir.table_layers import layer_name, layer_positions
+from stir.tables import described
 
 FAMILIES = {"resnet": "residual", "wide_resnet": "residual", "resnext": "residual", "vgg": "vgg"}
 RECIPE = ["architecture", "objective", "training_dataset", "n_train", "width"]
