@@ -104,6 +104,12 @@ def shortened(value: object, length: int = 80) -> str:
     return text if len(text) <= length else f"{text[:length]}... ({len(text)} characters)"
 
 
+def shown(name: object) -> str:
+    """Return a name, path or URL as messages show it: on one line, and shortened if it is very long."""
+    text = str(name)
+    return text if text.isprintable() and len(text) <= 500 else shortened(text, 500)
+
+
 def printable(text: str) -> str:
     """Return text that is safe for a terminal: control characters and undecodable bytes in file names are escaped."""
     return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)

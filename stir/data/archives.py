@@ -7,8 +7,9 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
-from stir.data.files import broken_files_refused, check_image_bytes, check_room, is_harmless, said
+from stir.data.files import broken_files_refused, check_image_bytes, check_room, is_harmless
 from stir.errors import DatasetError
+from stir.names import shown
 
 MOST_HEADER_BYTES = 2**15
 """Maximum size of the extended header of a tar member: a long name, extended attributes."""
@@ -30,7 +31,7 @@ def read_archive(path: Path) -> Contents:
     """
     with broken_files_refused(
         lambda reason: (
-            f"Expected an archive (zip, tar, tar.gz, tar.xz) at {said(path)}; it cannot be read as one: {reason}. "
+            f"Expected an archive (zip, tar, tar.gz, tar.xz) at {shown(path)}; it cannot be read as one: {reason}. "
             "It is truncated or not an archive; get it again."
         )
     ):
@@ -45,7 +46,9 @@ def _begins_as_tar(path: Path) -> bool:
 
 
 def _refusal(path: Path, name: str, problem: str) -> DatasetError:
-    return DatasetError(f"Expected files and folders in {said(path)}, each once; {said(name)} {problem}. Pack it again without.")
+    return DatasetError(
+        f"Expected files and folders in {shown(path)}, each once; {shown(name)} {problem}. Pack it again without."
+    )
 
 
 def _checked_name(name: str, path: Path) -> str:
@@ -95,7 +98,7 @@ def _check_number(archive: zipfile.ZipFile, path: Path) -> None:
     promised = int.from_bytes(end[(place := end.rindex(END_OF_ZIP)) + 10 : place + 12], "little")
     if promised not in ((came := len(archive.infolist())) % 2**16, 2**16 - 1):
         raise DatasetError(
-            f"Expected {promised} members in {said(path)}, according to its end record; got {came}. It is damaged; get it again."
+            f"Expected {promised} members in {shown(path)}, according to its end record; got {came}. It is damaged; get it again."
         )
 
 
@@ -104,7 +107,7 @@ def _read_zip(path: Path) -> Contents:
     members = checked_members(archive, path)
 
     def read(name: str) -> bytes:
-        check_image_bytes(size := members[name].file_size, f"{said(name)} in {said(path)}")
+        check_image_bytes(size := members[name].file_size, f"{shown(name)} in {shown(path)}")
         with archive.open(members[name]) as stream:
             content = stream.read(size)  # no more: a member can contain more than its header says
         if len(content) != size:
@@ -145,17 +148,17 @@ def _read_tar(path: Path) -> Contents:
             name = _checked_name(member.name, path)
             if member.size < 0:  # by its extended header
                 raise _refusal(path, name, f"promises {member.size} bytes")
-            check_room(max(archive.offset, member.size), f"the content of {said(path)}", packed=packed)
+            check_room(max(archive.offset, member.size), f"the content of {shown(path)}", packed=packed)
             if member.isdir() or _harmless(name):
                 continue
             if not member.isfile():
                 raise _refusal(path, name, "is a link" if member.issym() or member.islnk() else "is neither")
             if name in contents:
                 raise _refusal(path, name, "is there twice")
-            check_image_bytes(member.size, f"{said(name)} in {said(path)}")
+            check_image_bytes(member.size, f"{shown(name)} in {shown(path)}")
             contents[name] = cast(IO[bytes], archive.extractfile(member)).read()
             if len(contents[name]) != member.size:
-                raise EOFError(f"{said(name)} has {len(contents[name])} bytes instead of {member.size}")
+                raise EOFError(f"{shown(name)} has {len(contents[name])} bytes instead of {member.size}")
         _check_end(cast(IO[bytes], archive.fileobj), packed, path)
     return list(contents), contents.__getitem__
 
@@ -163,6 +166,6 @@ def _read_tar(path: Path) -> Contents:
 def _check_end(stream: IO[bytes], packed: int, path: Path) -> None:
     """Refuse data after the end mark of a tar, and read to the end of the file, where its checksum is."""
     while chunk := stream.read(CHUNK):
-        check_room(stream.tell(), f"the content of {said(path)}", packed=packed)
+        check_room(stream.tell(), f"the content of {shown(path)}", packed=packed)
         if chunk.strip(b"\0"):
             raise tarfile.ReadError("there is more after its end: a damaged header, or a second archive")

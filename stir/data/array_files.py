@@ -7,11 +7,11 @@ from typing import TypeAlias
 import numpy as np
 
 from stir.data.collection import Collection, Part, check_class_names
-from stir.data.files import broken_files_refused, said
+from stir.data.files import broken_files_refused
 from stir.data.numpy_files import Wanted, read_folder, read_npz
 from stir.data.ranges import check_range
 from stir.errors import DatasetError
-from stir.names import shortened
+from stir.names import shortened, shown
 
 SPLIT = ("train_images", "train_labels", "test_images", "test_labels")
 POOL = ("images", "labels")
@@ -45,7 +45,7 @@ def read_numpy(path: Path, shape: tuple[int, int, int], n_classes: int) -> Colle
 def _read(reader: Reader, path: Path, shape: tuple[int, int, int], n_classes: int) -> Collection:
     with broken_files_refused(
         lambda reason: (
-            f"Cannot read {said(path)}: {reason}. It is truncated or has another format; get it again, or correct format."
+            f"Cannot read {shown(path)}: {reason}. It is truncated or has another format; get it again, or correct format."
         )
     ):
         arrays, others = reader(path, lambda names: _wanted(names, path))
@@ -59,7 +59,7 @@ def _wanted(names: Iterable[str], path: Path) -> list[str]:
         return [*complete[0], *(name for name in ("white_level", "class_names") if name in there)]
     has = ", ".join(shortened(name) for name in sorted(there)[:20]) or "none"
     either = "either arrays" if complete else "arrays"
-    raise DatasetError(f"Expected {either} {', '.join(SPLIT)}, or {' and '.join(POOL)}, in {said(path)}; got {has}.")
+    raise DatasetError(f"Expected {either} {', '.join(SPLIT)}, or {' and '.join(POOL)}, in {shown(path)}; got {has}.")
 
 
 def _collection(
@@ -71,7 +71,7 @@ def _collection(
     parts = [_part(arrays, prefix, path, shape, n_classes, white_level) for prefix in (train, *test)]
     if len(came := np.unique(parts[0].labels)) != n_classes:
         raise DatasetError(
-            f"Expected every class from 0 to {n_classes - 1} (n_classes {n_classes}) among {train}labels of {said(path)}; "
+            f"Expected every class from 0 to {n_classes - 1} (n_classes {n_classes}) among {train}labels of {shown(path)}; "
             f"got {len(came)} classes, {came[0]} to {came[-1]}. Correct n_classes, or number the classes from 0."
         )
     names = _class_names(arrays, path, n_classes)
@@ -81,7 +81,7 @@ def _collection(
 def _white_level(array: np.ndarray, path: Path) -> int:
     if array.size != 1 or array.dtype.kind not in "iuf" or not (0 < array.item() <= MOST_WHITE and array.item() % 1 == 0):
         came = shortened(array.tolist()) if array.size < MOST_WHITE else f"{array.dtype} {array.shape}"
-        raise DatasetError(f"Expected white_level of {said(path)}, one integer from 1 to {MOST_WHITE}; got {came}.")
+        raise DatasetError(f"Expected white_level of {shown(path)}, one integer from 1 to {MOST_WHITE}; got {came}.")
     return int(array.item())
 
 
@@ -92,15 +92,15 @@ def _part(
     labels = labels[:, 0] if labels.shape[1:] == (1,) else labels
     if labels.shape != images.shape[:1] or labels.dtype.kind not in "iu" or not len(labels):
         raise DatasetError(
-            f"Expected {prefix}labels of {said(path)} to be integers, one per image ({len(images)},); "
+            f"Expected {prefix}labels of {shown(path)} to be integers, one per image ({len(images)},); "
             f"got {labels.dtype} {labels.shape}."
         )
     if labels.min() < 0 or labels.max() >= n_classes:
         raise DatasetError(
-            f"Expected {prefix}labels of {said(path)} from 0 to {n_classes - 1} (n_classes {n_classes}); "
+            f"Expected {prefix}labels of {shown(path)} from 0 to {n_classes - 1} (n_classes {n_classes}); "
             f"got {labels.min()} to {labels.max()}. Correct n_classes, or number the classes from 0."
         )
-    what = f"{prefix}images of {said(path)}"
+    what = f"{prefix}images of {shown(path)}"
     return Part.of_arrays(_stored(_arranged(images, what, shape), what, white_level), labels)
 
 
@@ -135,6 +135,6 @@ def _class_names(arrays: Mapping[str, np.ndarray], path: Path, n_classes: int) -
     array = arrays["class_names"]
     if array.ndim != 1 or array.dtype.kind not in "OSUiu" or len(array) != n_classes:
         raise DatasetError(
-            f"Expected n_classes = {n_classes} class_names in {said(path)}; got {array.size} ({array.dtype} {array.shape})."
+            f"Expected n_classes = {n_classes} class_names in {shown(path)}; got {array.size} ({array.dtype} {array.shape})."
         )
     return check_class_names([name.decode() if isinstance(name, bytes) else str(name) for name in array.tolist()], path)

@@ -7,9 +7,10 @@ import numpy as np
 
 from stir.data.collection import Collection, Part, check_class_names
 from stir.data.decoding import Prepare, decode
-from stir.data.files import IMAGE_SUFFIXES, said
+from stir.data.files import IMAGE_SUFFIXES
 from stir.data.image_files import ImageFiles
 from stir.errors import DatasetError, near_matches
+from stir.names import shown
 
 LAYOUT = "train/CLASS/ and test/CLASS/ with images, or CLASS/ with images"
 PARTS = ("train", "test")
@@ -45,12 +46,12 @@ def read_class_folders(
     classes = sorted({label for label, _ in train})
     if len(classes) != n_classes:
         raise DatasetError(
-            f"Expected n_classes = {n_classes} folders of classes in {said(files.path)} ({LAYOUT}); got {len(classes)}: "
+            f"Expected n_classes = {n_classes} folders of classes in {shown(files.path)} ({LAYOUT}); got {len(classes)}: "
             f"{_named(classes)}. Correct n_classes, or the folders."
         )
     for unknown in sorted({label for label, _ in test} - set(classes)):
         raise DatasetError(
-            f"Expected the classes of {said(files.path)}/train in test, too; test/{said(unknown)} is not one of them. "
+            f"Expected the classes of {shown(files.path)}/train in test, too; test/{shown(unknown)} is not one of them. "
             f"{near_matches(unknown, classes)} Remove it, or put images of that class in train."
         )
     parts = [_part(files, placed, classes, shape, prepare) for placed in (train, test)]
@@ -63,22 +64,22 @@ def _check_layout(files: ImageFiles) -> None:
     split = bool(tops & set(PARTS))
     nested = any(name.count("/") > 1 for name in files.names)
     if (split and tops != set(PARTS)) or (not split and nested and {top.casefold() for top in tops} & PARTS_ELSEWHERE):
-        raise DatasetError(f"Expected {LAYOUT} in {said(files.path)}; got {_named(tops)}. Rename or remove some.")
+        raise DatasetError(f"Expected {LAYOUT} in {shown(files.path)}; got {_named(tops)}. Rename or remove some.")
     for name in files.names:
         if name.count("/") < 1 + split:
             raise DatasetError(
-                f"Expected {LAYOUT} in {said(files.path)}; {said(name)} is not in a class folder. Move or remove it."
+                f"Expected {LAYOUT} in {shown(files.path)}; {shown(name)} is not in a class folder. Move or remove it."
             )
     for name in files.others:
         if name.count("/") > split and (not split or name.split("/")[0] in PARTS):
             raise DatasetError(
-                f"Expected only images ({', '.join(IMAGE_SUFFIXES)}) in folders of classes; {said(name)} in {said(files.path)} "
+                f"Expected only images ({', '.join(IMAGE_SUFFIXES)}) in folders of classes; {shown(name)} in {shown(files.path)} "
                 "is not an image, by its name. Convert, rename or remove it, and compute the fingerprint again."
             )
 
 
 def _named(names: Names[str]) -> str:
-    return ", ".join(map(said, sorted(names)[:5])) + (", ..." if len(names) > 5 else "")
+    return ", ".join(map(shown, sorted(names)[:5])) + (", ..." if len(names) > 5 else "")
 
 
 def _placed(files: ImageFiles, prefix: str) -> list[tuple[str, str]]:

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from stir.data.files import said
 from stir.errors import DatasetError
-from stir.names import shortened
+from stir.names import shortened, shown
 
 MOST_NAMED = 20
 
@@ -28,7 +27,7 @@ def check_class_names(names: Sequence[str], where: Path) -> tuple[str, ...]:
         except UnicodeEncodeError:
             good = False
         if not good:
-            raise DatasetError(f"Expected names of classes as text in {said(where)}; got {shortened(name)}. Rename it.")
+            raise DatasetError(f"Expected names of classes as text in {shown(where)}; got {shortened(name)}. Rename it.")
     return tuple(names)
 
 
@@ -99,4 +98,4 @@ def _nth(counts: tuple[int, ...], number: int) -> int:
 
 def _some(texts: Sequence[str]) -> str:
     more = f", and {len(texts) - MOST_NAMED} more" if len(texts) > MOST_NAMED else ""
-    return ", ".join(map(said, texts[:MOST_NAMED])) + more
+    return ", ".join(map(shown, texts[:MOST_NAMED])) + more

@@ -12,13 +12,14 @@ from stir.data.cifar10_jpeg import load_cifar10_jpeg
 from stir.data.collection import Collection
 from stir.data.digits import load_digits
 from stir.data.fashion_mnist import load_fashion_mnist
-from stir.data.files import kind_of, said
+from stir.data.files import kind_of
 from stir.data.imagenet import load_imagenet
 from stir.data.own import IMAGE_FORMATS, load_own
 from stir.data.photographs import load_photographs
 from stir.data.ranges import check_range
 from stir.data.torchvision_datasets import load_cifar10, load_cifar100, load_svhn
 from stir.errors import DatasetError, InvalidInputError
+from stir.names import shown
 
 LOADERS: dict[str, Callable[[Path], Collection]] = {
     "digits": lambda _source: load_digits(),
@@ -77,7 +78,7 @@ def load_split(settings: Mapping[str, Any], *, source: str | Path | None = None,
     )
     if settings.get("format") in IMAGE_FORMATS:
         for part, images in (("training", split.train_images), ("test", split.test_images)):
-            check_range(images, split.white_level, f"{part} images of {said(str(source))}", remedy="scale the images")
+            check_range(images, split.white_level, f"{part} images of {shown(str(source))}", remedy="scale the images")
     return split
 
 
@@ -93,7 +94,7 @@ def _found(settings: Mapping[str, Any], source: str | Path | None) -> Collection
     came = Counts(found.train.counts(), None if found.test is None else found.test.counts())
     if came != COUNTS[name]:
         raise DatasetError(
-            f"Expected {_said(COUNTS[name])} of dataset {name!r}; got {_said(came)} from {said(path)}. "
+            f"Expected {_said(COUNTS[name])} of dataset {name!r}; got {_said(came)} from {shown(path)}. "
             "Some are missing, or it is another dataset; get it again."
         )
     return found

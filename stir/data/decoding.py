@@ -11,9 +11,10 @@ from typing import TypeAlias
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from stir.data.files import check_room, said
+from stir.data.files import check_room
 from stir.data.image_files import ImageFiles
 from stir.errors import DatasetError
+from stir.names import shown
 from stir.progress import SECONDS_BETWEEN_LINES, progress_bar
 
 Prepare: TypeAlias = Callable[[Image.Image], Image.Image]
@@ -79,7 +80,7 @@ class _Unfit(Exception):
 
 
 def _opened(files: ImageFiles, name: str, prepare: Prepare) -> Image.Image:
-    place = f"{said(name)} in {said(files.path)}"
+    place = f"{shown(name)} in {shown(files.path)}"
     try:
         image: Image.Image = Image.open(io.BytesIO(files.read(name)), formats=FORMATS)
         if image.width * image.height > MOST_PIXELS:
@@ -97,7 +98,7 @@ def _opened(files: ImageFiles, name: str, prepare: Prepare) -> Image.Image:
         ) from error
     except Exception as error:  # a broken image file can raise any exception
         raise DatasetError(
-            f"Expected an image; {place} cannot be decoded ({type(error).__name__}: {said(str(error))}). "
+            f"Expected an image; {place} cannot be decoded ({type(error).__name__}: {shown(str(error))}). "
             "It is truncated or not an image; replace or remove it, and compute the fingerprint again."
         ) from error
     return image

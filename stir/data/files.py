@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from stir.errors import DatasetError
-from stir.names import shortened
+from stir.names import shortened, shown
 
 IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 HARMLESS = frozenset(
@@ -24,12 +24,6 @@ MOST_UNPACKED = 200
 """Maximum ratio of the size of the content to the size of the file; for deflated zeros it is 1,000."""
 
 _KINDS = {stat.S_IFREG: "a file", stat.S_IFDIR: "a folder", stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket"}
-
-
-def said(name: str | Path) -> str:
-    """Return a name or path as shown in messages: on one line, and shortened if it is very long."""
-    text = str(name)
-    return text if text.isprintable() and len(text) <= 500 else shortened(text, 500)
 
 
 def kind_of(path: str | Path) -> str:
@@ -49,7 +43,7 @@ def kind_of(path: str | Path) -> str:
     except OSError as error:
         if error.errno == errno.ELOOP:
             return "a link that leads to itself"
-        raise DatasetError(f"Cannot look at {said(path)}: {error.strerror}. Make it readable, or correct the path.") from error
+        raise DatasetError(f"Cannot look at {shown(path)}: {error.strerror}. Make it readable, or correct the path.") from error
 
 
 @contextmanager
@@ -71,7 +65,7 @@ def broken_files_refused(message: Callable[[str], str]) -> Iterator[None]:
     except DatasetError:
         raise
     except Exception as error:
-        raise DatasetError(message(said(str(error) or type(error).__name__))) from error
+        raise DatasetError(message(shown(str(error) or type(error).__name__))) from error
 
 
 def check_file(path: Path, what: str = "a file") -> None:
@@ -83,7 +77,7 @@ def check_file(path: Path, what: str = "a file") -> None:
         Naming the path and its kind.
     """
     if (came := kind_of(path)) != "a file":
-        raise DatasetError(f"Expected {what} at {said(path)}; there is {came}. Put it there, or correct the path.")
+        raise DatasetError(f"Expected {what} at {shown(path)}; there is {came}. Put it there, or correct the path.")
 
 
 def read_file(path: Path) -> bytes:
@@ -99,11 +93,11 @@ def read_file(path: Path) -> bytes:
         with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:  # noqa: PTH123
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
-                raise DatasetError(f"Expected a file at {said(path)}; there is {kind_of(path)}. Remove it.")
-            check_image_bytes(status.st_size, said(path))
+                raise DatasetError(f"Expected a file at {shown(path)}; there is {kind_of(path)}. Remove it.")
+            check_image_bytes(status.st_size, shown(path))
             return file.read(status.st_size)
     except OSError as error:
-        raise DatasetError(f"Cannot read {said(path)}: {error.strerror}. Make it readable, or remove it.") from error
+        raise DatasetError(f"Cannot read {shown(path)}: {error.strerror}. Make it readable, or remove it.") from error
 
 
 def check_image_bytes(n_bytes: int, what: str) -> None:
@@ -165,16 +159,16 @@ def files_in(folder: Path) -> list[str]:
             elif kind == "a file":
                 found.append(prefix + name)
             else:
-                raise DatasetError(f"Expected files and folders in {said(folder)}; {said(prefix + name)} is {kind}. Remove it.")
+                raise DatasetError(f"Expected files and folders in {shown(folder)}; {shown(prefix + name)} is {kind}. Remove it.")
         if n_entries > MOST_ENTRIES:
-            raise DatasetError(f"Expected at most {MOST_ENTRIES} files and folders in {said(folder)}; there are more.")
+            raise DatasetError(f"Expected at most {MOST_ENTRIES} files and folders in {shown(folder)}; there are more.")
     return found
 
 
 def _identity(folder: Path, above: tuple[tuple[int, int], ...]) -> tuple[int, int]:
     status = folder.stat()
     if (identity := (status.st_dev, status.st_ino)) in above:
-        raise DatasetError(f"Expected folders without cycles; {said(folder)} is a link to a folder that contains it. Remove it.")
+        raise DatasetError(f"Expected folders without cycles; {shown(folder)} is a link to a folder that contains it. Remove it.")
     return identity
 
 
@@ -184,7 +178,7 @@ def _entries(folder: Path) -> list[tuple[str, str]]:
         with os.scandir(folder) as entries:
             return [(entry.name, _kind_of_entry(entry)) for entry in entries if not is_harmless(entry.name)]
     except OSError as error:
-        raise DatasetError(f"Cannot read {said(folder)}: {error.strerror}. Make it readable, or remove it.") from error
+        raise DatasetError(f"Cannot read {shown(folder)}: {error.strerror}. Make it readable, or remove it.") from error
 
 
 def _kind_of_entry(entry: os.DirEntry[str]) -> str:
@@ -218,10 +212,10 @@ def _composed(names: Iterable[str], where: Path) -> dict[str, str]:
     for name in names:
         key = unicodedata.normalize("NFC", name)
         if any(unicodedata.category(letter) == "Cc" for letter in key if not letter.isprintable()):
-            raise DatasetError(f"Expected names without control characters in {said(where)}; got {shortened(key)}. Rename it.")
+            raise DatasetError(f"Expected names without control characters in {shown(where)}; got {shortened(key)}. Rename it.")
         if key in found:
             raise DatasetError(
-                f"Expected different names in {said(where)}; {said(key)} occurs twice, perhaps once with composed and once "
+                f"Expected different names in {shown(where)}; {shown(key)} occurs twice, perhaps once with composed and once "
                 "with decomposed letters (NFC and NFD). Remove one."
             )
         found[key] = name

@@ -4,9 +4,10 @@ import hashlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from stir.data.files import composed, files_in, kind_of, said
+from stir.data.files import composed, files_in, kind_of
 from stir.digests import sha256_of
 from stir.errors import DatasetError
+from stir.names import shown
 
 
 def fingerprint(path: Path) -> str:
@@ -29,7 +30,7 @@ def fingerprint(path: Path) -> str:
         return _sha256_of(path)
     if kind != "a folder":
         raise DatasetError(
-            f"Expected a file or folder at {said(path)}; there is {kind if kind != 'nothing' else 'none'}. "
+            f"Expected a file or folder at {shown(path)}; there is {kind if kind != 'nothing' else 'none'}. "
             "Put it there, or correct the path."
         )
     names = composed(files_in(path), path)
@@ -40,7 +41,7 @@ def _sha256_of(path: Path) -> str:
     try:
         return sha256_of(path)
     except OSError as error:
-        raise DatasetError(f"Cannot read {said(path)}: {error.strerror}. Make it readable, or remove it.") from error
+        raise DatasetError(f"Cannot read {shown(path)}: {error.strerror}. Make it readable, or remove it.") from error
 
 
 def fingerprint_of(names: Iterable[str], sha256: Callable[[str], str]) -> str:

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from stir.data.files import check_room, said
+from stir.data.files import check_room
 from stir.data.numpy_files import Wanted
+from stir.names import shown
 
 
 def read_hdf5(path: Path, wanted: Wanted) -> tuple[dict[str, np.ndarray], list[str]]:
@@ -33,7 +34,7 @@ def _read(file: Any, name: str, path: Path) -> np.ndarray:
         raise ValueError(f"values of {name} lie in another file, which the fingerprint does not cover; copy them")
     if dataset.dtype.hasobject and h5py.check_string_dtype(dataset.dtype) is None:
         raise ValueError(f"{name} has {dataset.dtype}, neither numbers nor text")
-    _check_size(dataset, f"{name} of {said(path)}", path.stat().st_size)
+    _check_size(dataset, f"{name} of {shown(path)}", path.stat().st_size)
     return dataset[()]
 
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from stir.data.archives import read_archive
-from stir.data.files import IMAGE_SUFFIXES, composed, files_in, kind_of, read_file, said
+from stir.data.files import IMAGE_SUFFIXES, composed, files_in, kind_of, read_file
 from stir.errors import DatasetError
+from stir.names import shown
 
 
 @dataclass(frozen=True)
@@ -35,13 +36,13 @@ def image_files(path: Path) -> ImageFiles:
     """
     kind = kind_of(path)
     if kind not in ("a folder", "a file"):
-        raise DatasetError(f"Expected a folder or an archive of images at {said(path)}; there is {kind}. Put it there.")
+        raise DatasetError(f"Expected a folder or an archive of images at {shown(path)}; there is {kind}. Put it there.")
     if kind == "a folder":
         files = _of(path, files_in(path), lambda name: read_file(path / name))
     else:
         files = _without_top(_of(path, *read_archive(path)))
     if not files.names:
-        raise DatasetError(f"Expected image files ({', '.join(IMAGE_SUFFIXES)}) in {said(path)}; there are none.")
+        raise DatasetError(f"Expected image files ({', '.join(IMAGE_SUFFIXES)}) in {shown(path)}; there are none.")
     return files
 
 

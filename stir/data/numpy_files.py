@@ -9,7 +9,8 @@ from typing import IO
 import numpy as np
 
 from stir.data.archives import checked_members
-from stir.data.files import check_file, check_room, composed, files_in, said
+from stir.data.files import check_file, check_room, composed, files_in
+from stir.names import shown
 
 SUFFIX = ".npy"
 Wanted = Callable[[Iterable[str]], list[str]]
@@ -28,7 +29,7 @@ def _read_npy(path: Path) -> np.ndarray:
     check_file(path)
     with path.open("rb") as stream:
         size = path.stat().st_size
-        return _read_array(stream, size, packed=size, what=said(path))
+        return _read_array(stream, size, packed=size, what=shown(path))
 
 
 def read_npz(path: Path, wanted: Wanted) -> tuple[dict[str, np.ndarray], list[str]]:
@@ -41,7 +42,7 @@ def read_npz(path: Path, wanted: Wanted) -> tuple[dict[str, np.ndarray], list[st
         arrays = {}
         for name in wanted(members):
             with archive.open(members[name]) as stream:
-                what = f"{name} of {said(path)}"
+                what = f"{name} of {shown(path)}"
                 arrays[name] = _read_array(stream, members[name].file_size, packed=path.stat().st_size, what=what)
         return arrays, sorted(members.keys() - arrays)
 

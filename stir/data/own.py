@@ -7,10 +7,11 @@ from typing import Any, TypeAlias
 from stir.data.array_files import read_hdf5, read_numpy
 from stir.data.class_folders import read_class_folders
 from stir.data.collection import Collection
-from stir.data.files import kind_of, said
+from stir.data.files import kind_of
 from stir.data.fingerprints import fingerprint
 from stir.data.image_files import image_files
 from stir.errors import DatasetError
+from stir.names import shown
 
 Reader: TypeAlias = Callable[[Path, tuple[int, int, int], int], Collection]
 
@@ -36,7 +37,7 @@ def load_own(settings: Mapping[str, Any], source: Path) -> Collection:
     _check_kind(settings, source)
     if (came := fingerprint(source)) != str(settings["fingerprint"]).lower():
         raise DatasetError(
-            f"Expected fingerprint {settings['fingerprint']} of dataset {settings['name']!r}; got {came} of {said(source)}. "
+            f"Expected fingerprint {settings['fingerprint']} of dataset {settings['name']!r}; got {came} of {shown(source)}. "
             "These are other data, or were altered: correct path, or correct fingerprint to use them."
         )
     return READERS[settings["format"]](source, tuple(settings["image_shape"]), settings["n_classes"])
@@ -47,6 +48,6 @@ def _check_kind(settings: Mapping[str, Any], source: Path) -> None:
     expected = KINDS[settings["format"]]
     if came not in expected:
         raise DatasetError(
-            f"Expected {' or '.join(expected)} at {said(source)} for dataset {settings['name']!r}, since its format is "
+            f"Expected {' or '.join(expected)} at {shown(source)} for dataset {settings['name']!r}, since its format is "
             f"{settings['format']}; there is {came}. Put it there, or correct dataset.path or format."
         )

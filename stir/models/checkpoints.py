@@ -15,7 +15,7 @@ from stir.errors import CheckpointError, InvalidInputError
 from stir.models.architecture import STIR, TORCHVISION, Architecture
 from stir.models.candidates import Missing
 from stir.models.downloads import download
-from stir.models.messages import one_line, shown
+from stir.models.messages import one_line
 from stir.models.own_names import own_values, with_what_follows
 from stir.models.preprocessed import Preprocessed
 from stir.models.registry import build_model
@@ -24,7 +24,7 @@ from stir.models.safetensors_files import read_header
 from stir.models.shards import sha256_of_parts
 from stir.models.weight_checks import check_fit
 from stir.models.weight_files import naming, open_weights, regular_file
-from stir.names import shortened
+from stir.names import shortened, shown
 
 METADATA_KEY = "stir"
 NO_ARCHITECTURE = "does not say its architecture; make it with the workflow's checkpoint stage"

@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 
 from stir import downloads
 from stir.errors import CheckpointError
-from stir.models.weight_files import one_line, shown
+from stir.models.messages import one_line
+from stir.names import shown
 
 MAX_BYTES = 50 * 10**9
 MAX_SECONDS = 4 * 3600.0

@@ -1,13 +1,6 @@
-"""How messages name a file, and what others say."""
+"""What other libraries say, as messages show it."""
 
 import re
-
-from stir.names import shortened
-
-
-def shown(path: object) -> str:
-    """Return a path or URL as messages name it: on one line."""
-    return str(path) if str(path).isprintable() else shortened(str(path), 200)
 
 
 def one_line(error: BaseException) -> str:

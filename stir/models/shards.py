@@ -8,9 +8,8 @@ from pathlib import Path
 
 from stir.digests import sha256_of
 from stir.errors import CheckpointError
-from stir.models.messages import shown
 from stir.models.safetensors_files import read_json
-from stir.names import shortened
+from stir.names import shortened, shown
 
 MAX_INDEX = 64 * 2**20
 MAX_SHARDS = 1000

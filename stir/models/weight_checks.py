@@ -7,11 +7,10 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
 from stir.errors import CheckpointError
-from stir.models.messages import shown
 from stir.models.normalise import Normalise
 from stir.models.own_names import own_values
 from stir.models.tracing import ThreadTracer
-from stir.names import shortened
+from stir.names import shortened, shown
 
 
 def check_fit(model: nn.Module, weights: Mapping[str, Tensor], path: object) -> None:

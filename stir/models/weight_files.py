@@ -14,13 +14,12 @@ from torch import Tensor
 
 from stir.errors import CheckpointError
 from stir.models.entries import Entry, flattened
-from stir.models.messages import one_line as one_line
-from stir.models.messages import shown as shown
+from stir.models.messages import one_line
 from stir.models.pickles import NEEDLESS_CODE, Unpickling
 from stir.models.safetensors_files import is_safetensors, read_npz, read_safetensors
 from stir.models.shards import parts_of
 from stir.models.torch_files import MAGIC, Content, damaged_archive, read_old, read_zip
-from stir.names import shortened
+from stir.names import shortened, shown
 
 ZIP = b"PK\x03\x04"
 PICKLE = b"\x80"

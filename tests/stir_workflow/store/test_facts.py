@@ -29,3 +29,13 @@ def test_the_readme_of_results_names_the_folder_of_every_stage(stage):
     folder = Path(STAGES[stage].folder)
     if folder.parent.name == "results":
         assert f"`{folder.name}/" in (ROOT / "results" / "README.md").read_text(encoding="utf-8"), "results/README.md"
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_stage_has_tests_that_import_it_or_make_its_artifacts(stage):
+    files = [
+        path for folder in ("stages", "store") for path in sorted((ROOT / "tests" / "stir_workflow" / folder).glob("test_*.py"))
+    ]
+    named = re.compile(rf"(stages|store)(\.| import .*\b){stage}\b|[\"']{stage}[\"']")
+    tested = any(named.search(path.read_text(encoding="utf-8")) for path in files if path != Path(__file__))
+    assert tested, f"tests/stir_workflow/stages/test_{stage}.py"
