@@ -7,7 +7,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from stir.inversion.problem import check_targets
-from stir.inversion.result import POOL, predicted_classes
+from stir.inversion.result import POOL
+from stir.models.outputs import predicted_classes
 from stir.representations import Representing
 from stir.similarity.features import summarise
 from stir.similarity.matrix_checks import constant_features

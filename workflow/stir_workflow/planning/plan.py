@@ -23,10 +23,8 @@ from stir_workflow.planning.settings import (
     image_labels,
     inversion_settings,
     layer_label,
-    layers_described,
 )
 from stir_workflow.stages.representation import settings_of_target
-from stir_workflow.stages.score import LAYERS_DESCRIBED
 
 PICTURES = 10
 
@@ -163,7 +161,6 @@ class Plan(Artifacts):
         settings = {
             "similarity_measures": self._experiment["similarity_measures"],
             "minimum_converged_fraction": inversion["minimum_converged_fraction"],
-            **({LAYERS_DESCRIBED: True} if layers_described(self._experiment) else {}),
             **self._threads,
         }
         name = f"{model.slug}.{inversion['method']}{self._images_slug(model, images)}"
