@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 
 from stir.errors import near_matches
-from stir_workflow.planning import fitting, layers, networks, patterns, references, rehearsal
+from stir_workflow.planning import fitting, layers, networks, patterns, reference_entries, references, rehearsal
 from stir_workflow.planning.addresses import TORCHVISION, is_address, key_of_architecture
 from stir_workflow.planning.fitting import said
 from stir_workflow.planning.loading import Experiment
@@ -34,7 +34,7 @@ def check_meaning(experiment: Experiment, path: Path, *, scale: str | None = Non
     ExperimentError
         Listing everything that is wrong: file, value, what was expected, near matches.
     """
-    last = [*LAST, networks.checkpoints] if sources else LAST
+    last = [*LAST, networks.checkpoints, reference_entries.contents] if sources else LAST
 
     def check(*checks: Check) -> None:
         if problems := [problem for each in checks for problem in each(experiment)]:
