@@ -107,3 +107,44 @@ def test_a_network_that_may_have_weights_of_its_own_has_none(plan, tmp_path):
     planned = models(plan, entry, of_a_module, TAKEN, layers=["penultimate"])
     assert list(untrained_of(planned)) == ["taken"]
     assert len(planned.targets) == 4
+
+
+class TestReferences:
+    """An untrained network as reference, with inversions of its own."""
+
+    def test_its_iris_are_those_of_the_untrained_network_at_the_layers_of_the_model(self, plan):
+        layers = [{"label": "late", "by_model": {"taken": "stage2", "again": "stage3"}}]
+        entries = TAKEN, TAKEN | {"name": "again", "sha256": "b" * 64}
+        planned = models(plan, *entries, layers=layers, references=[{"name": "floor", "untrained": "again"}])
+        reference, network = planned.references[-1], untrained_of(planned)["again"]
+        assert (reference.model.name, len(reference.iris)) == ("floor", 2)
+        for iri in reference.iris:
+            assert (iri.inputs["checkpoint"], iri.recipe.settings["layer"]) == ([network.checkpoint.path], "stage3")
+        assert planned.table.recipe.settings["references"] == [
+            {"name": "floor", "checkpoint": network.checkpoint.key, "layers": ["stage3"], "random_seeds": [0, 1]}
+        ]
+
+    def test_the_index_has_it_under_its_own_key_at_its_own_layers(self, plan):
+        """Its ceiling is read there, whatever other layers the network is read at as a floor."""
+        layers = [{"label": "late", "by_model": {"taken": "stage2", "again": "stage3"}}]
+        entries = TAKEN, TAKEN | {"name": "again", "sha256": "b" * 64}
+        planned = models(plan, *entries, layers=layers, references=[{"name": "floor", "untrained": "again"}])
+        reference = planned.references[-1]
+        job = representation.parts_of(job_of(reference.representation))[reference.row()["checkpoint"]]
+        assert job.settings["layers"] == job.settings.get("target_layers", ["stage3"]) == ["stage3"]
+
+    def test_it_adds_its_inversions_and_no_network(self, plan):
+        made = changed(plan(), plan({"references": [{"name": "floor", "untrained": "digits-vgg6-at-0"}]}))
+        assert made == {"iri": 4, "pair": 10, "representation": 1, "score": 1, "table": 1, "figure": 1, "publication": 1}
+
+    def test_one_that_is_a_reference_already_is_refused(self, quickstart, refusal):
+        twice = [{"name": name, "untrained": f"digits-vgg6-{name}-0"} for name in ("vanilla", "at")]
+        assert refusal(edited(quickstart, {"references": twice})) == [
+            "models: 'vanilla' and 'at' have the same settings, so they are one model; leave one out"
+        ]
+
+    def test_one_of_a_network_that_may_have_weights_is_refused(self, quickstart, refusal):
+        entry = {"name": "called", "model": "torchvision.models.resnet:ResNet", "checkpoint": "x.pt", "sha256": "a" * 64}
+        content = edited(quickstart, {"models": [entry], "references": [{"name": "floor", "untrained": "called"}]})
+        (line,) = refusal(content)
+        assert line.startswith("references[0].untrained: Expected a model whose network can be had without weights; got 'called'")

@@ -46,6 +46,15 @@ class PlannedModel:
     """In the order of the experiment's layers."""
     checkpoint: Artifact
 
+    @property
+    def inverted(self) -> dict[str, Artifact]:
+        """The inputs of its inversions."""
+        return {"checkpoint": self.checkpoint}
+
+    def layer_settings(self, number: int) -> dict[str, Any]:
+        """Return what recipes of its IRIs say of a layer."""
+        return self.layers[number].settings()
+
     def row(self) -> dict[str, Any]:
         """Return what tables say of it."""
         same = ("name", "group", "architecture", "objective", "training_seed", "n_train", "width")

@@ -1,8 +1,10 @@
 """Untrained networks: floors of what targets share with a reference by their architecture alone. Pure."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from stir.errors import InvalidInputError
 from stir_workflow.planning.addresses import is_address, is_of_file, slug
 from stir_workflow.planning.artifact import Artifact, artifact
 from stir_workflow.planning.loading import Experiment
@@ -10,6 +12,10 @@ from stir_workflow.planning.models import PlannedModel, dataset_of, facts_of_ent
 from stir_workflow.planning.settings import RANDOM, Settings, dataset_slug
 from stir_workflow.stages.layer_setting import LayerSetting
 
+Identity = tuple[str, tuple[LayerSetting, ...]]
+"""Key of a checkpoint, and layers."""
+UNTRAINED = "untrained"
+"""Key of a reference that is the untrained network of a model."""
 UNTRAINED_SEED = 0
 """Random seed of the initial weights of networks that are floors."""
 
@@ -28,8 +34,26 @@ def planned_untrained(experiment: Experiment, datasets: Mapping[str, Artifact]) 
 
     A network that may come with weights of its own has none (`can_be_untrained`).
     """
-    entries = [model for model in experiment["models"] if can_be_untrained(model)]
-    return {name: made for model in entries for made in [_untrained(experiment, model, datasets)] for name in model_names(model)}
+    found: dict[str, PlannedModel] = {}
+    for model in experiment["models"]:
+        if can_be_untrained(model):
+            found |= dict.fromkeys(model_names(model), _untrained(experiment, model, datasets))
+    return found
+
+
+def check_untrained(model: Settings) -> None:
+    """Refuse a model of which there is no untrained network.
+
+    Raises
+    ------
+    InvalidInputError
+        Saying why.
+    """
+    if not can_be_untrained(model):
+        raise InvalidInputError(
+            f"Expected a model whose network can be had without weights; got {model['name']!r}, which {model['architecture']!r} "
+            "builds, perhaps with weights of its own. Name another model, or add one with weights: random."
+        )
 
 
 def can_be_untrained(model: Settings) -> bool:
@@ -51,22 +75,31 @@ def _untrained(experiment: Experiment, model: Settings, datasets: Mapping[str, A
     """
     settings = network_settings(experiment, model) | {"random_seed": UNTRAINED_SEED}
     own, name = facts_of_entry(experiment, model), f"{slug(model['architecture'])}-{RANDOM}-{UNTRAINED_SEED}"
-    fitted = {}
-    if "training" in model:
-        name, fitted = f"{dataset_slug(dataset_of(experiment, model))}-{name}", {"dataset": datasets[own["dataset"]]}
-    checkpoint = artifact("checkpoint", name, settings, code=model.get("folder"), **fitted)
+    fitted_to = [datasets[own["dataset"]]] if "training" in model else []
+    name = f"{dataset_slug(dataset_of(experiment, model))}-{name}" if fitted_to else name
+    checkpoint = artifact("checkpoint", name, settings, code=model.get("folder"), dataset=fitted_to)
     own |= {"n_train": None, "training_seed": None, "objective": None}
     return PlannedModel(**own, name=name, slug=name, checkpoint=checkpoint)
 
 
-def planned_targets(models: Sequence[PlannedModel], untrained: Mapping[str, PlannedModel]) -> list[Target]:
-    """Return the models, then the untrained networks that are none of them: each once for every choice of layers."""
-    targets = {_identity(model): Target(model, model.checkpoint.key) for model in models}
-    for network in untrained.values():
-        key = network.checkpoint.key
-        same = sum(target.model.checkpoint.key == key for target in targets.values())
-        targets.setdefault(_identity(network), Target(network, f"{key}.{same}" if same else key))
-    return list(targets.values())
+def planned_targets(
+    experiment: Experiment, models: Sequence[PlannedModel], untrained: Mapping[str, PlannedModel]
+) -> list[Target]:
+    """Return the models, then the untrained networks that are none of them: each once for every choice of layers.
+
+    Whatever is a reference is indexed by its checkpoint alone.
+    """
+    references = [untrained[entry[UNTRAINED]] for entry in experiment["references"] if UNTRAINED in entry]
+    targets: dict[Identity, PlannedModel] = {}
+    for model in (*models, *untrained.values()):
+        targets.setdefault(_identity(model), model)
+    indices: dict[Identity, str] = {}
+    counts: Counter[str] = Counter()
+    for identity in dict.fromkeys([*map(_identity, (*models, *references)), *targets]):
+        key, _ = identity
+        indices[identity] = f"{key}.{counts[key]}" if counts[key] else key
+        counts[key] += 1
+    return [Target(model, indices[identity]) for identity, model in targets.items()]
 
 
 def floors(models: Sequence[PlannedModel], untrained: Mapping[str, PlannedModel], targets: Sequence[Target]) -> dict[str, str]:
@@ -75,5 +108,5 @@ def floors(models: Sequence[PlannedModel], untrained: Mapping[str, PlannedModel]
     return {model.checkpoint.key: indices[_identity(untrained[model.name])] for model in models if model.name in untrained}
 
 
-def _identity(model: PlannedModel) -> tuple[str, tuple[LayerSetting, ...]]:
+def _identity(model: PlannedModel) -> Identity:
     return model.checkpoint.key, model.layers
