@@ -123,7 +123,6 @@ class TestPerturbedImages:
             "pipe.npy": "there is a FIFO",
             "folder.npy": "there is a folder",
             "images.txt": r"Expected perturbed_images in a file that ends in \.h5, \.hdf5, \.npz, \.npy; got",
-            "a\0b.npy": "there is nothing",
             "/dev/zero": "there is a device",
         }
         for name, message in problems.items():
