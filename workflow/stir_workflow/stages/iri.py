@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from stir_workflow.stages.job import Job, computed_on
 from stir_workflow.stages.layer_setting import LayerSetting
 from stir_workflow.stages.networks import network_of
+from stir_workflow.store.identity import KEY_DIGITS, Recipe
 
 if TYPE_CHECKING:
     import numpy as np
@@ -12,7 +13,11 @@ if TYPE_CHECKING:
     from stir.inversion import Inversion
     from stir_workflow.store.hdf5 import Labelled
 
-OF_THE_JOB = ("layer", "select", "pooling", "random_seed", "n_images", "threads")
+PERTURBED_IMAGES = "perturbed_images"
+"""Setting, dataset and array of images of one's own that take the place of IRIs; the setting is the SHA-256 of their file."""
+GIVEN = "given"
+"""What tables and file names say in place of the method of an inversion, of perturbed images."""
+OF_THE_JOB = ("layer", "select", "pooling", "random_seed", "n_images", "threads", "members")
 """Settings beside those of the inversion; a setting that is neither is refused."""
 
 
@@ -44,6 +49,13 @@ def make(job: Job) -> None:
             used = {} if how.precision == "float32" else {"precision_used": inversion.precision_used}
             write_arrays(path, _arrays(inversion), job.recipe, **computed_on(device), attributes=used)
     snapshot.discard()
+
+
+def reference_key(recipe: Recipe) -> str:
+    """Return what rows of scores call the reference of a set of IRIs: a checkpoint, several, or a file of perturbed images."""
+    if PERTURBED_IMAGES in recipe.settings:
+        return str(recipe.settings[PERTURBED_IMAGES])[:KEY_DIGITS]
+    return "+".join(recipe.inputs["checkpoints"]) if "checkpoints" in recipe.inputs else str(recipe.inputs["checkpoint"])
 
 
 def _arrays(inversion: "Inversion") -> "dict[str, Labelled]":

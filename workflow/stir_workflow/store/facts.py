@@ -44,7 +44,15 @@ STAGES = {
     "dataset": Facts(1, "data/datasets", ".h5"),
     "checkpoint": Facts(2, "results/checkpoints", ".safetensors", {"dataset": OPTIONAL}, on_gpu=True, mem_mb=8000, minutes=240),
     "evaluation": Facts(3, "results/evaluations", ".json", {"checkpoint": ONE, "dataset": ONE}, on_gpu=True, minutes=10),
-    "iri": Facts(3, "results/iris", ".h5", {"checkpoint": ONE, "dataset": ONE}, on_gpu=True, mem_mb=8000, minutes=120),
+    "iri": Facts(
+        3,
+        "results/iris",
+        ".h5",
+        {"checkpoint": OPTIONAL, "checkpoints": ANY, "dataset": ONE},
+        on_gpu=True,
+        mem_mb=8000,
+        minutes=120,
+    ),
     "pair": Facts(2, "results/representations", ".h5", {"checkpoint": ONE, "dataset": ONE, "iris": MANY}, on_gpu=True),
     "representation": Facts(
         2, "results/representations", ".json", {"checkpoints": MANY, "dataset": ONE, "iris": MANY}, on_gpu=True, minutes=60
