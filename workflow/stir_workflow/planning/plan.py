@@ -180,7 +180,15 @@ class Plan(Artifacts):
         }
         scores = [reference.score for reference in self.references]
         checkpoints = [model.checkpoint for model in self.models]
-        return artifact("table", self.name, settings, scores=scores, evaluations=self.evaluations, checkpoints=checkpoints)
+        return artifact(
+            "table",
+            self.name,
+            settings,
+            scores=scores,
+            evaluations=self.evaluations,
+            checkpoints=checkpoints,
+            datasets=self._images_datasets(),
+        )
 
     def _figure(self) -> Artifact:
         """Plan figures of the table, and pictures of every model's IRIs from the first random seed.
@@ -204,9 +212,12 @@ class Plan(Artifacts):
                 for reference, label, iri in shown
             ],
         }
-        images = [self.datasets[label] for label in image_labels(self._experiment)]
         iris = [iri for *_, iri in shown]
-        return artifact("figure", self.name, settings, table=self.table, iris=iris, datasets=images)
+        return artifact("figure", self.name, settings, table=self.table, iris=iris, datasets=self._images_datasets())
+
+    def _images_datasets(self) -> list[Artifact]:
+        """Return the datasets of the images X."""
+        return [self.datasets[label] for label in image_labels(self._experiment)]
 
 
 def _listed(model: PlannedModel) -> list[str | dict[str, str]]:

@@ -50,7 +50,9 @@ STAGES = {
         1, "results/representations", ".json", {"checkpoints": MANY, "dataset": ONE, "iris": MANY}, on_gpu=True, minutes=60
     ),
     "score": Facts(4, "results/scores", ".csv", {"representation": ONE, "iris": MANY}, mem_mb=8000, minutes=30),
-    "table": Facts(6, "results/tables", ".stamp", {"scores": MANY, "evaluations": ANY, "checkpoints": MANY}),
+    "table": Facts(
+        7, "results/tables", ".stamp", {"scores": MANY, "evaluations": ANY, "checkpoints": MANY, "datasets": MANY}, mem_mb=8000
+    ),
     "figure": Facts(5, "results/figures", ".stamp", {"table": ONE, "iris": MANY, "datasets": MANY}),
     "publication": Facts(1, "results/publications", ".stamp", {"table": ONE, "figure": ONE}),
 }
