@@ -35,7 +35,7 @@ SUMMARISED = [
 ]
 """Controls whose means are in summaries."""
 GIVEN = "given"
-"""The ``inversion_method`` of perturbed images that were not made by an inversion."""
+"""What tables and file names say in place of the method of an inversion, of perturbed images."""
 COMPUTED_COLUMNS = ["dtype", "device_kind"]
 """Type of the target model's representations, and the kind of device that computed them."""
 LEAST_IMAGES_OF_NULL = 6
