@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
 TARGET_SAME_CLASS = "target_same_class_fraction"
@@ -60,7 +61,7 @@ def holm(p_values: pd.Series) -> pd.Series:
     Holm 1979, Scandinavian Journal of Statistics 6, 65-70.
     """
     known = p_values.dropna().sort_values(kind="stable")
-    return (known * range(len(known), 0, -1)).cummax().clip(upper=1).reindex(p_values.index)
+    return (known * np.arange(len(known), 0, -1)).cummax().clip(upper=1).reindex(p_values.index)
 
 
 def missing_for_few_images(n_images: int) -> str:
