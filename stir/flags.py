@@ -5,6 +5,8 @@ from typing import Any
 
 import pandas as pd
 
+from stir.names import GIVEN
+
 SEPARATOR = "; "
 LEAST_CONVERGED = 0.8
 """Smallest converged fraction for which X' counts as IRIs. Our choice; the poster gives none."""
@@ -67,11 +69,12 @@ def of_scores(scores: pd.DataFrame, models: pd.DataFrame) -> pd.Series:
 def _of_inversions(rows: pd.DataFrame) -> dict[str, pd.Series]:
     correlation, null = rows["correlation_median"], rows["null_correlation_p99"]
     converged = rows["converged_fraction"]
-    few = ~(converged >= LEAST_CONVERGED)
+    inverted = rows["inversion_method"] != GIVEN
+    few = inverted & ~(converged >= LEAST_CONVERGED)
     return {
         "alike_before_inversion": rows["seed_error_median"] <= rows["tolerance"],
         "no_better_than_null": correlation <= null,
-        "match_unknown": correlation.isna() | null.isna(),
+        "match_unknown": inverted & (correlation.isna() | null.isna()),
         "no_nearer_than_another_image": rows["pairwise_inversion_error_median"] >= LEAST_APART,
         "few_converged": few,
         "not_all_converged": ~few & (converged < 1),
@@ -79,7 +82,9 @@ def _of_inversions(rows: pd.DataFrame) -> dict[str, pd.Series]:
 
 
 def _no_number(rows: pd.DataFrame) -> pd.Series:
-    return rows[["stir", "similarity"]].isna().any(axis=1)
+    """Find scores that are none; plain similarity needs a reference that is one model, which has features."""
+    one_model = rows["reference_features"].notna() if "reference_features" in rows else True
+    return rows["stir"].isna() | (rows["similarity"].isna() & one_model)
 
 
 def _joined(conditions: Mapping[str, pd.Series], index: pd.Index) -> pd.Series:

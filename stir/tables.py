@@ -84,9 +84,12 @@ def csv_text(table: pd.DataFrame) -> str:
 
 
 def score_table(
-    scores: Sequence[pd.DataFrame], models: Sequence[Mapping[str, Any]], images_datasets: Sequence[str]
+    scores: Sequence[pd.DataFrame],
+    models: Sequence[Mapping[str, Any]],
+    images_datasets: Sequence[str],
+    references: Sequence[Mapping[str, Any]] = (),
 ) -> pd.DataFrame:
-    """Combine the scores of all references, with the experiment's names of models; flags are empty.
+    """Combine the scores of all references, with the experiment's names of models and references; flags are empty.
 
     Infinite scores are left empty, like those that are not numbers.
 
@@ -98,6 +101,8 @@ def score_table(
         ``name`` and ``checkpoint`` (key) of every model; their order is the table's.
     images_datasets : sequence of str
         For each of ``scores``, the name of the dataset of its reference images.
+    references : sequence of mapping
+        ``name`` and ``checkpoint`` of the references that are none of the models; they follow the models.
 
     Raises
     ------
@@ -106,16 +111,15 @@ def score_table(
     """
     if len(scores) != len(images_datasets):
         raise InvalidInputError(f"Expected a dataset for each of {len(scores)} files of scores; got {len(images_datasets)}.")
-    named = pd.DataFrame([{"name": model["name"], "checkpoint": model["checkpoint"]} for model in models])
-    named["order"] = range(len(named))
+    named = {"reference": _named([*models, *references]), "target": _named(models)}
     labelled = [table.assign(images_dataset=label) for table, label in zip(scores, images_datasets, strict=True)]
     rows = pd.concat(labelled, ignore_index=True)
-    if unknown := {*rows["reference_checkpoint"], *rows["target_checkpoint"]} - {*named["checkpoint"]}:
-        raise InvalidInputError(f"Expected scores of the checkpoints {list(named['checkpoint'])}; got also those of {unknown}.")
-    for side in ("reference", "target"):
-        rows = rows.merge(
-            named.rename(columns={"name": f"{side}_model", "checkpoint": f"{side}_checkpoint", "order": f"{side}_order"})
-        )
+    for side, known in named.items():
+        if unknown := {*rows[f"{side}_checkpoint"]} - {*known["checkpoint"]}:
+            raise InvalidInputError(
+                f"Expected scores of the checkpoints {list(known['checkpoint'])}; got also those of {unknown}."
+            )
+        rows = rows.merge(known.add_prefix(f"{side}_").rename(columns={f"{side}_name": f"{side}_model"}))
     order = {label: number for number, label in enumerate(dict.fromkeys(images_datasets))}
     rows["images_order"] = rows["images_dataset"].map(order)
     rows = rows.sort_values(["images_order", "reference_order", "target_order"], kind="stable").assign(flags="")
@@ -125,6 +129,11 @@ def score_table(
     return rows[[*SCORE_COLUMNS[:after], *layer_columns(rows), *precision, *SCORE_COLUMNS[after:]]].reset_index(drop=True)
 
 
+def _named(models: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    rows = [{"name": model["name"], "checkpoint": model["checkpoint"], "order": order} for order, model in enumerate(models)]
+    return pd.DataFrame(rows)
+
+
 def check_rows(
     scores: pd.DataFrame,
     layers: Mapping[str, Sequence[str]],
@@ -132,6 +141,7 @@ def check_rows(
     similarity_measures: Sequence[str],
     random_seeds: Sequence[int],
     images_datasets: Sequence[str],
+    references: Sequence[Mapping[str, Any]] = (),
 ) -> None:
     """Refuse scores whose rows are not exactly those of the experiment.
 
@@ -143,14 +153,21 @@ def check_rows(
         Name of every model -> its layers, as `stir.names.layer_text` writes them.
     similarity_measures, random_seeds, images_datasets : sequence
         The values for which scores are required.
+    references : sequence of mapping
+        ``name``, ``layers`` and ``random_seeds`` of the references that are none of the models.
 
     Raises
     ------
     InvalidInputError
         Naming the first row that is missing, repeated, or unexpected.
     """
-    each = product(layers.items(), layers, similarity_measures, random_seeds, dict.fromkeys(images_datasets))
-    asked = {(reference, target, layer, *rest) for (reference, own), target, *rest in each for layer in own}
+    own = [(name, of_model, random_seeds) for name, of_model in layers.items()]
+    own += [(reference["name"], reference["layers"], reference["random_seeds"]) for reference in references]
+    asked = {
+        (reference, *rest)
+        for reference, of_reference, seeds in own
+        for rest in product(layers, of_reference, similarity_measures, seeds, dict.fromkeys(images_datasets))
+    }
     came = list(scores.assign(reference_layer=layer_texts(scores))[ROW_KEYS].itertuples(index=False, name=None))
     wrong = {
         "missing": list(asked.difference(came)),

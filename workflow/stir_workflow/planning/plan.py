@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator, Mapping
 
 from stir.data import dataset_source
+from stir.names import GIVEN
 from stir_workflow.planning.artifact import Artifact, Artifacts, artifact
 from stir_workflow.planning.loading import Experiment
 from stir_workflow.planning.models import PlannedModel, planned_models
@@ -25,7 +26,7 @@ from stir_workflow.planning.settings import (
     layer_label,
     layers_described,
 )
-from stir_workflow.stages.iri import GIVEN, PERTURBED_IMAGES
+from stir_workflow.stages.iri import PERTURBED_IMAGES
 from stir_workflow.stages.representation import settings_of_target
 from stir_workflow.stages.score import LAYERS_DESCRIBED
 

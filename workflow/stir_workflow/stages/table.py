@@ -1,6 +1,6 @@
 """Stage table: scores, their summary, the models' accuracies and verdicts on statements as tidy CSV files."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,11 +28,13 @@ def make(job: Job) -> None:
 
     experiment = job.settings["experiment"]
     scores, accuracies = _scores_and_models(job)
-    summary = summary_table(scores, {model["name"]: model["group"] for model in job.settings["models"]})
+    groups = {model["name"]: model["group"] for model in job.settings["models"]}
+    references = {reference["name"]: reference["name"] for reference in job.settings.get("references", ())}
+    summary = summary_table(scores, groups | references)
     folder = make_keyed_folder(job.output)
     tables = {"": scores, "-summary": summary, "-models": accuracies}
     if statements := job.settings.get("statements"):
-        tables["-verdicts"] = judge(statements, scores, accuracies)
+        tables["-verdicts"] = judge(statements, scores[scores["reference_model"].isin(groups)], accuracies)
     files = [folder / f"{experiment}{part}.csv" for part in tables]
     for path, table in zip(files, tables.values(), strict=True):
         write_atomically(path, csv_text(table))
@@ -54,14 +56,18 @@ def _scores_and_models(job: Job) -> "tuple[pd.DataFrame, pd.DataFrame]":
     settings = job.settings
     models = [model | _facts(path) for model, path in zip(settings["models"], job.inputs["checkpoints"], strict=True)]
     files = [read_table(checked(path)) for path in job.inputs["scores"]]
-    scores = score_table(files, models, settings["images_datasets"])
+    references = [{**reference, "layers": _texts(reference["layers"])} for reference in settings.get("references", ())]
+    scores = score_table(files, models, settings["images_datasets"], references)
     asked = {key: settings[key] for key in ("similarity_measures", "random_seeds", "images_datasets")}
-    layers = {model["name"]: [LayerSetting.of(layer).text for layer in model["layers"]] for model in models}
-    check_rows(scores, layers, **asked)
+    check_rows(scores, {model["name"]: _texts(model["layers"]) for model in models}, **asked, references=references)
     evaluated = job.inputs.get("evaluations", [])
     evaluations = [row for path in evaluated for row in json.loads(checked(path).read_text(encoding="utf-8"))]
     accuracies = model_table(evaluations, models)
     return scores.assign(flags=of_scores(scores, accuracies)), accuracies
+
+
+def _texts(layers: Sequence[str | Mapping[str, Any]]) -> list[str]:
+    return [LayerSetting.of(layer).text for layer in layers]
 
 
 def _facts(path: Path) -> dict[str, Any]:
