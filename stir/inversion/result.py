@@ -16,10 +16,10 @@ from stir.errors import ConvergenceWarning, MatchWarning, PrecisionWarning
 from stir.inversion.ensemble import Ensemble
 from stir.inversion.fast_forward import Forwards
 from stir.inversion.problem import blocks, member_errors
+from stir.models.outputs import NO_CLASS, predicted_classes
 from stir.seed_images import PARTNER_STREAM, random_stream
 
 POOL = 256
-NO_CLASS = -1
 NULL_QUANTILE = 0.99
 """Of the correlations with other images: what half of the correlations with X must exceed."""
 
@@ -122,15 +122,6 @@ def correlations(x: Float[Tensor, "n d"], y: Float[Tensor, "n d"]) -> Float[Tens
     """Return the Pearson correlation of each row of x with that of y; NaN for a constant row."""
     x, y = (z - z.mean(dim=1, keepdim=True) for z in (x.double(), y.double()))
     return ((x * y).sum(dim=1) / (x.norm(dim=1) * y.norm(dim=1))).float()
-
-
-def predicted_classes(output: object, n: int) -> Int[Tensor, " n"]:
-    """Return the largest logits' numbers, or -1 where the output is no matrix of logits, or has NaN."""
-    if isinstance(output, Tensor) and n == 1 and output.ndim == 1:  # `squeeze` also removes the dimension of a single image
-        output = output[None]
-    if isinstance(output, Tensor) and output.ndim == 2 and len(output) == n and output.shape[1] > 1:
-        return torch.where(output.isnan().any(dim=1), NO_CLASS, output.argmax(dim=1))
-    return torch.full((n,), NO_CLASS, dtype=torch.long, device="cpu")
 
 
 def classes_of_each(outputs: Sequence[object], n: int) -> Int[Tensor, "n k"]:

@@ -16,7 +16,6 @@ from stir.inversion.fast_forward import Forward, Forwards
 from stir.inversion.problem import InversionProblem, blocks, relative_errors
 from stir.inversion.references import References
 from stir.inversion.result import (
-    NO_CLASS,
     Inversion,
     Matches,
     match,
@@ -28,6 +27,7 @@ from stir.inversion.result import (
 )
 from stir.inversion.settings import InversionSettings
 from stir.inversion.snapshot import InversionSnapshot
+from stir.models.outputs import NO_CLASS
 from stir.poolings import pooling_name
 from stir.progress import progress_bar
 from stir.representations import check_alike

@@ -44,13 +44,13 @@ class TestEnsembles:
             assert iri.recipe.inputs["checkpoints"] == [checkpoint.key for checkpoint in checkpoints]
         assert [iri.recipe.settings["layer"] for iri in reference.iris[::2]] == ["late", "penultimate"]
         assert [iri.recipe.settings["members"] for iri in reference.iris[::2]] == [["stage3", "stage2"], ["penultimate"] * 2]
-        assert len(reference.representation.parts) == len(planned.models)
+        assert len(reference.representation.parts) == len(planned.targets)
         row = {"name": "both", "checkpoint": "+".join(made.key for made in checkpoints), "layers": ["late", "penultimate"]}
         assert planned.table.recipe.settings["references"] == [row | {"random_seeds": [0, 1]}]
 
     def test_everything_of_the_models_alone_keeps_its_key(self, plan):
         made = changed(plan(), plan({"references": [ENSEMBLE]}))
-        assert made == {"iri": 4, "pair": 8, "representation": 1, "score": 1, "table": 1, "figure": 1, "publication": 1}
+        assert made == {"iri": 4, "pair": 10, "representation": 1, "score": 1, "table": 1, "figure": 1, "publication": 1}
 
 
 class TestPerturbedImages:
@@ -72,7 +72,8 @@ class TestPerturbedImages:
         assert [iri.recipe.settings["layer"] for iri in reference.iris] == ["late", "penultimate"]
         assert all(iri.source == str(path) and set(iri.inputs) == {"dataset"} for iri in reference.iris)
         assert [part.recipe.settings["target_layers"][0] for part in reference.representation.parts[::2]] == [
-            *["stage3", "stage2"] * 2
+            *["stage3", "stage2"] * 2,
+            "stage3",
         ]
         shown = [entry for entry in planned.figure.recipe.settings["iris"] if entry["model"] == "metamers"]
         assert [entry["layer"] for entry in shown] == ["late", "penultimate"]
@@ -140,8 +141,12 @@ REFUSED = [
     ),
     ([{"name": "x", "models": MODELS[:1]}], r"references\[0\]\.models: expected at least 2 items; got 1"),
     ([{"name": "x", "models": [MODELS[0]] * 2}], r"references\[0\]\.models: expected different items; got .* twice"),
-    ([{"name": "x"}], r"references\[0\]: expected one of perturbed_images and models; got \['name'\]"),
-    ([ENSEMBLE | METAMERS], r"references\[0\]: expected one of perturbed_images and models"),
+    (
+        [{"name": "x", "untrained": "digits-vgg6"}],
+        r"references\[0\]\.untrained: no model is named 'digits-vgg6'\. Did you mean",
+    ),
+    ([{"name": "x"}], r"references\[0\]: expected one of perturbed_images, models and untrained; got \['name'\]"),
+    ([ENSEMBLE | METAMERS], r"references\[0\]: expected one of perturbed_images, models and untrained"),
     ([ENSEMBLE | {"name": "../x"}], r"references\[0\]\.name: expected a name of letters"),
 ]
 

@@ -24,11 +24,10 @@ from stir_workflow.planning.settings import (
     image_labels,
     inversion_settings,
     layer_label,
-    layers_described,
 )
+from stir_workflow.planning.untrained import floors, planned_targets, planned_untrained
 from stir_workflow.stages.iri import PERTURBED_IMAGES
 from stir_workflow.stages.representation import settings_of_target
-from stir_workflow.stages.score import LAYERS_DESCRIBED
 
 PICTURES = 10
 
@@ -58,8 +57,11 @@ class Plan(Artifacts):
         self._n_images = {"n_images": experiment["images"]["n_images"]}
         self.datasets = {dataset_label(dataset): _dataset(dataset, environment) for dataset in datasets_of(experiment)}
         self.models = list(planned_models(experiment, self.datasets))
+        untrained = planned_untrained(experiment, self.datasets)
+        self.targets = planned_targets(experiment, self.models, untrained)
+        self._floors = floors(self.models, untrained, self.targets)
         self.evaluations = [self._evaluation(model) for model in self.models if attacks_of(experiment)]
-        self.further = list(planned_references(experiment, self.models))
+        self.further = list(planned_references(experiment, self.models, untrained))
         every = [*self.models, *self.further]
         self.references = [self._reference(model, images) for images in image_labels(experiment) for model in every]
         self.table = self._table()
@@ -74,7 +76,7 @@ class Plan(Artifacts):
 
     def _all(self) -> Iterator[Artifact]:
         yield from self.datasets.values()
-        yield from (model.checkpoint for model in self.models)
+        yield from (target.model.checkpoint for target in self.targets)
         yield from self.evaluations
         for reference in self.references:
             yield from reference.iris
@@ -145,11 +147,12 @@ class Plan(Artifacts):
         basis = {"basis": self._experiment["representations"]["basis"]}
         shared = {"layers": _listed(reference), **basis, **self._n_images, **self._threads, **self._batch}
         targets = [
-            {"name": f"{reference.slug}/{target.slug}.{how}"}
-            | ({"layers": _listed(target)} if target.layers != reference.layers else {})
-            for target in self.models
+            {"name": f"{reference.slug}/{target.model.slug}.{how}"}
+            | ({"layers": _listed(target.model)} if target.model.layers != reference.layers else {})
+            | ({"index": target.index} if target.index != target.model.checkpoint.key else {})
+            for target in self.targets
         ]
-        dataset, checkpoints = self.datasets[images], [target.checkpoint for target in self.models]
+        dataset, checkpoints = self.datasets[images], [target.model.checkpoint for target in self.targets]
         parts = tuple(
             artifact(
                 "pair",
@@ -176,7 +179,7 @@ class Plan(Artifacts):
         settings = {
             "similarity_measures": self._experiment["similarity_measures"],
             "minimum_converged_fraction": inversion["minimum_converged_fraction"],
-            **({LAYERS_DESCRIBED: True} if layers_described(self._experiment) else {}),
+            "untrained": self._floors,
             **self._threads,
         }
         name = f"{model.slug}.{self._method(model, images)}"

@@ -1,11 +1,11 @@
-"""References beside an experiment's models: perturbed images of one's own, and ensembles.
+"""References beside an experiment's models: perturbed images of one's own, ensembles, and untrained networks.
 
 Pure, except that the content of a file of perturbed images is digested, since keys depend on it.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
@@ -19,6 +19,7 @@ from stir_workflow.planning.artifact import Artifact
 from stir_workflow.planning.loading import Experiment
 from stir_workflow.planning.models import PlannedModel, model_names
 from stir_workflow.planning.settings import Settings, dataset_label, datasets_of, image_labels, layer_label
+from stir_workflow.planning.untrained import UNTRAINED, check_untrained
 from stir_workflow.stages.iri import PERTURBED_IMAGES, reference_key
 from stir_workflow.stages.layer_setting import LayerSetting
 
@@ -92,7 +93,9 @@ class Reference:
         }
 
 
-def planned_references(experiment: Experiment, models: Sequence[PlannedModel]) -> Iterator[PlannedReference]:
+def planned_references(
+    experiment: Experiment, models: Sequence[PlannedModel], untrained: Mapping[str, PlannedModel]
+) -> Iterator[PlannedReference]:
     """Plan the references that an experiment has beside its models."""
     layers = tuple(LayerSetting(layer_label(layer)) for layer in experiment["layers"])
     by_name = {model.name: model for model in models}
@@ -100,6 +103,8 @@ def planned_references(experiment: Experiment, models: Sequence[PlannedModel]) -
         if PERTURBED_IMAGES in entry:
             path = _path(entry)
             yield PerturbedImages(entry["name"], path, digest(path), layers)
+        elif UNTRAINED in entry:
+            yield replace(untrained[entry[UNTRAINED]], name=entry["name"])
         else:
             yield Ensemble(entry["name"], tuple(by_name[name] for name in entry["models"]), layers)
 
@@ -133,9 +138,10 @@ def entries(experiment: Experiment) -> Iterator[str]:
         place, name = f"references[{number}]", entry["name"]
         if given[name] > 1:
             yield f"{place}.name: {given[name]} models and references are named {name!r}; give each a name of its own"
-        for member in entry.get("models", ()):
+        untrained = [(UNTRAINED, entry[UNTRAINED])] if UNTRAINED in entry else []
+        for key, member in [*(("models", member) for member in entry.get("models", ())), *untrained]:
             if member not in names:
-                yield f"{place}.models: no model is named {member!r}. {near_matches(member, names)}"
+                yield f"{place}.{key}: no model is named {member!r}. {near_matches(member, names)}"
         if PERTURBED_IMAGES in entry and len(labels := image_labels(experiment)) > 1:
             yield (
                 f"{place}.{PERTURBED_IMAGES}: they belong to the images of one dataset; images.datasets has {len(labels)}. "
@@ -147,6 +153,14 @@ def entries(experiment: Experiment) -> Iterator[str]:
 
 def _one_reference(place: str, first: str, second: str) -> str:
     return f"{place}: {first!r} and {second!r} are one reference under two names; leave one out"
+
+
+def untrained_networks(experiment: Experiment) -> Iterator[str]:
+    """Find references that are to be the untrained network of a model that has none."""
+    by_name = {name: model for model in experiment["models"] for name in model_names(model)}
+    for number, entry in enumerate(experiment["references"]):
+        if UNTRAINED in entry:
+            yield from fitting.said(f"references[{number}].{UNTRAINED}", check_untrained, by_name[entry[UNTRAINED]])
 
 
 def files(experiment: Experiment) -> Iterator[str]:

@@ -153,8 +153,8 @@ def count_of_files(experiment: Experiment) -> Iterator[str]:
     """Find an experiment of more jobs than can be planned."""
     models = sum(len(model_names(model)) for model in experiment["models"])
     iris = len(experiment["layers"]) * len(experiment["inversion"]["random_seeds"])
-    references = models + len(experiment["references"])
-    files = models * 2 + references * len(image_labels(experiment)) * (iris + models + 2)
+    references, targets = models + len(experiment["references"]), models + len(experiment["models"])  # with untrained networks
+    files = models + targets + references * len(image_labels(experiment)) * (iris + targets + 2)
     if files > MOST_FILES:
         yield (
             f"models: expected an experiment of at most {MOST_FILES:,} files; got {files:,} from {models} models with {iris} "
@@ -169,4 +169,5 @@ SIZES: Sequence = (
     count_of_files,
     code,
     reference_entries.files,
+    reference_entries.untrained_networks,
 )
