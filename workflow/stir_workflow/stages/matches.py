@@ -11,7 +11,7 @@ from stir.names import GIVEN
 from stir_workflow.stages.iri import PERTURBED_IMAGES
 from stir_workflow.stages.layer_setting import LayerSetting
 from stir_workflow.store.artifacts import sealed_recipe
-from stir_workflow.store.hdf5 import read_arrays, read_attribute
+from stir_workflow.store.hdf5 import read_arrays, read_attribute, read_present
 
 ERRORS = (
     *("tolerance", "converged_fraction", "inversion_error_median", "inversion_error_p90", "pairwise_inversion_error_median"),
@@ -62,6 +62,11 @@ def _of_inversion(path: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
         "same_class_fraction": float(np.mean(same_class == 1)) if (same_class >= 0).all() else float("nan"),
         "iterations_median": float(np.median(iterations)),
     }
+
+
+def read_converged(path: Path, n_images: int) -> np.ndarray:
+    """Return which images of an IRI file converged; of perturbed images, all count."""
+    return read_present(path, "converged").get("converged", np.ones(n_images, dtype=bool))
 
 
 def require_convergence(matches: Sequence[dict[str, Any]], minimum_converged_fraction: float) -> None:

@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stir.table_controls import TARGET_SAME_CLASS
 from stir_workflow.stages.cached import Match, opened_representations
+from stir_workflow.stages.iri import reference_key
 from stir_workflow.stages.job import Job
 from stir_workflow.stages.representation import read_index
 from stir_workflow.stages.scoring import ScoredInversion, Which, floors, score_inversions
+from stir_workflow.store.identity import Recipe
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,9 +29,12 @@ Found = Sequence[tuple[Match, ScoredInversion]]
 
 @dataclass(frozen=True)
 class Reference:
-    """The reference model, as rows name it."""
+    """The reference, as rows name it."""
 
     checkpoint: str
+    """Or several, or what stands for perturbed images (`reference_key`)."""
+    models: tuple[str, ...]
+    """Checkpoints of the models whose scores are the ceiling: none of perturbed images."""
     columns: dict[str, dict[str, Any]]
     """Layer -> what rows say of it."""
 
@@ -36,15 +42,14 @@ class Reference:
 def make(job: Job) -> None:
     """Score from cached representations; refuse inversions of which too few images converged."""
     from stir.provenance import device_kind
-    from stir_workflow.stages.matches import read_matches, require_convergence
+    from stir_workflow.stages.matches import read_converged, read_matches, require_convergence
     from stir_workflow.store.artifacts import sealing
-    from stir_workflow.store.hdf5 import read_arrays
     from stir_workflow.store.scores import write_scores
 
     job.torch_device()
     matches = read_matches(job.inputs["iris"])
     require_convergence(matches, job.settings["minimum_converged_fraction"])
-    converged = [read_arrays(path, "converged")[0] for path in job.inputs["iris"]]
+    converged = [read_converged(path, match["n_images"]) for path, match in zip(job.inputs["iris"], matches, strict=True)]
     scores = _scores(job, list(zip(matches, converged, strict=True)))
     kind = device_kind("cpu")
     with sealing(job.output, job.recipe, device_kind=kind) as path:
@@ -52,17 +57,17 @@ def make(job: Job) -> None:
 
 
 def _scores(job: Job, inverted: "list[tuple[Match, np.ndarray]]") -> "Scores":
-    """Score every target model; the score of the reference model itself is the ceiling of the others."""
+    """Score every target model; the score of the reference model itself is the ceiling of the others.
+
+    That of an ensemble is the smallest of its models'; of perturbed images, which no model made, it is 1.
+    """
     from stir_workflow.store.artifacts import sealed_recipe
 
     files, measures = read_index(job.one("representation")), job.settings["similarity_measures"]
-    own = str(sealed_recipe(job.inputs["iris"][0]).inputs["checkpoint"])
     untrained: Mapping[str, str] = job.settings.get(UNTRAINED, {})
     only_floors = {*untrained.values()} - {*untrained}
     layers = list(dict.fromkeys(match["layer"] for match, _ in inverted))
-    with opened_representations(files[own]) as cached:
-        of_reference = {layer: cached.of_images(layer) for layer in layers}
-        reference = Reference(own, {layer: cached.columns(layer, "reference") for layer in layers})
+    reference, of_reference = _reference(sealed_recipe(job.inputs["iris"][0]), files, layers)
     orders = _orders(len(inverted[0][1]))
     scored, stirs = {}, {}
     for checkpoint, path in files.items():
@@ -74,6 +79,18 @@ def _scores(job: Job, inverted: "list[tuple[Match, np.ndarray]]") -> "Scores":
                 scored[checkpoint] = list(found)
                 stirs[checkpoint] = _stirs(scored[checkpoint])
     return _put_together(reference, scored, stirs, untrained)
+
+
+def _reference(recipe: Recipe, files: Mapping[str, Path], layers: Sequence[str]) -> "tuple[Reference, dict[str, Tensor | None]]":
+    """Return the reference, and layer -> m1(X): None of an ensemble and of perturbed images, which have no single m1."""
+    key = reference_key(recipe)
+    if key not in files:
+        unknown = {"reference_select": None, "reference_pooling": None, "reference_features": float("nan")}
+        columns = {layer: {"reference_layer": layer, **unknown} for layer in layers}
+        return Reference(key, tuple(recipe.inputs.get("checkpoints", ())), columns), dict.fromkeys(layers)
+    with opened_representations(files[key]) as cached:
+        columns = {layer: cached.columns(layer, "reference") for layer in layers}
+        return Reference(key, (key,), columns), {layer: cached.of_images(layer) for layer in layers}
 
 
 def _orders(n_images: int) -> "Tensor | None":
@@ -116,7 +133,9 @@ def _put_together(
             per_image.append(inversion.per_image)
             for measure in inversion.scores:
                 which = (match["layer"], match["random_seed"], measure)
-                compared = {"ceiling": stirs[reference.checkpoint][which], "untrained": floor.get(which, float("nan"))}
+                ceilings = [stirs[checkpoint][which] for checkpoint in reference.models]
+                ceiling = float(np.min(ceilings)) if ceilings else 1.0  # NaN where one is
+                compared = {"ceiling": ceiling, "untrained": floor.get(which, float("nan"))}
                 rows.append(_row(reference, checkpoint, match, inversion, measure, compared))
                 without_each.append(_without_each(inversion, measure))
     return Scores(pd.DataFrame(rows), np.stack(without_each), pd.DataFrame(pairs), np.stack(per_image))

@@ -43,7 +43,7 @@ class ScoredInversion:
 
 def score_inversions(
     cached: Cached,
-    of_reference: "Mapping[str, Tensor]",
+    of_reference: "Mapping[str, Tensor | None]",
     inverted: "Sequence[tuple[Match, np.ndarray]]",
     *,
     similarity_measures: Sequence[str],
@@ -56,7 +56,7 @@ def score_inversions(
     cached : Cached
         Representations of the target model.
     of_reference : mapping
-        Layer -> m1(X).
+        Layer -> m1(X), or None where there is no single m1; plain similarity is NaN there.
     inverted : sequence of tuple
         What is known of each inversion, and which of its images converged; those of one layer together.
     similarity_measures : sequence of str
@@ -72,12 +72,12 @@ def score_inversions(
     from stir.controls import controls_of
 
     for layer, group in groupby(inverted, key=lambda one: one[0]["layer"]):
-        together = list(group)
+        together, of_x = list(group), of_reference[layer]
         of_images, perturbed = cached.of_images(layer), [cached.perturbed(match) for match, _ in together]
         scores: list[dict[str, Scored]] = [{} for _ in together]
         for measure in similarity_measures:
             place = f"{cached.path}, layer {layer}, similarity measure {measure!r}"
-            similarity = _measured(measure, of_reference[layer], of_images, place)
+            similarity = float("nan") if of_x is None else _measured(measure, of_x, of_images, place)
             stirs = [_measured(measure, of_images, each.of_perturbed, place) for each in perturbed]
             controls = controls_of(of_images, perturbed, orders=orders, similarity_measure=measure)
             for number, (_, converged) in enumerate(together):
