@@ -23,12 +23,10 @@ from stir_workflow.planning.settings import (
     image_labels,
     inversion_settings,
     layer_label,
-    layers_described,
 )
 from stir_workflow.planning.untrained import floors, planned_targets, planned_untrained
 from stir_workflow.stages.iri import GIVEN, PERTURBED_IMAGES
 from stir_workflow.stages.representation import settings_of_target
-from stir_workflow.stages.score import LAYERS_DESCRIBED
 
 PICTURES = 10
 
@@ -181,7 +179,6 @@ class Plan(Artifacts):
             "similarity_measures": self._experiment["similarity_measures"],
             "minimum_converged_fraction": inversion["minimum_converged_fraction"],
             "untrained": self._floors,
-            **({LAYERS_DESCRIBED: True} if layers_described(self._experiment) else {}),
             **self._threads,
         }
         name = f"{model.slug}.{self._method(model, images)}"
