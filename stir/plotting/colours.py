@@ -1,9 +1,7 @@
 """Colours of the cells of matrices: which values they span, and which ink is legible on them."""
 
-from collections.abc import Sequence
-
 import numpy as np
-from matplotlib.colors import Colormap
+from matplotlib.colors import Colormap, to_rgb
 from matplotlib.typing import RGBAColorType
 
 NO_COLOUR = "0.9"
@@ -14,10 +12,9 @@ LEAST_CONTRAST = 4.5
 """Of WCAG 2.2, level AA, for text; black or white reaches it on every colour."""
 
 
-def limits(values: Sequence[float]) -> tuple[float, float]:
+def limits(values: np.ndarray) -> tuple[float, float]:
     """Return the ends of the colour scale of scores: the least multiples of 0.1 that enclose them; 0 and 1 if there are none."""
-    found = np.asarray(values, dtype=float)
-    found = found[np.isfinite(found)]
+    found = values[np.isfinite(values)]
     if not found.size:
         return 0.0, 1.0
     # Rounded first: 1.0000000000000002 is a score of 1.
@@ -26,16 +23,14 @@ def limits(values: Sequence[float]) -> tuple[float, float]:
     return round(ends[0] * STEP, 1), round(max(ends[1], ends[0] + 1) * STEP, 1)
 
 
-def limits_about_zero(values: Sequence[float]) -> tuple[float, float]:
+def limits_about_zero(values: np.ndarray) -> tuple[float, float]:
     """Return the ends of a colour scale whose middle is 0, at most -1 and 1."""
-    end = min(1.0, limits([abs(value) for value in values])[1])
+    end = min(1.0, limits(np.abs(values))[1])
     return -end, end
 
 
 def luminance(colour: RGBAColorType) -> float:
     """Return the relative luminance of an sRGB colour, from 0 (black) to 1 (white), by WCAG 2.2."""
-    from matplotlib.colors import to_rgb
-
     parts = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in to_rgb(colour)]
     return float(np.dot([0.2126, 0.7152, 0.0722], parts))
 

@@ -15,7 +15,7 @@ from stir.errors import InvalidInputError
 from stir.flags import is_flagged
 from stir.plotting.colours import NO_COLOUR, ink_on, limits, limits_about_zero, shade
 from stir.plotting.marks import add_footnote, footnote_of, is_not_above_null, marked
-from stir.plotting.titles import add_title, measured_with
+from stir.plotting.titles import add_title, inches_of, measured_with
 from stir.table_layers import features_text, layer_name
 
 LONGEST_NAME = 60
@@ -25,8 +25,6 @@ LEGIBLE = 30
 INCHES_PER_CELL = 0.5
 INCHES_PER_CELL_WITH_INTERVAL = 0.85
 INCHES_PER_SMALL_CELL = 0.13
-INCHES_PER_CHARACTER = 0.07
-"""Of a model's name."""
 FONT_SIZE = 8.5
 FONT_SIZE_OF_SMALL_CELLS = 6.5
 LEAST_INCHES = 2.1
@@ -70,16 +68,18 @@ def draw_heatmaps(scores: pd.DataFrame, label: str | None = None, *, intervals: 
         If intervals are asked for and the table has none.
     """
     if intervals and "stir_low" not in scores:
-        raise InvalidInputError("Expected the columns stir_low and stir_high; got a table without. Make it again, with `make run`.")
+        raise InvalidInputError(
+            "Expected the columns stir_low and stir_high; got a table without. Make it again, with `make run`."
+        )
     models = list(scores["reference_model"].unique()), list(scores["target_model"].unique())
     panels = _panels(scores)
     figure = Figure(figsize=_size(models, panels, intervals=intervals), layout="constrained")
     grid = list(figure.subplots(1, len(panels), sharey=True, squeeze=False)[0])
     meshes = [_draw(axes, scores, panel, models, intervals=intervals) for axes, panel in zip(grid, panels, strict=True)]
     grid[0].set_ylabel("reference model")
-    _add_colour_bar(grid[1], meshes[1], str(scores["similarity_measure"].iloc[0]))
+    _add_colour_bar(figure, grid[1], meshes[1], panels[1].ends, str(scores["similarity_measure"].iloc[0]))
     if len(panels) > 2:
-        _add_colour_bar(grid[2], meshes[2], panels[2].title)
+        _add_colour_bar(figure, grid[2], meshes[2], panels[2].ends, panels[2].title)
     add_title(figure, _title(scores, label))
     add_footnote(figure, _note(scores, intervals=intervals))
     return figure
@@ -91,7 +91,7 @@ def _panels(scores: pd.DataFrame) -> list[_Panel]:
     measure = scores["similarity_measure"].iloc[0]
     found = [_Panel("stir", "STIR", "viridis", ends), _Panel("similarity", f"plain {measure}", "viridis", ends)]
     if "stir_excess" in scores and scores["stir_excess"].notna().any():
-        found.append(_Panel("stir_excess", "excess over noise", "PuOr", limits_about_zero(different["stir_excess"])))
+        found.append(_Panel("stir_excess", "excess over noise", "PuOr", limits_about_zero(different["stir_excess"].to_numpy())))
     return found
 
 
@@ -100,7 +100,7 @@ def _size(models: _Models, panels: Sequence[_Panel], *, intervals: bool) -> tupl
     cell = INCHES_PER_CELL_WITH_INTERVAL if intervals else INCHES_PER_CELL
     if max(len(references), len(targets)) > LEGIBLE:
         cell = INCHES_PER_SMALL_CELL
-    beside, below = (0.5 + INCHES_PER_CHARACTER * max(map(len, names)) for names in models)
+    beside, below = (0.6 + max(inches_of(name, FONT_SIZE) for name in names) for names in models)
     panel = max(cell * len(targets), LEAST_INCHES) + 0.3
     return beside + panel * len(panels) + 0.8 * (len(panels) - 1), max(cell * len(references), 1.2) + below + 0.8
 
@@ -131,53 +131,50 @@ def _note(scores: pd.DataFrame, *, intervals: bool) -> str:
 
 def _draw(axes: Axes, scores: pd.DataFrame, panel: _Panel, models: _Models, *, intervals: bool) -> QuadMesh:
     references, targets = models
-    values = _matrix(scores, scores[panel.column], models)
     same = np.array([[reference == target and len(targets) > 1 for target in targets] for reference in references])
+    coloured = np.where(same, np.nan, _matrix(scores, scores[panel.column], models))
+    small = max(coloured.shape) > LEGIBLE
     axes.set_facecolor(NO_COLOUR)
-    small = max(values.shape) > LEGIBLE
-    mesh = axes.pcolormesh(
-        np.ma.masked_invalid(np.where(same, np.nan, values)),
-        vmin=panel.ends[0],
-        vmax=panel.ends[1],
-        cmap=panel.colormap,
-        rasterized=small,
-    )
-    _write(axes, _texts(scores, panel, models, digits=not small), values=np.where(same, np.nan, values), panel=panel)
-    if intervals and panel.column == "stir":
-        _write(axes, _texts_of_intervals(scores, models), values=np.where(same, np.nan, values), panel=panel, below=0.28, size=FONT_SIZE_OF_SMALL_CELLS)
-    size = FONT_SIZE_OF_SMALL_CELLS if small else FONT_SIZE
+    masked, (low, high) = np.ma.masked_invalid(coloured), panel.ends
+    mesh = axes.pcolormesh(masked, vmin=low, vmax=high, cmap=panel.colormap, rasterized=small)
+    colormap = matplotlib.colormaps[panel.colormap]
+    inks = [[ink_on(shade(value, panel.ends, colormap)) for value in row] for row in coloured]
+    _write(axes, _texts(scores, panel, models, digits=not small), inks)
+    if intervals and panel.column == "stir" and not small:
+        _write(axes, _texts_of_intervals(scores, models), inks, below=0.28, size=FONT_SIZE_OF_SMALL_CELLS)
+    _label(axes, models, FONT_SIZE_OF_SMALL_CELLS if small else FONT_SIZE)
+    axes.set_title(panel.title, fontsize=11)
+    return mesh
+
+
+def _label(axes: Axes, models: _Models, size: float) -> None:
+    references, targets = models
     slant: dict[str, Any] = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
     if max(map(len, targets)) > LONGEST_SLANTED:
         slant = {"rotation": 90}
     axes.set_xticks(np.arange(len(targets)) + 0.5, targets, fontsize=size, **slant)
     axes.set_yticks(np.arange(len(references)) + 0.5, references, fontsize=size)
     axes.set(xlabel="target model", xlim=(0, len(targets)), ylim=(len(references), 0), aspect="equal")
-    axes.set_title(panel.title, fontsize=11)
-    return mesh
 
 
-def _matrix(scores: pd.DataFrame, values: pd.Series, models: _Models, how: str = "mean") -> np.ndarray:
-    """Return values with the reference in rows and the target in columns; one that is missing is not averaged away."""
+def _matrix(scores: pd.DataFrame, values: pd.Series, models: _Models) -> np.ndarray:
+    """Return means with the reference in rows and the target in columns; a number that is missing is not averaged away."""
     groups = scores.assign(values=values).groupby(["reference_model", "target_model"], sort=False)["values"]
-    found = groups.any() if how == "any" else groups.agg(lambda each: each.mean(skipna=False))
-    return found.unstack().reindex(index=models[0], columns=models[1]).to_numpy()
+    means = groups.agg(lambda each: each.mean(skipna=False)).unstack()
+    return means.reindex(index=models[0], columns=models[1]).to_numpy(dtype=float)
 
 
 def _texts(scores: pd.DataFrame, panel: _Panel, models: _Models, *, digits: bool) -> list[list[str]]:
-    of_similarity = panel.column == "similarity"
-    no = pd.Series(False, scores.index)
-    flagged, null = (
-        _matrix(scores, series, models, "any") == True  # noqa: E712  (a pair without rows has no answer)
-        for series in (
-            is_flagged(scores, "similarity" if of_similarity else "stir"),
-            no if of_similarity else is_not_above_null(scores),
-        )
-    )
-    values = _matrix(scores, scores[panel.column], models)
-    cells = zip(values.ravel(), flagged.ravel(), null.ravel(), strict=True)
-    texts = [marked(value, flagged=bool(star), not_above_null=bool(ring), digits=digits) for value, star, ring in cells]
-    width = values.shape[1]
-    return [texts[start : start + width] for start in range(0, len(texts), width)]
+    """Return what cells say: the score, and the marks of any of its inversion seeds."""
+    if panel.column == "similarity":
+        flagged, null = is_flagged(scores, "similarity"), pd.Series(False, scores.index)
+    else:
+        flagged, null = is_flagged(scores, "stir"), is_not_above_null(scores)
+    matrices = (_matrix(scores, column, models) for column in (scores[panel.column], flagged.astype(float), null.astype(float)))
+    return [
+        [marked(value, flagged=star > 0, not_above_null=ring > 0, digits=digits) for value, star, ring in zip(*row, strict=True)]
+        for row in zip(*matrices, strict=True)
+    ]
 
 
 def _texts_of_intervals(scores: pd.DataFrame, models: _Models) -> list[list[str]]:
@@ -188,27 +185,24 @@ def _texts_of_intervals(scores: pd.DataFrame, models: _Models) -> list[list[str]
     ]
 
 
-def _write(
-    axes: Axes, texts: list[list[str]], *, values: np.ndarray, panel: _Panel, below: float = 0.0, size: float = FONT_SIZE
-) -> None:
-    """Write texts into cells, in the ink that is legible on their colours."""
-    colormap = matplotlib.colormaps[panel.colormap]
-    for row, of_row in enumerate(texts):
-        for column, text in enumerate(of_row):
-            ink = ink_on(shade(values[row, column], panel.ends, colormap))
-            place = (column + 0.5, row + 0.5 + below)
+def _write(axes: Axes, texts: list[list[str]], inks: list[list[str]], *, below: float = 0.0, size: float = FONT_SIZE) -> None:
+    """Write texts into cells; ``below`` their middle, in cells."""
+    for row, (of_row, inks_of_row) in enumerate(zip(texts, inks, strict=True)):
+        for column, (text, ink) in enumerate(zip(of_row, inks_of_row, strict=True)):
             if text:
+                place = column + 0.5, row + 0.5 + below
                 # Inside the axes, so the layout need not measure it.
                 axes.text(*place, text, ha="center", va="center", color=ink, fontsize=size, in_layout=False)
 
 
-def _add_colour_bar(axes: Axes, mesh: QuadMesh, label: str) -> None:
+def _add_colour_bar(figure: Figure, axes: Axes, mesh: QuadMesh, ends: tuple[float, float], label: str) -> None:
     """Add a colour bar as tall as the matrix on its left, with pointed ends where values lie beyond them."""
-    (low, high), values = mesh.get_clim(), mesh.get_array()
-    ends = {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}
-    beyond = bool((values < low).any()), bool((values > high).any())
+    values: np.ndarray = np.ma.compressed(np.ma.asarray(mesh.get_array()))
+    beyond = bool((values < ends[0]).any()), bool((values > ends[1]).any())
+    pointed = {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}[beyond]
     width, height = np.diff(axes.get_xlim()).item(), abs(np.diff(axes.get_ylim()).item())
     thickness = min(0.06, 0.06 * height / width, max(0.02, 0.5 / width))
     place = axes.inset_axes((1.04, 0, thickness, 1))
-    bar = axes.figure.colorbar(mesh, cax=place, label=label, extend=ends[beyond])
-    bar.solids.set_rasterized(False)
+    bar = figure.colorbar(mesh, cax=place, label=label, extend=pointed)
+    if bar.solids is not None:
+        bar.solids.set_rasterized(False)  # an image in an SVG costs as much time as the figure

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from stir.flags import MEANINGS, flagged_models, is_flagged
 from stir.plotting.titles import counted
+from stir.table_controls import P_HOLM
 
 MARK = "*"
 NULL_MARK = "°"
@@ -17,8 +18,8 @@ NULL_MARK = "°"
 NOTHING = "–"
 """In place of a number where there is none."""
 HATCH = "////"
-P_VALUE, LEVEL = "stir_null_p_holm", 0.05
-"""Column of the table, and the level of the test."""
+LEVEL = 0.05
+"""Of the test against the null."""
 FONT_SIZE = 7
 INCHES_PER_LINE = 0.13
 CHARACTERS_PER_INCH = 17
@@ -33,9 +34,9 @@ def marked(value: float, *, flagged: bool, not_above_null: bool = False, digits:
 
 def is_not_above_null(rows: pd.DataFrame) -> pd.Series:
     """Return whether STIR of each row is no higher than of shuffled images; false for tables that do not say it."""
-    if P_VALUE not in rows:
+    if P_HOLM not in rows:
         return pd.Series(False, rows.index)
-    return rows[P_VALUE] > LEVEL
+    return rows[P_HOLM] > LEVEL
 
 
 def any_flagged(rows: pd.DataFrame, score: str) -> bool:
@@ -51,6 +52,13 @@ def mark_points(axes: Axes, places: Sequence[float], values: Sequence[float], fl
             axes.plot([place], [floor], "x", color=colour, markersize=9, markeredgewidth=2, clip_on=False, zorder=4)
         elif is_marked:
             axes.plot([place], [value], MARK, color=colour, markersize=13, markeredgecolor="black", zorder=4)
+
+
+def mark_null(axes: Axes, places: Sequence[float], values: Sequence[float], not_above: Sequence[bool]) -> None:
+    """Put the mark of scores that are not above the null beside points of a curve."""
+    for place, value, is_marked in zip(places, values, not_above, strict=True):
+        if is_marked and value == value:
+            axes.annotate(NULL_MARK, (place, value), (4, 0), textcoords="offset points", fontsize=11)
 
 
 def footnote_of(rows: pd.DataFrame) -> str:

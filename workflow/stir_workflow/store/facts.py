@@ -51,7 +51,7 @@ STAGES = {
     ),
     "score": Facts(4, "results/scores", ".csv", {"representation": ONE, "iris": MANY}, mem_mb=8000, minutes=30),
     "table": Facts(6, "results/tables", ".stamp", {"scores": MANY, "evaluations": ANY, "checkpoints": MANY}),
-    "figure": Facts(5, "results/figures", ".stamp", {"table": ONE, "iris": MANY, "datasets": MANY}),
+    "figure": Facts(6, "results/figures", ".stamp", {"table": ONE, "iris": MANY, "datasets": MANY}),
     "publication": Facts(1, "results/publications", ".stamp", {"table": ONE, "figure": ONE}),
 }
 PARTS = frozenset({"pair"})
