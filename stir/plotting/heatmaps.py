@@ -15,7 +15,7 @@ from stir.errors import InvalidInputError
 from stir.flags import is_flagged
 from stir.plotting.colours import NO_COLOUR, ink_on, limits, limits_about_zero, shade
 from stir.plotting.marks import add_footnote, footnote_of, is_not_above_null, marked
-from stir.plotting.titles import add_title, inches_of, measured_with
+from stir.plotting.titles import INCHES_PER_LINE, add_title, inches_of, lines_of, measured_with
 from stir.table_layers import features_text, layer_name
 
 LONGEST_NAME = 60
@@ -72,15 +72,15 @@ def draw_heatmaps(scores: pd.DataFrame, label: str | None = None, *, intervals: 
             "Expected the columns stir_low and stir_high; got a table without. Make it again, with `make run`."
         )
     models = list(scores["reference_model"].unique()), list(scores["target_model"].unique())
-    panels = _panels(scores)
-    figure = Figure(figsize=_size(models, panels, intervals=intervals), layout="constrained")
+    panels, title = _panels(scores), _title(scores, label)
+    figure = Figure(figsize=_size(models, panels, title, intervals=intervals), layout="constrained")
     grid = list(figure.subplots(1, len(panels), sharey=True, squeeze=False)[0])
     meshes = [_draw(axes, scores, panel, models, intervals=intervals) for axes, panel in zip(grid, panels, strict=True)]
     grid[0].set_ylabel("reference model")
     _add_colour_bar(figure, grid[1], meshes[1], panels[1].ends, str(scores["similarity_measure"].iloc[0]))
     if len(panels) > 2:
         _add_colour_bar(figure, grid[2], meshes[2], panels[2].ends, panels[2].title)
-    add_title(figure, _title(scores, label))
+    add_title(figure, title)
     add_footnote(figure, _note(scores, intervals=intervals))
     return figure
 
@@ -95,14 +95,15 @@ def _panels(scores: pd.DataFrame) -> list[_Panel]:
     return found
 
 
-def _size(models: _Models, panels: Sequence[_Panel], *, intervals: bool) -> tuple[float, float]:
+def _size(models: _Models, panels: Sequence[_Panel], title: str, *, intervals: bool) -> tuple[float, float]:
     references, targets = models
     cell = INCHES_PER_CELL_WITH_INTERVAL if intervals else INCHES_PER_CELL
     if max(len(references), len(targets)) > LEGIBLE:
         cell = INCHES_PER_SMALL_CELL
     beside, below = (0.6 + max(inches_of(name, FONT_SIZE) for name in names) for names in models)
     panel = max(cell * len(targets), LEAST_INCHES) + 0.3
-    return beside + panel * len(panels) + 0.8 * (len(panels) - 1), max(cell * len(references), 1.2) + below + 0.8
+    width = beside + panel * len(panels) + 0.8 * (len(panels) - 1)
+    return width, max(cell * len(references), 1.2) + below + 0.7 + INCHES_PER_LINE * len(lines_of(title, width))
 
 
 def _title(scores: pd.DataFrame, label: str | None) -> str:
