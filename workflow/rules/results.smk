@@ -50,6 +50,7 @@ rule figure:
         seal="results/figures/{experiment}-{key}.stamp.json",
     log:
         "results/logs/figure/{experiment}-{key}.log",
+    threads: 4
     resources:
         mem_mb=mem_mb("figure"),
         runtime=minutes("figure"),
@@ -57,7 +58,7 @@ rule figure:
         settings=settings("figure"),
     shell:
         "rm -f {log:q}; stir make figure --table {input.table:q} --iris {input.iris:q} --datasets {input.datasets:q}"
-        " --settings {params.settings:q} --output {output.stamp:q} 2>&1 | tee {log:q}"
+        " --processes {threads} --settings {params.settings:q} --output {output.stamp:q} 2>&1 | tee {log:q}"
 
 
 rule publication:

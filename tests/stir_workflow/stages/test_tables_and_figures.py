@@ -1,6 +1,7 @@
 """The stages table and figure write what their settings ask for, and nothing else."""
 
 import json
+from dataclasses import replace
 
 import h5py
 import numpy as np
@@ -196,6 +197,28 @@ def test_figures_are_those_that_were_asked_for(tmp_path):
     assert names(job) == ["tiny-bars-linear_cka.png", "tiny-bars-linear_cka.svg"]
 
 
+def test_files_are_the_same_bit_for_bit_whatever_the_number_of_processes(tmp_path):
+    of_table = job_of_table(tmp_path)
+    table.make(of_table)
+    job = job_of_figure(tmp_path, of_table, figures=["heatmaps", "intervals", "bars"])
+    found = []
+    for processes in (1, 3):
+        figure.make(replace(job, processes=processes))
+        found.append({name: path.read_bytes() for name, path in stamped(job.output).items()})
+    assert found[0] == found[1]
+    drawn = ["tiny-bars-linear_cka.png", "tiny-penultimate-linear_cka-intervals.png", "tiny-penultimate-linear_cka.png"]
+    assert names(job)[::2] == drawn
+
+
+def test_an_error_of_another_process_is_that_of_the_stage(tmp_path):
+    with pytest.raises(InvalidInputError, match="none to draw"):
+        figure.draw_all([refuse, refuse], [tmp_path / "a", tmp_path / "b"], 2)
+
+
+def refuse():
+    raise InvalidInputError("Expected models; got none to draw.")
+
+
 def test_heatmaps_of_several_image_sets_have_their_names(tmp_path):
     of_table = job_of_table(tmp_path, labels=("cifar10", "cifar100"))
     table.make(of_table)
@@ -235,17 +258,18 @@ def test_pictures_are_of_the_images_that_the_iris_are_of(tmp_path, monkeypatch):
         inputs["iris"].append(written(tmp_path / f"iri-{recipe.key}.h5", arrays, recipe))
         iris.append({"model": "at-0", "layer": "early", "images_dataset": label, "key": recipe.key})
     drawn = []
-    monkeypatch.setattr("stir.plotting.pictures.draw_pictures", lambda rows: drawn.append(rows) or Figure())
+    monkeypatch.setattr("stir.plotting.pictures.draw_pictures", lambda rows, title: drawn.append((rows, title)) or Figure())
     job = job_of_figure(tmp_path, of_table, figures=["images"], layers=["early"], iris=iris)
     figure.make(Job(job.recipe, job.output, job.inputs | inputs))
     assert names(job)[::2] == ["tiny-cifar10-early-images.png", "tiny-cifar100-early-images.png"]
-    for number, rows in enumerate(drawn):
+    assert [title for _, title in drawn] == [f"layer early, images of {label}" for label in ("cifar10", "cifar100")]
+    for number, (rows, _) in enumerate(drawn):
         assert [row.label for row in rows] == ["reference images", "seed images", "IRIs of at-0"]
         np.testing.assert_allclose(rows[0].images, (50 + number) / 100)
         np.testing.assert_allclose(rows[2].images, 0.1 * number, atol=1e-7)
         assert list(rows[2].converged) == [True, number == 0]
-    assert [rows[2].flags for rows in drawn] == [[], ["no_better_than_null", "few_converged"]]
-    assert drawn[0][2].model == "at-0"
+    assert [rows[2].flags for rows, _ in drawn] == [[], ["no_better_than_null", "few_converged"]]
+    assert drawn[0][0][2].model == "at-0"
 
 
 def written(path, arrays, recipe):

@@ -61,7 +61,7 @@ STAGES = {
     "table": Facts(
         7, "results/tables", ".stamp", {"scores": MANY, "evaluations": ANY, "checkpoints": MANY, "datasets": MANY}, mem_mb=8000
     ),
-    "figure": Facts(5, "results/figures", ".stamp", {"table": ONE, "iris": MANY, "datasets": MANY}),
+    "figure": Facts(6, "results/figures", ".stamp", {"table": ONE, "iris": MANY, "datasets": MANY}),
     "publication": Facts(1, "results/publications", ".stamp", {"table": ONE, "figure": ONE}),
 }
 PARTS = frozenset({"pair"})
