@@ -24,6 +24,7 @@ from stir_workflow.planning.settings import (
     inversion_settings,
     layer_label,
     layers_described,
+    n_scored,
 )
 from stir_workflow.stages.representation import settings_of_target
 from stir_workflow.stages.score import LAYERS_DESCRIBED
@@ -164,6 +165,7 @@ class Plan(Artifacts):
             "similarity_measures": self._experiment["similarity_measures"],
             "minimum_converged_fraction": inversion["minimum_converged_fraction"],
             **({LAYERS_DESCRIBED: True} if layers_described(self._experiment) else {}),
+            **({"n_images": n_scored(self._experiment)} if "n_scored" in self._experiment["images"] else {}),
             **self._threads,
         }
         name = f"{model.slug}.{inversion['method']}{self._images_slug(model, images)}"

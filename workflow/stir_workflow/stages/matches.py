@@ -12,16 +12,27 @@ from stir_workflow.store.artifacts import sealed_recipe
 from stir_workflow.store.hdf5 import read_arrays, read_attribute
 
 
-def read_matches(paths: Sequence[Path]) -> list[dict[str, Any]]:
-    """Summarise the inversion errors of IRI files, one dictionary a file."""
-    return [_match(path) for path in paths]
+def read_matches(paths: Sequence[Path], first: int | None = None) -> list[dict[str, Any]]:
+    """Summarise the inversion errors of IRI files, one dictionary a file; of all images, or of the first so many."""
+    return [_match(path, first) for path in paths]
 
 
-def _match(path: Path) -> dict[str, Any]:
-    seed_error, error, pairwise, converged, iterations = read_arrays(
-        path, "seed_error", "inversion_error", "pairwise_inversion_error", "converged", "iterations"
+PER_IMAGE = (
+    "seed_error",
+    "inversion_error",
+    "pairwise_inversion_error",
+    "converged",
+    "iterations",
+    "correlation",
+    "null_correlation",
+    "same_class",
+)
+
+
+def _match(path: Path, first: int | None) -> dict[str, Any]:
+    seed_error, error, pairwise, converged, iterations, correlation, null_correlation, same_class = (
+        array[:first] for array in read_arrays(path, *PER_IMAGE)
     )
-    correlation, null_correlation, same_class = read_arrays(path, "correlation", "null_correlation", "same_class")
     settings = sealed_recipe(path).settings
     fake = ".fake_relu" if settings["fake_last_relu"] else ""
     chosen = {"precision_used": read_attribute(path, "precision_used")} if settings.get("precision") == "auto" else {}

@@ -26,32 +26,33 @@ def make(job: Job) -> None:
     from stir_workflow.store.hdf5 import read_arrays
 
     job.torch_device()
-    matches = read_matches(job.inputs["iris"])
+    first = job.settings.get("n_images")
+    matches = read_matches(job.inputs["iris"], first)
     require_convergence(matches, job.settings["minimum_converged_fraction"])
-    converged = [read_arrays(path, "converged")[0] for path in job.inputs["iris"]]
+    converged = [read_arrays(path, "converged")[0][:first] for path in job.inputs["iris"]]
     inverted = list(zip(matches, converged, strict=True))
     files = read_index(job.one("representation"))
     own = sealed_recipe(job.inputs["iris"][0]).inputs["checkpoint"]
-    reference = Cached(files[str(own)], [_of_reference(match) for match in matches])
+    reference = Cached(files[str(own)], [_of_reference(match) for match in matches], first)
     rows = []
     for path in files.values():
-        target = Cached(path, [name for match in matches for name in (_of_reference(match), _of_iri(match))])
+        target = Cached(path, [name for match in matches for name in (_of_reference(match), _of_iri(match))], first)
         rows += _rows(job.settings, reference, target, inverted)
     with sealing(job.output, job.recipe, device_kind=device_kind("cpu")) as path:
         path.write_text(pd.DataFrame(rows).to_csv(index=False), encoding="utf-8")
 
 
 class Cached:
-    """Representations of one file, read once."""
+    """Representations of one file, read once; of all images, or of the first so many."""
 
-    def __init__(self, path: Path, names: Iterable[str]) -> None:
+    def __init__(self, path: Path, names: Iterable[str], first: int | None = None) -> None:
         import torch
 
         from stir_workflow.store.artifacts import sealed_recipe
         from stir_workflow.store.hdf5 import read_arrays
 
         once = list(dict.fromkeys(names))
-        self.arrays = dict(zip(once, map(torch.from_numpy, read_arrays(path, *once)), strict=True))
+        self.arrays = {name: torch.from_numpy(array[:first]) for name, array in zip(once, read_arrays(path, *once), strict=True)}
         recipe = sealed_recipe(path)
         self.path, self.checkpoint = path, recipe.inputs["checkpoint"]
         self.layers = target_layers_of(recipe.settings)
