@@ -1,6 +1,7 @@
 """How far scores and the ranking of pairs move when one setting of an experiment changes; no torch."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal
 
 import pandas as pd
 
@@ -106,10 +107,7 @@ def _ranked(pairs: pd.DataFrame) -> pd.DataFrame:
     ranked = (pairs["reference_model"] != pairs["target_model"]) & pairs["difference"].notna()
     ranks = pairs.loc[ranked, ["of_variant", "of_experiment"]].rank(ascending=False)
     known = pairs.loc[ranked]
-    correlated = {
-        kind: known["of_variant"].corr(known["of_experiment"], method=kind) if len(known) >= LEAST_PAIRS else float("nan")
-        for kind in ("spearman", "kendall")
-    }
+    correlated = {kind: _correlation(known, kind) for kind in ("spearman", "kendall")}
     return pairs.assign(
         rank_of_variant=ranks["of_variant"],
         rank_of_experiment=ranks["of_experiment"],
@@ -117,6 +115,14 @@ def _ranked(pairs: pd.DataFrame) -> pd.DataFrame:
         largest_rank_move=(ranks["of_variant"] - ranks["of_experiment"]).abs().max(),
         **correlated,
     )
+
+
+def _correlation(pairs: pd.DataFrame, kind: Literal["spearman", "kendall"]) -> float:
+    """Return a rank correlation; NaN where there is no ranking: too few pairs, or all of one score."""
+    scores = pairs[["of_variant", "of_experiment"]]
+    if len(scores) < LEAST_PAIRS or (scores.nunique() == 1).any():
+        return float("nan")
+    return float(scores["of_variant"].corr(scores["of_experiment"], method=kind))
 
 
 def study_lines(table: pd.DataFrame, score: str = "stir") -> list[str]:

@@ -50,7 +50,7 @@ TEXT_COLUMNS = [
     for what in ("checkpoint", "model", "group", "layer", "select", "pooling")
 ]
 TEXT_COLUMNS += ["model", "images_dataset", "training_dataset", "flag", "flags", "normalisation_mean", "normalisation_std"]
-TEXT_COLUMNS += ["weights", "input_size", "resize", "code"]
+TEXT_COLUMNS += ["weights", "input_size", "resize", "code", "value", "own_value"]
 MODEL_COLUMNS = [
     "model",
     "architecture",

@@ -10,7 +10,9 @@ from stir.plotting.panels import COLOURS, OTHERS
 
 WIDTH, HEIGHT = 0.8, 2.4
 """Inches of a variant and of a panel."""
-MARGIN = 2.2
+MARGIN, NARROWEST = 1.6, 5.0
+TITLE = "STIR minus that of the experiment, a point per pair"
+LEGEND = "above: Kendall's tau of the ranking, least over layers"
 
 
 def draw_sensitivity(table: pd.DataFrame) -> Figure:
@@ -25,7 +27,7 @@ def draw_sensitivity(table: pd.DataFrame) -> Figure:
     rows = rows if not rows.empty else table[table["score"] == "stir"]
     variants = list(dict.fromkeys(zip(rows["setting"], rows["value"], strict=True)))
     measures = list(rows["similarity_measure"].unique())
-    figure = Figure(figsize=(MARGIN + WIDTH * len(variants), 1.2 + HEIGHT * len(measures)), layout="constrained")
+    figure = Figure(figsize=(max(NARROWEST, MARGIN + WIDTH * len(variants)), 1.2 + HEIGHT * len(measures)), layout="constrained")
     for axes, measure in zip(figure.subplots(len(measures), 1, sharex=True, squeeze=False)[:, 0], measures, strict=True):
         _draw(axes, rows[rows["similarity_measure"] == measure], variants)
         axes.set_title(measure, fontsize=9)
@@ -35,9 +37,7 @@ def draw_sensitivity(table: pd.DataFrame) -> Figure:
     figure.legend(
         handles, names, loc="outside lower center", ncols=min(4, len(names)), fontsize=8, title="layer", title_fontsize=8
     )
-    figure.suptitle(
-        "STIR minus that of the experiment, a point per pair; above: Kendall's tau of the ranking, least over layers", fontsize=9
-    )
+    figure.suptitle(f"{TITLE}\n{LEGEND}", fontsize=9)
     return figure
 
 

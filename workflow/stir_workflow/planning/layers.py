@@ -111,21 +111,22 @@ def is_pooled_by(experiment: Experiment, layer: LayerEntry, pooled: LayerEntry, 
         )
         for model in experiment["models"]
     }
-    return all(_is_pooled_by(*of_model, pooling) for of_model in tried)
+    counts = [_feature_counts(*of_model, pooling) for of_model in tried]
+    return all(len(of_model) == 2 for of_model in counts) and any(first != second for first, second in counts)
 
 
-def _is_pooled_by(
+def _feature_counts(
     architecture: "Architecture", size: tuple[int, int], own: LayerSetting | None, pooled: LayerSetting | None, pooling: str
-) -> bool:
+) -> list[int]:
+    """Return how many features a layer has flattened, and pooled; fewer than two numbers if it cannot be read so."""
     from stir.models.shapes import build_shape, empty_images
 
     if own is None or pooled is None:
-        return False
+        return []
     model = build_shape(architecture, of_full_width=True)
     compared = [replace(own, pooling=FLATTEN), own if pooling == FLATTEN else pooled]
     found = read_layers(model, compared, empty_images(model, architecture.channels, *size))
-    counts = {each[1] for each in found if not isinstance(each, StirError)}
-    return len(counts) == len(compared)
+    return [each[1] for each in found if not isinstance(each, StirError)]
 
 
 def read_layers(model: "nn.Module", settings: Sequence[LayerSetting], images: "Tensor") -> list[tuple[Any, int] | StirError]:

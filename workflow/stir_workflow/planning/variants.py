@@ -6,7 +6,7 @@ from typing import Any
 
 from stir.errors import InvalidInputError, near_matches
 from stir.names import FLATTEN, layer_slug, shortened
-from stir_workflow.planning.fitting import image_counts
+from stir_workflow.planning.fitting import image_counts, said
 from stir_workflow.planning.loading import Experiment
 from stir_workflow.planning.settings import Layer, n_scored
 
@@ -94,8 +94,8 @@ def variants_of(experiment: Experiment, vary: Sequence[str] = ()) -> list[Varian
         raise InvalidInputError("\n".join(dict.fromkeys(problems)))
     if not variants:
         raise InvalidInputError(
-            f"sensitivity: expected a value that fits the experiment and is not its own, of {' or '.join(vary or SETTINGS)}; got none. "
-            "Name one under sensitivity, or vary another setting."
+            "sensitivity: expected a value that fits the experiment and is not its own, of "
+            f"{' or '.join(vary or SETTINGS)}; got none. Name one under sensitivity, or vary another setting."
         )
     return variants
 
@@ -107,9 +107,13 @@ def _defaults(experiment: Experiment, setting: str) -> Iterator[Any]:
 
 def _variant(experiment: Experiment, setting: str, value: Any) -> tuple[Variant | None, list[str]]:
     """Return a variant, or why there is none."""
+    from stir.poolings import get_pooling
+
     place = f"sensitivity.{setting}"
     if value == SETTINGS[setting].own(experiment):
         return None, [f"{place}: expected other values than the experiment's own; got {shortened(value)}; leave it out"]
+    if unknown := list(said(place, get_pooling, value)) if setting == "pooling" else []:
+        return None, unknown
     changed = SETTINGS[setting].changed(experiment, value)
     if changed is None:
         return None, [f"{place}: expected a value that changes a layer and that every model takes; got {shortened(value)}"]
