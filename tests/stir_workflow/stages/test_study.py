@@ -51,9 +51,8 @@ def test_the_first_table_is_the_experiments_and_the_others_are_its_variants(made
 def test_it_is_published_beside_the_experiments_tables_and_removes_none(made):
     theirs = Path("results/tables/tiny.csv")
     theirs.write_text("theirs")
-    publication.make(
-        job("publication", {"experiment": "tiny-sensitivity"}, "publications", "tiny-sensitivity", sensitivity=[made.output])
-    )
+    name = "tiny-sensitivity"
+    publication.make(job("publication", {"experiment": name}, "publications", name, sensitivity=[made.output]))
     assert Path("results/tables/tiny-sensitivity.csv").is_file()
     assert {path.name for path in Path("results/figures").iterdir()} == {"tiny-sensitivity.png", "tiny-sensitivity.svg"}
     assert theirs.read_text() == "theirs"

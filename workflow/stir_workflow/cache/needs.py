@@ -60,7 +60,7 @@ def _asks_nothing(path: Path) -> bool:
 
 
 def _planned(file: ExperimentFile, scale: str | None) -> list[str]:
-    """Return the paths of all artifacts, with those of a sensitivity study that the file describes; those of an invalid experiment could not be trusted."""
+    """Return the paths of all artifacts, also of a study that the file describes; an invalid one has none."""
     experiment = load_experiment(file.path, scale)
     check_meaning(experiment, file.path, scale=scale, sources=False)
     plan = Plan(file.name(scale), experiment)

@@ -6,6 +6,7 @@ from typing import Any
 
 from stir.errors import InvalidInputError, near_matches
 from stir.names import FLATTEN, layer_slug, shortened
+from stir.table_controls import LEAST_IMAGES_OF_INTERVAL
 from stir_workflow.planning.fitting import image_counts, said
 from stir_workflow.planning.loading import Experiment
 from stir_workflow.planning.settings import Layer, n_scored
@@ -222,9 +223,7 @@ def _tolerances(experiment: Experiment) -> list[float]:
 
 def _numbers(experiment: Experiment) -> list[int]:
     """Return smaller numbers of images that are enough for intervals."""
-    from stir.controls.intervals import LEAST_IMAGES
-
-    return [n for part in PARTS if (n := n_scored(experiment) // part) >= LEAST_IMAGES]
+    return [n for part in PARTS if (n := n_scored(experiment) // part) >= LEAST_IMAGES_OF_INTERVAL]
 
 
 SETTINGS: Mapping[str, _Setting] = {
