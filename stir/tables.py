@@ -54,6 +54,7 @@ TEXT_COLUMNS = [
 ]
 TEXT_COLUMNS += ["model", "images_dataset", "training_dataset", "flag", "flags", "normalisation_mean", "normalisation_std"]
 TEXT_COLUMNS += ["dtype", "device_kind", "inversion_method", "weights", "input_size", "resize", "code"]
+TEXT_COLUMNS += ["value", "own_value"]
 MODEL_COLUMNS = [
     "model",
     "architecture",

@@ -24,6 +24,7 @@ from stir_workflow.planning.settings import (
     image_labels,
     inversion_settings,
     layer_label,
+    n_scored,
 )
 from stir_workflow.planning.untrained import floors, planned_targets, planned_untrained
 from stir_workflow.stages.iri import PERTURBED_IMAGES
@@ -180,6 +181,7 @@ class Plan(Artifacts):
             "similarity_measures": self._experiment["similarity_measures"],
             "minimum_converged_fraction": inversion["minimum_converged_fraction"],
             "untrained": self._floors,
+            **({"n_images": n_scored(self._experiment)} if "n_scored" in self._experiment["images"] else {}),
             **self._threads,
         }
         name = f"{model.slug}.{self._method(model, images)}"

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 UNTRAINED = "untrained"
 """Setting: checkpoint key of a target model -> that of an untrained network of its architecture."""
+N_IMAGES = "n_images"
+"""Setting: how many images are scored, the first; all of them without it."""
 RANDOM_SEED = 0
 """Of the shuffles of the null, which all scores share."""
 Found = Sequence[tuple[Match, ScoredInversion]]
@@ -48,9 +50,11 @@ def make(job: Job) -> None:
     from stir_workflow.store.scores import write_scores
 
     job.torch_device()
-    matches = read_matches(job.inputs["iris"])
+    first = job.settings.get(N_IMAGES)
+    matches = read_matches(job.inputs["iris"], first)
     require_convergence(matches, job.settings["minimum_converged_fraction"])
     converged = [read_present(path, "converged").get("converged") for path in job.inputs["iris"]]
+    converged = [each if each is None else each[:first] for each in converged]
     scores = _scores(job, list(zip(matches, converged, strict=True)))
     kind = device_kind("cpu")
     with sealing(job.output, job.recipe, device_kind=kind) as path:
@@ -59,14 +63,14 @@ def make(job: Job) -> None:
 
 def _scores(job: Job, inverted: Sequence[Inverted]) -> "Scores":
     """Score every target model; the score of the reference model itself is the ceiling of the others."""
-    files, measures = read_index(job.one("representation")), job.settings["similarity_measures"]
+    files, measures, first = read_index(job.one("representation")), job.settings["similarity_measures"], job.settings.get(N_IMAGES)
     untrained: Mapping[str, str] = job.settings.get(UNTRAINED, {})
     only_floors = {*untrained.values()} - {*untrained}
-    reference, of_reference = _reference(job.inputs["iris"], files)
+    reference, of_reference = _reference(job.inputs["iris"], files, first)
     orders = _orders(inverted[0][0]["n_images"])
     scored, stirs = {}, {}
     for checkpoint, path in files.items():
-        with opened_representations(path) as cached:
+        with opened_representations(path, first) as cached:
             if checkpoint in only_floors:
                 stirs[checkpoint] = floors(cached, inverted, measures)
             else:
@@ -76,7 +80,9 @@ def _scores(job: Job, inverted: Sequence[Inverted]) -> "Scores":
     return _put_together(reference, scored, stirs, untrained)
 
 
-def _reference(iris: Sequence[Path], files: Mapping[str, Path]) -> "tuple[Reference, dict[str, Tensor]]":
+def _reference(
+    iris: Sequence[Path], files: Mapping[str, Path], first: int | None
+) -> "tuple[Reference, dict[str, Tensor]]":
     """Return the reference, and m1(X) for every layer where it is one model."""
     from stir_workflow.store.artifacts import sealed_recipe
 
@@ -86,7 +92,7 @@ def _reference(iris: Sequence[Path], files: Mapping[str, Path]) -> "tuple[Refere
     members = tuple(key for role in ("checkpoint", "checkpoints") for key in _listed(recipes[0].inputs.get(role, [])))
     of_reference = {}
     if len(members) == 1:
-        with opened_representations(files[members[0]]) as cached:
+        with opened_representations(files[members[0]], first) as cached:
             of_reference = {layer: cached.of_images(layer) for layer in layers}
             columns = {layer: of_layer | cached.columns(layer, "reference") for layer, of_layer in columns.items()}
     return Reference(reference_key(recipes[0]), members, columns), of_reference

@@ -62,7 +62,10 @@ STAGES = {
         7, "results/tables", ".stamp", {"scores": MANY, "evaluations": ANY, "checkpoints": MANY, "datasets": MANY}, mem_mb=8000
     ),
     "figure": Facts(6, "results/figures", ".stamp", {"table": ONE, "iris": MANY, "datasets": MANY}),
-    "publication": Facts(1, "results/publications", ".stamp", {"table": ONE, "figure": ONE}),
+    "study": Facts(1, "results/sensitivity", ".stamp", {"tables": MANY}),
+    "publication": Facts(1, "results/publications", ".stamp", {"table": OPTIONAL, "figure": OPTIONAL, "sensitivity": OPTIONAL}),
 }
 PARTS = frozenset({"pair"})
 """Stages whose artifacts are made and listed by the jobs of another stage."""
+EXTRA = frozenset({"study"})
+"""Stages whose artifacts are planned only if they are asked for."""
