@@ -15,11 +15,12 @@ import torch
 from torch import Generator, Tensor
 
 from stir.controls import interval_over_images
-from stir.provenance import code_version, package_versions
+from stir.provenance import code_version, device_kind, package_versions
 from stir.similarity import SIMILARITY_MEASURES
 
 N_POPULATION = 200_000
 """Images from which the CKA of a population is computed."""
+ESTIMATORS = ("linear_cka", "linear_cka_debiased")
 
 
 class Population(NamedTuple):
@@ -56,18 +57,17 @@ def measured(name: str, x: Tensor, y: Tensor) -> tuple[float, float, float]:
 
 
 def coverage(population: Population, n: int, repetitions: int, generator: Generator) -> list[dict[str, object]]:
-    """Return a row per estimator."""
+    """Return a row per estimator; both are computed from the same images."""
     draw = population.drawer(generator)
     large = draw(N_POPULATION)
-    drawn = [draw(n) for _ in range(repetitions)]
+    found = np.array([[measured(name, *drawn) for name in ESTIMATORS] for drawn in (draw(n) for _ in range(repetitions))])
     rows = []
-    for name in ("linear_cka", "linear_cka_debiased"):
-        found = np.array([measured(name, x, y) for x, y in drawn])
-        truth = found[:, 0].mean() if name == "linear_cka" else SIMILARITY_MEASURES[name](*large)
-        covered = float(((found[:, 1] <= truth) & (truth <= found[:, 2])).mean())
+    for name, (scores, low, high) in zip(ESTIMATORS, found.transpose(1, 2, 0), strict=True):
+        truth = scores.mean() if name == "linear_cka" else SIMILARITY_MEASURES[name](*large)
+        covered = float(((low <= truth) & (truth <= high)).mean())
         rows.append(
             {**population._asdict(), "n": n, "estimator": name, "truth": truth, "coverage": covered}
-            | {"width": float((found[:, 2] - found[:, 1]).mean()), "sd": (covered * (1 - covered) / repetitions) ** 0.5}
+            | {"width": float((high - low).mean()), "sd": (covered * (1 - covered) / repetitions) ** 0.5}
         )
     return rows
 
@@ -81,9 +81,9 @@ def main(repetitions: int) -> None:
     ]
     table = pd.DataFrame(rows)
     print(table.to_markdown(index=False, floatfmt=".3f") if "--markdown" in sys.argv else table.round(3).to_string(index=False))
-    means = table.groupby(["estimator", "n"])["coverage"].mean().round(3)
-    print(means.to_string())
-    print(f"{repetitions} repetitions per row; cpu; code {code_version()}; {package_versions()}")
+    means = table.groupby(["estimator", "n"])["coverage"].agg(["mean", "min", "max"]).round(3)
+    print(f"\nCoverage over the {len(POPULATIONS)} populations:\n{means.to_string()}\n")
+    print(f"{repetitions} repetitions per row; {device_kind('cpu')}; code {code_version()}; {package_versions()}")
 
 
 if __name__ == "__main__":
