@@ -1,5 +1,7 @@
 """Print how often 95% jackknife intervals of linear CKA cover the truth: ``python benchmarks/coverage.py [REPETITIONS]``.
 
+``--bootstrap`` prints instead how often intervals from images drawn with replacement do, for 100 images.
+
 Representations are drawn from populations whose CKA is known: y = (√m x + √(1−m) e) W, with x and e independent, variances of
 the features falling as 1/k, Gaussian or rectified. The truth of the debiased estimator is the CKA of the population; that of the
 biased one is the mean of the estimator over the repetitions, since its bias at n images is part of what it estimates.
@@ -20,6 +22,8 @@ from stir.similarity import SIMILARITY_MEASURES
 
 N_POPULATION = 200_000
 """Images from which the CKA of a population is computed."""
+N_RESAMPLES = 99
+"""Samples with replacement per interval of the bootstrap."""
 ESTIMATORS = ("linear_cka", "linear_cka_debiased")
 
 
@@ -56,11 +60,21 @@ def measured(name: str, x: Tensor, y: Tensor) -> tuple[float, float, float]:
     return score, *interval
 
 
-def coverage(population: Population, n: int, repetitions: int, generator: Generator) -> list[dict[str, object]]:
+def bootstrapped(name: str, x: Tensor, y: Tensor) -> tuple[float, float, float]:
+    """Return a score and the bounds of its percentile interval; images are drawn with replacement."""
+    measure = SIMILARITY_MEASURES[name]
+    draws = torch.randint(len(x), (N_RESAMPLES, len(x)), generator=Generator().manual_seed(0))
+    low, high = np.quantile([measure(x[draw], y[draw]) for draw in draws], [0.025, 0.975])
+    return measure(x, y), low, high
+
+
+def coverage(
+    population: Population, n: int, repetitions: int, generator: Generator, interval: Callable[..., tuple[float, float, float]]
+) -> list[dict[str, object]]:
     """Return a row per estimator; both are computed from the same images."""
     draw = population.drawer(generator)
     large = draw(N_POPULATION)
-    found = np.array([[measured(name, *drawn) for name in ESTIMATORS] for drawn in (draw(n) for _ in range(repetitions))])
+    found = np.array([[interval(name, *drawn) for name in ESTIMATORS] for drawn in (draw(n) for _ in range(repetitions))])
     rows = []
     for name, (scores, low, high) in zip(ESTIMATORS, found.transpose(1, 2, 0), strict=True):
         truth = scores.mean() if name == "linear_cka" else SIMILARITY_MEASURES[name](*large)
@@ -76,9 +90,8 @@ def main(repetitions: int) -> None:
     """Print a table of coverages, with the versions that it was made with."""
     torch.set_num_threads(1)
     generator = Generator().manual_seed(0)
-    rows = [
-        row for population in POPULATIONS for n in (100, 300, 1000) for row in coverage(population, n, repetitions, generator)
-    ]
+    interval, sizes = (bootstrapped, (100,)) if "--bootstrap" in sys.argv else (measured, (100, 300, 1000))
+    rows = [row for population in POPULATIONS for n in sizes for row in coverage(population, n, repetitions, generator, interval)]
     table = pd.DataFrame(rows)
     print(table.to_markdown(index=False, floatfmt=".3f") if "--markdown" in sys.argv else table.round(3).to_string(index=False))
     means = table.groupby(["estimator", "n"])["coverage"].agg(["mean", "min", "max"]).round(3)
