@@ -111,6 +111,6 @@ def test_stir_of_a_target_that_has_all_invariances_of_the_reference_reaches_the_
 def test_stir_of_a_target_that_sees_only_what_the_reference_does_not_is_the_floor(shared, invariance):
     _, found = shared(invariance, "blind")
     assert found.converged.all()
-    assert found.controls.calibrated == 0
+    assert found.controls.calibrated < 0.05
     assert found.score == pytest.approx(found.controls.seed_floor, abs=0.02)
     assert found.controls.excess < 0
