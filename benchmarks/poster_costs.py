@@ -64,6 +64,8 @@ class Costs:
 
     def _training(self, artifact: Artifact) -> float:
         settings = artifact.recipe.settings
+        if "training" not in settings:
+            return 0.0
         facts = dataset_facts(self._settings(artifact, "dataset"))
         images = settings.get("n_train", facts.images - facts.n_test_default)
         recipe = json.dumps(settings["training"], sort_keys=True)

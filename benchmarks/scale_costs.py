@@ -7,6 +7,8 @@ FLOAT32, FLOAT64 = 4, 8
 SECONDS_PER_HOUR = 3600
 # Bytes per image in an IRI file: five errors in float32, two marks, a count in int64 (`stir_workflow.stages.iri`).
 BYTES_OF_ERRORS = 5 * FLOAT32 + 2 + 8
+UNTRAINED = 1
+"""Untrained networks that are targets beside the models, which have one architecture."""
 
 
 @dataclass(frozen=True)
@@ -34,10 +36,10 @@ def jobs(setting: Setting) -> dict[str, int]:
     models = setting.models
     return {
         "dataset": 1,
-        "checkpoint": models,
+        "checkpoint": models + UNTRAINED,
         "evaluation": models,
         "iri": models * len(setting.features) * setting.random_seeds,
-        "pair": models**2,
+        "pair": models * (models + UNTRAINED),
         "representation": models,
         "score": models,
         "table": 1,
@@ -116,7 +118,7 @@ def flop_of_jobs(setting: Setting, flop: Flop, *, epochs: int, evaluations: floa
 
 def gpu_hours(setting: Setting, flop_of_a_job: Mapping[str, float], *, flop_per_second: float) -> dict[str, float]:
     """Return stage -> expected hours of a GPU that does ``flop_per_second``."""
-    count = jobs(setting)
+    count = jobs(setting) | {"checkpoint": setting.models}  # an untrained network costs none
     return {stage: count[stage] * work / flop_per_second / SECONDS_PER_HOUR for stage, work in flop_of_a_job.items()}
 
 

@@ -4,14 +4,9 @@ from jaxtyping import Float
 from torch import Generator, Tensor, nn
 
 from stir.checks import PixelBounds, check_images, check_random_seed
-from stir.controls import ControlledScore, controlled_score, draw_orders, matched_noise
+from stir.controls import N_NOISE, N_ORDERS, ControlledScore, controlled_score, draw_orders, matched_noise
 from stir.representations import represent
 from stir.similarity import get_similarity_measure
-
-N_NOISE = 4
-"""Draws of noise; their mean is reported."""
-N_ORDERS = 199
-"""Shuffles of the null, so that the least p-value is 0.005."""
 
 
 def invariance(

@@ -11,6 +11,7 @@ import pandas as pd
 
 from stir.errors import InvalidInputError
 from stir.flags import model_flag
+from stir.table_controls import COMPUTED_COLUMNS, CONTROL_COLUMNS, with_holm
 from stir.table_layers import layer_columns, layer_texts
 
 SCORE_COLUMNS = [
@@ -25,6 +26,8 @@ SCORE_COLUMNS = [
     "stir",
     "stir_converged",
     "similarity",
+    *with_holm(CONTROL_COLUMNS),
+    *COMPUTED_COLUMNS,
     "n_images",
     "tolerance",
     "converged_fraction",

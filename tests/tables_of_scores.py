@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from stir.flags import of_scores
+from stir.tables import SCORE_COLUMNS
 
 LAYERS = ("penultimate",)
 MATCHED = {
@@ -18,6 +19,20 @@ MATCHED = {
     "seed_error_median": 1.0,
 }
 """Columns of inversions without flags."""
+CONTROLS = {
+    "stir_ceiling": 0.998,
+    "stir_seed_floor": 0.05,
+    "stir_untrained": 0.2,
+    "stir_null_p95": 0.03,
+    "stir_null_p_value": 1e-6,
+    "stir_null_p_holm": 1e-3,
+    "stir_noise": 0.3,
+    "stir_noise_sd": 0.01,
+    "target_same_class_fraction": 0.7,
+    "dtype": "float32",
+    "device_kind": "cpu",
+}
+"""Columns of controls that speak for every score."""
 Score = Callable[[Mapping[str, Any], Mapping[str, Any], int, int], float]
 """(reference model, target model, layer, random seed) -> score."""
 
@@ -75,9 +90,19 @@ def score_rows(
                     "converged_fraction": 0.99,
                     "images_dataset": images,
                     **MATCHED,
+                    **CONTROLS,
                 }
             )
-    return pd.DataFrame(rows)
+    return _on_scales(pd.DataFrame(rows))
+
+
+def _on_scales(rows: pd.DataFrame) -> pd.DataFrame:
+    """Add the columns that follow from a score and its controls, in the order of a table."""
+    stir, noise, null = rows["stir"], rows["stir_noise"], rows["stir_null_p95"]
+    excess = (stir - noise) / (rows["stir_ceiling"] - noise)
+    scales = {"stir_excess": excess, "stir_calibrated": ((stir - null) / (1 - null)).clip(lower=0)}
+    rows = rows.assign(stir_low=stir - 0.02, stir_high=(stir + 0.02).clip(upper=1), **scales)
+    return rows[[*(column for column in SCORE_COLUMNS if column in rows)]]
 
 
 def wobble(reference: Mapping[str, Any], target: Mapping[str, Any], seed: int, size: float) -> float:

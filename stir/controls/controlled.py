@@ -4,12 +4,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from stir.controls.intervals import Interval, interval_over_images
-from stir.controls.null import permutation_null
+from stir.controls.comparing import Controls, Perturbed, controls_of
+from stir.controls.intervals import Interval, jackknife_interval
 from stir.controls.scales import calibrated, excess
 from stir.similarity import get_similarity_measure
 
@@ -21,7 +20,7 @@ class ControlledScore:
     score: float
     """S_rep(m(X), m(X'))."""
     interval: Interval | None
-    """95% jackknife interval over images; None where the measure has none, or there are too few images."""
+    """95% jackknife interval over images (`jackknife_interval`); None where the measure has none, or there are too few images."""
     ceiling: float
     """STIR of the reference model with itself; 1 where X' was not made with a model."""
     noise: float
@@ -33,13 +32,34 @@ class ControlledScore:
     null_p95: float
     """95th percentile of S_rep(m(X), m(X')) with the images of X' shuffled."""
     null_p_value: float
-    """Fraction of shuffles, the score among them, that score at least as high."""
+    """Probability of a score at least as high if the images were shuffled (`Null.p_value`)."""
     calibrated: float
     """(score − null_p95) / (1 − null_p95), at least 0."""
     n_images: int
     """Pairs of images."""
     similarity_measure: str
     """Name of S_rep."""
+    seed_floor: float = math.nan
+    """S_rep(m(X), m(seed images)); NaN where there are none."""
+    untrained: float = math.nan
+    """STIR of an untrained network of the target model's architecture with the same reference model; NaN where there is none."""
+
+    def columns(self) -> dict[str, float]:
+        """Return what rows of a table of scores say of the controls, in the order of `stir.table_controls.CONTROL_COLUMNS`."""
+        low, high = self.interval or (math.nan, math.nan)
+        return {
+            "stir_low": low,
+            "stir_high": high,
+            "stir_ceiling": self.ceiling,
+            "stir_seed_floor": self.seed_floor,
+            "stir_untrained": self.untrained,
+            "stir_null_p95": self.null_p95,
+            "stir_null_p_value": self.null_p_value,
+            "stir_calibrated": self.calibrated,
+            "stir_noise": self.noise,
+            "stir_noise_sd": self.noise_sd,
+            "stir_excess": self.excess,
+        }
 
 
 def controlled_score(
@@ -71,20 +91,44 @@ def controlled_score(
     InvalidInputError
         If the measure is unknown, or cannot compare these representations.
     """
-    measure = get_similarity_measure(similarity_measure)
-    score, noise = measure(of_images, of_perturbed), [measure(of_images, of) for of in of_noise]
-    null = permutation_null(of_images, of_perturbed, orders, similarity_measure=similarity_measure)
-    mean = float(np.mean(noise))
+    perturbed = Perturbed(of_perturbed, of_noise)
+    score = get_similarity_measure(similarity_measure)(of_images, of_perturbed)
+    (controls,) = controls_of(of_images, [perturbed], orders=orders, similarity_measure=similarity_measure)
+    return beside_controls(score, controls, n_images=len(of_images), similarity_measure=similarity_measure, ceiling=ceiling)
+
+
+def beside_controls(
+    score: float, controls: Controls, *, n_images: int, similarity_measure: str, ceiling: float, untrained: float = math.nan
+) -> ControlledScore:
+    """Return a score with its controls, on the scales between them.
+
+    Parameters
+    ----------
+    score : float
+        S_rep(m(X), m(X')).
+    controls : Controls
+        From `controls_of`.
+    n_images : int
+        Pairs of images.
+    similarity_measure : str
+        Name of S_rep.
+    ceiling, untrained : float
+        Scores of the reference model itself, and of an untrained network, with the same X'.
+    """
+    null, without_each = controls.null, controls.without_each
+    p95 = math.nan if null is None else null.p95
     return ControlledScore(
         score=score,
-        interval=interval_over_images(score, of_images, of_perturbed, similarity_measure=similarity_measure),
+        interval=None if without_each is None else jackknife_interval(score, without_each),
         ceiling=ceiling,
-        noise=mean,
-        noise_sd=float(np.std(noise, ddof=1)) if len(noise) > 1 else math.nan,
-        excess=excess(score, noise=mean, ceiling=ceiling),
-        null_p95=null.p95,
-        null_p_value=null.p_value(score),
-        calibrated=calibrated(score, null=null.p95),
-        n_images=len(of_images),
+        noise=controls.noise,
+        noise_sd=controls.noise_sd,
+        excess=excess(score, noise=controls.noise, ceiling=ceiling),
+        null_p95=p95,
+        null_p_value=math.nan if null is None else null.p_value(score),
+        calibrated=calibrated(score, null=p95),
+        n_images=n_images,
         similarity_measure=similarity_measure,
+        seed_floor=controls.seed_floor,
+        untrained=untrained,
     )

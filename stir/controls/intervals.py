@@ -5,15 +5,14 @@ from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
-from scipy import stats
+from scipy import special
 from torch import Tensor
 
 from stir.errors import InvalidInputError
 from stir.similarity import get_similarity_measure
 from stir.similarity.cosines import cosines_without_each
+from stir.table_controls import LEAST_IMAGES_OF_INTERVAL
 
-LEAST_IMAGES = 20
-"""The fewest images of an interval: below, the spread between images is itself too uncertain."""
 CONFIDENCE = 0.95
 
 
@@ -41,10 +40,10 @@ def interval_over_images(
     Returns
     -------
     Interval or None
-        None where the measure has no fast jackknife, or there are fewer than `LEAST_IMAGES` images.
+        None where the measure has no fast jackknife, or there are fewer than `LEAST_IMAGES_OF_INTERVAL` images.
     """
     form = get_similarity_measure(similarity_measure).cosine
-    if form is None or form.centring is None or len(x) < LEAST_IMAGES:
+    if form is None or form.centring is None or len(x) < LEAST_IMAGES_OF_INTERVAL:
         return None
     return jackknife_interval(score, cosines_without_each(form.matrix(x, "x"), form.matrix(y, "y"), form.centring))
 
@@ -71,13 +70,13 @@ def jackknife_interval(score: float, without_each: Float[Tensor, " n"], *, confi
     Raises
     ------
     InvalidInputError
-        If there are fewer than `LEAST_IMAGES` images.
+        If there are fewer than `LEAST_IMAGES_OF_INTERVAL` images.
 
     References
     ----------
     Tukey 1958, Annals of Mathematical Statistics 29, 614; Efron and Stein 1981, Annals of Statistics 9, 586-596.
     """
-    z, error = _on_z_scale(torch.tensor(score)), jackknife_error(_on_z_scale(without_each))
+    z, error = _on_z_scale(torch.tensor(score, dtype=torch.float64)), jackknife_error(_on_z_scale(without_each))
     margin = error * _quantile(len(without_each), confidence)
     return Interval(math.tanh(z.item() - margin), math.tanh(z.item() + margin))
 
@@ -99,7 +98,7 @@ def difference_interval(
     Raises
     ------
     InvalidInputError
-        If there are fewer than `LEAST_IMAGES` images, or not as many in both.
+        If there are fewer than `LEAST_IMAGES_OF_INTERVAL` images, or not as many in both.
     """
     if len(first[1]) != len(second[1]):
         raise InvalidInputError(
@@ -116,17 +115,17 @@ def jackknife_error(without_each: Float[Tensor, " n"]) -> float:
     Raises
     ------
     InvalidInputError
-        If there are fewer than `LEAST_IMAGES` images.
+        If there are fewer than `LEAST_IMAGES_OF_INTERVAL` images.
     """
     n = len(without_each)
-    if n < LEAST_IMAGES:
-        raise InvalidInputError(f"Expected at least {LEAST_IMAGES} images for an interval; got {n}. Use more images.")
+    if n < LEAST_IMAGES_OF_INTERVAL:
+        raise InvalidInputError(f"Expected at least {LEAST_IMAGES_OF_INTERVAL} images for an interval; got {n}. Use more images.")
     deviations = without_each.double() - without_each.double().mean()
     return math.sqrt((n - 1) / n * deviations.square().sum().item())
 
 
 def _quantile(n: int, confidence: float) -> float:
-    return float(stats.t.ppf((1 + confidence) / 2, n - 1))
+    return float(special.stdtrit(n - 1, (1 + confidence) / 2))
 
 
 def _on_z_scale(scores: Tensor) -> Tensor:

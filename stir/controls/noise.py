@@ -7,6 +7,8 @@ from torch import Generator, Tensor
 from stir.checks import PixelBounds, check_pixel_bounds
 from stir.errors import InvalidInputError
 
+N_NOISE = 3
+"""Draws of noise; their mean and standard deviation are reported."""
 STEPS = 60
 """Halvings of the interval that the length of the noise lies in; float64 has no more."""
 LARGEST_LENGTH = 1e6

@@ -21,11 +21,12 @@ def read_folder(path: Path, wanted: Wanted) -> tuple[dict[str, np.ndarray], list
     """Return the selected arrays of a folder of npy files, and the names of other files."""
     files = composed(files_in(path), path)
     there = {name.removesuffix(SUFFIX): path / file for name, file in files.items() if name.endswith(SUFFIX)}
-    arrays = {name: _read_npy(there[name]) for name in wanted(there)}
+    arrays = {name: read_npy(there[name]) for name in wanted(there)}
     return arrays, sorted(name for name in files if name.removesuffix(SUFFIX) not in arrays)
 
 
-def _read_npy(path: Path) -> np.ndarray:
+def read_npy(path: Path) -> np.ndarray:
+    """Return the array of an npy file."""
     check_file(path)
     with path.open("rb") as stream:
         size = path.stat().st_size

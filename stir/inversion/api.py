@@ -1,13 +1,17 @@
 """Find identically represented inputs (IRIs): the whole inversion in one call."""
 
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 import torch
 from jaxtyping import Int
 from torch import Tensor, nn
 
 from stir.checks import check_images, clamped
+from stir.errors import InvalidInputError
+from stir.inversion.ensemble import Ensemble, forwards_together, naming_member
 from stir.inversion.fast_forward import fast_forwards
 from stir.inversion.references import References
 from stir.inversion.registry import METHODS
@@ -22,14 +26,15 @@ from stir.representations import representing
 from stir.seed_images import make_seed_images
 from stir.stored_images import Images
 
+AnyLayer: TypeAlias = str | LayerSpec | None
 DEFAULTS = InversionSettings()
 
 
 def invert(
-    reference_model: nn.Module,
+    reference_model: nn.Module | Sequence[nn.Module],
     reference_images: Images,
     *,
-    layer: str | LayerSpec | None = None,
+    layer: AnyLayer | Sequence[AnyLayer] = None,
     select: Select = None,
     random_seed: int,
     settings: InversionSettings = DEFAULTS,
@@ -40,14 +45,18 @@ def invert(
 ) -> Inversion:
     """Find X' with m1(X') = m1(X): descend from seed images on ‖m1(X')−m1(X)‖₂ / ‖m1(X)‖₂.
 
+    With several models, X' is what all of them represent as they represent X: the error of an image is the largest of the
+    models' errors, and convergence is judged by it. Descents minimise the sum of the squared errors.
+
     Parameters
     ----------
-    reference_model : torch.nn.Module
-        m1. It is left as found.
+    reference_model : torch.nn.Module or sequence of torch.nn.Module
+        m1, or an ensemble. It is left as found.
     reference_images : Float[Tensor, "n ..."] or StoredImages
         X, within the pixel bounds; `StoredImages` are read as they are needed.
-    layer : str or LayerSpec, optional
-        As in `stir.represent`; by default the penultimate layer of m1. A `LayerSpec` carries selector and pooling.
+    layer : str, LayerSpec or sequence of them, optional
+        As in `stir.represent`; by default the penultimate layer of m1. A `LayerSpec` carries selector and pooling. A sequence
+        has a layer for each model of an ensemble.
     select : str or int, optional
         As in `stir.represent`.
     random_seed : int
@@ -91,9 +100,9 @@ def invert(
     Shared Invariances", ICML 2022, arXiv:2206.11939, section 3.
     """
     settings = changed_settings(settings, changes)
-    spec = layer_spec(layer, select, settings.pooling)
-    settings = replace(settings, pooling=spec.pooling)
-    check_model(reference_model, "reference_model")
+    models = _models(reference_model)
+    specs = [layer_spec(each, select, settings.pooling) for each in _layers(layer, len(models))]
+    settings = replace(settings, pooling=specs[0].pooling)
     check_images(reference_images, "reference_images", pixel_bounds=settings.pixel_bounds)
     images = clamped(reference_images, settings.pixel_bounds)
     seeds = make_seed_images(
@@ -102,19 +111,47 @@ def invert(
 
     def inverted() -> Work:
         few = images[:4]
-        forwards = fast_forwards(reference_model, spec, few, settings)
-        with representing(reference_model, spec, few[:2], wide=True) as represent_batch:
-            references = References(represent_batch, images, settings.batch_size)
+        with ExitStack() as stack:
+            forwards, members = [], []
+            for number, (model, spec) in enumerate(zip(models, specs, strict=True)):
+                with naming_member(number, len(models)):
+                    forwards.append(fast_forwards(model, spec, few, replace(settings, pooling=spec.pooling)))
+                    members.append(stack.enter_context(representing(model, spec, few[:2], wide=True)))
+            references = References(Ensemble(members), images, settings.batch_size)
             task = Task(references, seeds, draw_partners(len(images), random_seed), settings)
+            together = forwards_together(forwards, members)
             resumed = None
             if snapshot is None:
-                work = Work(task, torch.empty(seeds.shape, dtype=images.dtype, device=images.device), forwards)
+                work = Work(task, torch.empty(seeds.shape, dtype=images.dtype, device=images.device), together)
             else:
-                work = Work(task, snapshot.pictures(seeds.shape, images.dtype), forwards)
+                work = Work(task, snapshot.pictures(seeds.shape, images.dtype), together)
                 resumed = work.resume(snapshot)
             work.check()
             work.descend(METHODS[settings.method], resumed, progress=progress)
         return work
 
-    work = lend(reference_model, inverted)
+    # All at once: two threads that take the same models one by one, in another order, would wait for each other.
+    work = lend(nn.ModuleList(models), inverted)
     return work.result(seeds[:] if snapshot is None else cast("Tensor", seeds))
+
+
+def _models(reference_model: nn.Module | Sequence[nn.Module]) -> list[nn.Module]:
+    if not isinstance(reference_model, list | tuple):
+        check_model(cast("nn.Module", reference_model), "reference_model")
+        return [cast("nn.Module", reference_model)]
+    if not reference_model:
+        raise InvalidInputError("Expected a reference_model, or several; got an empty sequence. Pass the models of the ensemble.")
+    for number, model in enumerate(reference_model):
+        check_model(model, f"reference_model[{number}]")
+    return list(reference_model)
+
+
+def _layers(layer: AnyLayer | Sequence[AnyLayer], n_models: int) -> list[AnyLayer]:
+    if not isinstance(layer, list | tuple):
+        return [cast("AnyLayer", layer)] * n_models
+    if len(layer) != n_models:
+        raise InvalidInputError(
+            f"Expected one layer for all models or one for each of {n_models}; got {len(layer)}. Name them in the order of "
+            "reference_model."
+        )
+    return list(layer)

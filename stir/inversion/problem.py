@@ -1,6 +1,12 @@
-"""The objective of an inversion: the distance of m1(X') from m1(X); it never sees m2."""
+"""The objective of an inversion: the distance of m1(X') from m1(X); it never sees m2.
 
-from collections.abc import Callable
+The representations of an ensemble stand beside each other. Its error is the largest of its models' errors eⱼ. That has
+kinks where another model's becomes the largest, so descents minimise Σⱼ eⱼ², which is the squared distance of the
+representations, each divided by its own reference norm. Since √Σⱼ eⱼ² is at least the largest, it stands for the error
+until the largest is within the tolerance.
+"""
+
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -19,26 +25,32 @@ class InversionProblem:
     ----------
     represent_batch : callable
         Images -> representation (n, d), differentiable.
+    widths : tuple of int
+        Features of each model of an ensemble; empty for a single model.
+    tolerance : float
+        Largest error of an ensemble at which it has converged.
     """
 
     represent_batch: Callable[[Tensor], Tensor]
+    widths: tuple[int, ...] = ()
+    tolerance: float = 0.0
 
     def errors(self, images: Float[Tensor, "n ..."], targets: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
-        """Return ‖m1(X')−m1(X)‖₂ / ‖m1(X)‖₂."""
+        """Return ‖m1(X')−m1(X)‖₂ / ‖m1(X)‖₂, the largest of an ensemble."""
         with torch.no_grad():
-            return relative_errors(self.represent_batch(images), targets)
+            return relative_errors(self.represent_batch(images), targets, self.widths)
 
     def errors_and_gradients(
         self, images: Float[Tensor, "n ..."], targets: Float[Tensor, "n d"]
     ) -> tuple[Float[Tensor, " n"], Float[Tensor, "n ..."]]:
-        """Return the errors e, and the gradients of e²/2 in the pixels.
+        """Return the errors e, and the gradients of e²/2 in the pixels; of an ensemble as the module says.
 
         Every picture has its own gradient: the sum over pictures has no cross terms
         for a model in eval mode.
         """
         images = images.detach().requires_grad_(True)
         with torch.enable_grad():
-            residuals = (widened(self.represent_batch(images)) - widened(targets)) / widened(targets).norm(dim=1, keepdim=True)
+            residuals = (widened(self.represent_batch(images)) - widened(targets)) / _norms(widened(targets), self.widths)
             squares = residuals.square().sum(dim=1)
         gradients = None
         if residuals.requires_grad:
@@ -48,7 +60,11 @@ class InversionProblem:
                 "The representation does not depend on the images in a way that gradients follow "
                 "(a detach, a cast to integers, a quantised layer or torch.no_grad in the model); inversion needs gradients."
             )
-        return squares.detach().sqrt(), gradients
+        errors = squares.detach().sqrt()
+        if len(self.widths) > 1:
+            largest = torch.stack([part.norm(dim=1) for part in blocks(residuals.detach(), self.widths)]).amax(dim=0)
+            errors = torch.where(largest <= self.tolerance, largest, errors)
+        return errors, gradients
 
     def check_gradients(self, images: Float[Tensor, "n ..."], targets: Float[Tensor, "n d"]) -> None:
         """Refuse a layer whose gradients at seed images show no way.
@@ -84,10 +100,32 @@ def _gradients(squares: Tensor, images: Tensor) -> Tensor | None:
         ) from error
 
 
-def relative_errors(representations: Float[Tensor, "n d"], targets: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
-    """Return ‖m1(X')−m1(X)‖₂ / ‖m1(X)‖₂ of every image."""
+def blocks(x: Float[Tensor, "n d"], widths: Sequence[int]) -> Sequence[Float[Tensor, "n d"]]:
+    """Return the part of each model of an ensemble; without widths, or with one, the whole."""
+    return x.split(list(widths), dim=1) if len(widths) > 1 else (x,)
+
+
+def _norms(targets: Float[Tensor, "n d"], widths: Sequence[int]) -> Float[Tensor, "n d"]:
+    """Return what each feature is divided by: the norm of its model's representation."""
+    norms = [(part, part.norm(dim=1, keepdim=True)) for part in blocks(targets, widths)]
+    return norms[0][1] if len(norms) == 1 else torch.cat([norm.expand_as(part) for part, norm in norms], dim=1)
+
+
+def relative_errors(
+    representations: Float[Tensor, "n d"], targets: Float[Tensor, "n d"], widths: Sequence[int] = ()
+) -> Float[Tensor, " n"]:
+    """Return ‖m1(X')−m1(X)‖₂ / ‖m1(X)‖₂ of every image, the largest of an ensemble."""
+    return member_errors(representations, targets, widths).amax(dim=1)
+
+
+def member_errors(
+    representations: Float[Tensor, "n d"], targets: Float[Tensor, "n d"], widths: Sequence[int] = ()
+) -> Float[Tensor, "n k"]:
+    """Return ‖m1(X')−m1(X)‖₂ / ‖m1(X)‖₂ of every image, for each model of an ensemble."""
     targets = widened(targets)
-    return (widened(representations) - targets).norm(dim=1) / targets.norm(dim=1)
+    differences = widened(representations) - targets
+    parts = zip(blocks(differences, widths), blocks(targets, widths), strict=True)
+    return torch.stack([difference.norm(dim=1) / target.norm(dim=1) for difference, target in parts], dim=1)
 
 
 def check_targets(targets: Float[Tensor, "n d"], *, first: int = 0) -> None:

@@ -4,6 +4,7 @@ A match is shown per image by its error, by its correlation against a null of ra
 """
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -12,20 +13,24 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from stir.errors import ConvergenceWarning, MatchWarning, PrecisionWarning
+from stir.inversion.ensemble import Ensemble
 from stir.inversion.fast_forward import Forwards
-from stir.inversion.problem import relative_errors
-from stir.representations import Representing
+from stir.inversion.problem import blocks, member_errors
+from stir.models.outputs import NO_CLASS, predicted_classes
 from stir.seed_images import PARTNER_STREAM, random_stream
 
 POOL = 256
-NO_CLASS = -1
 NULL_QUANTILE = 0.99
 """Of the correlations with other images: what half of the correlations with X must exceed."""
 
 
 @dataclass(frozen=True)
 class Inversion:
-    """IRIs and how well each matches; row i belongs to reference image i."""
+    """IRIs and how well each matches; row i belongs to reference image i.
+
+    Of an ensemble, each number is that of the model that matches worst: the largest errors, the smallest correlation and the
+    largest null correlation, and whether every model predicts the same class.
+    """
 
     iri_images: Float[Tensor, "n ..."]
     """X', the best iterates. Of an inversion with a snapshot, on disk: slices of it are tensors."""
@@ -61,14 +66,19 @@ class Inversion:
 class Matches:
     """How well pictures match their reference images, one entry per image."""
 
-    inversion_error: Float[Tensor, " n"]
-    """‖m1(X')−m1(X)‖₂ / ‖m1(X)‖₂."""
+    inversion_errors: Float[Tensor, "n k"]
+    """‖m1(X')−m1(X)‖₂ / ‖m1(X)‖₂ of each model."""
     correlation: Float[Tensor, " n"]
-    """Pearson correlation of m1(X') with m1(X) over features."""
+    """Pearson correlation of m1(X') with m1(X) over features, the smallest of the models'."""
     null_correlation: Float[Tensor, " n"]
-    """The same with m1 of another reference image, drawn at random."""
-    predicted_class: Int[Tensor, " n"]
-    """Class that m1 predicts for X'; -1 where its output is not (n, classes)."""
+    """The same with m1 of another reference image, drawn at random, the largest of the models'."""
+    predicted_class: Int[Tensor, "n k"]
+    """Class that each model predicts for X'; -1 where its output is not (n, classes)."""
+
+    @property
+    def inversion_error(self) -> Float[Tensor, " n"]:
+        """The largest of the models' errors."""
+        return self.inversion_errors.amax(dim=1)
 
     def put(self, index: Tensor, others: "Matches") -> None:
         """Overwrite some images' entries."""
@@ -77,20 +87,19 @@ class Matches:
             mine[index] = getattr(others, field.name).to(mine)
 
     @classmethod
-    def unknown(cls, n: int, like: Tensor) -> "Matches":
+    def unknown(cls, n: int, n_models: int, like: Tensor) -> "Matches":
         """Return entries for images that were not looked at."""
-        nan = torch.full((n,), torch.nan, dtype=like.dtype, device="cpu")
-        return cls(nan.clone(), nan.clone(), nan.clone(), torch.full((n,), NO_CLASS, dtype=torch.long, device="cpu"))
+        nan = torch.full((n, n_models), torch.nan, dtype=like.dtype, device="cpu")
+        classes = torch.full((n, n_models), NO_CLASS, dtype=torch.long, device="cpu")
+        return cls(nan, nan[:, 0].clone(), nan[:, 0].clone(), classes)
 
 
-def match(
-    represent_batch: Representing, images: Tensor, targets: Float[Tensor, "k d"], partners: Float[Tensor, "k d"]
-) -> Matches:
-    """Measure the match of pictures by the model as given.
+def match(represent_batch: Ensemble, images: Tensor, targets: Float[Tensor, "k d"], partners: Float[Tensor, "k d"]) -> Matches:
+    """Measure the match of pictures by the model, or the models, as given.
 
     Parameters
     ----------
-    represent_batch : Representing
+    represent_batch : Ensemble
         m1.
     images : Tensor
         X'.
@@ -99,12 +108,13 @@ def match(
     partners : Float[Tensor, "k d"]
         m1 of other reference images.
     """
-    representations, output = represent_batch.with_output(images)
+    representations, outputs = represent_batch.with_output(images)
+    found, own, others = (blocks(x, represent_batch.widths) for x in (representations, targets, partners))
     return Matches(
-        relative_errors(representations, targets),
-        correlations(representations, targets),
-        correlations(representations, partners),
-        predicted_classes(output, len(images)),
+        member_errors(representations, targets, represent_batch.widths),
+        torch.stack(list(map(correlations, found, own))).amin(dim=0),
+        torch.stack(list(map(correlations, found, others))).amax(dim=0),
+        classes_of_each(outputs, len(images)),
     )
 
 
@@ -114,13 +124,9 @@ def correlations(x: Float[Tensor, "n d"], y: Float[Tensor, "n d"]) -> Float[Tens
     return ((x * y).sum(dim=1) / (x.norm(dim=1) * y.norm(dim=1))).float()
 
 
-def predicted_classes(output: object, n: int) -> Int[Tensor, " n"]:
-    """Return the largest logits' numbers, or -1 where the output is no matrix of logits, or has NaN."""
-    if isinstance(output, Tensor) and n == 1 and output.ndim == 1:  # `squeeze` also removes the dimension of a single image
-        output = output[None]
-    if isinstance(output, Tensor) and output.ndim == 2 and len(output) == n and output.shape[1] > 1:
-        return torch.where(output.isnan().any(dim=1), NO_CLASS, output.argmax(dim=1))
-    return torch.full((n,), NO_CLASS, dtype=torch.long, device="cpu")
+def classes_of_each(outputs: Sequence[object], n: int) -> Int[Tensor, "n k"]:
+    """Return the classes that each model predicts, as `predicted_classes` does for one."""
+    return torch.stack([predicted_classes(output, n).cpu() for output in outputs], dim=1)
 
 
 def draw_partners(n: int, random_seed: int) -> Int[Tensor, " n"]:

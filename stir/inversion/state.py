@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from operator import truediv
 from typing import Any, cast
 
 import torch
@@ -10,11 +11,11 @@ from torch import Tensor
 
 from stir.inversion.batched import Rounded, flat, pictures, run
 from stir.inversion.descent import Descent, Rows
-from stir.inversion.fast_forward import Forwards
-from stir.inversion.problem import InversionProblem, relative_errors
+from stir.inversion.ensemble import Together, of_each
+from stir.inversion.fast_forward import Forward, Forwards
+from stir.inversion.problem import InversionProblem, blocks, relative_errors
 from stir.inversion.references import References
 from stir.inversion.result import (
-    NO_CLASS,
     Inversion,
     Matches,
     match,
@@ -26,6 +27,7 @@ from stir.inversion.result import (
 )
 from stir.inversion.settings import InversionSettings
 from stir.inversion.snapshot import InversionSnapshot
+from stir.models.outputs import NO_CLASS
 from stir.poolings import pooling_name
 from stir.progress import progress_bar
 from stir.representations import check_alike
@@ -67,7 +69,7 @@ class Work:
         self.represent_batch, self.stopping = task.references.represent_batch, task.settings.stopping
         self.shape = tuple(task.seeds.shape[1:])
         n, like = len(task.references), task.references.pool
-        self.matches = Matches.unknown(n, like)
+        self.matches = Matches.unknown(n, len(task.references.widths), like)
         self.seed_error = torch.full((n,), torch.nan, dtype=like.dtype, device="cpu")
         self.iterations = torch.zeros(n, dtype=torch.long, device="cpu")
         self.keep: Callable[[Rows, Tensor], None] = lambda _rows, _waiting: None
@@ -92,16 +94,26 @@ class Work:
         # At least three, so that an image is seen beside others.
         targets = self.task.references.pool[: min(FEW, max(3, self.task.settings.batch_size))]
         first = self.task.seeds[: len(targets)].to(targets)
-        check_alike(self.represent_batch, first)
+        of_each(lambda member: check_alike(member, first), self.represent_batch.members)
         if self.forwards.exact is not None and not self.task.settings.fake_last_relu:
             try:
-                return self._problem().check_gradients(first, targets)
+                return self._check_gradients(first, targets)
             except Exception as error:  # the model as given tells whether it is the fast forward pass that is at fault
                 self.forwards = self.forwards.without(error)
-        return self._problem().check_gradients(first, targets)
+        return self._check_gradients(first, targets)
 
-    def _problem(self) -> InversionProblem:
-        return InversionProblem(self.forwards.exact or self.represent_batch)
+    def _check_gradients(self, first: Tensor, targets: Tensor) -> None:
+        """Refuse a model without gradients, also beside others that have some."""
+        forward = self.forwards.exact or self.represent_batch
+        members = forward.members if isinstance(forward, Together) else [forward]
+        of_each(
+            lambda member, own: InversionProblem(member).check_gradients(first, own),
+            members,
+            blocks(targets, self.task.references.widths),
+        )
+
+    def _problem(self, forward: Forward) -> InversionProblem:
+        return InversionProblem(forward, self.task.references.widths, self.stopping.tolerance)
 
     def descend(self, descent: Descent, resumed: State | None, *, progress: bool) -> None:
         """Descend for all images: begin with the rounded forward pass, where there is one, and end with the exact one."""
@@ -114,7 +126,7 @@ class Work:
         what = "inverting" if resumed is None else "inverting, from a snapshot"
         with progress_bar(what, len(self.task.references), unit="image", show=progress) as bar:
             run(
-                self._problem(),
+                self._problem(self.forwards.exact or self.represent_batch),
                 descent,
                 waiting,
                 shape=self.shape,
@@ -123,7 +135,7 @@ class Work:
                 stopping=self.stopping,
                 pixel_bounds=self.task.settings.pixel_bounds,
                 batch_size=self.task.settings.batch_size,
-                rounded=None if rounded is None else Rounded(InversionProblem(rounded), ROUNDED_FLOOR, ROUNDED_PATIENCE),
+                rounded=None if rounded is None else Rounded(self._problem(rounded), ROUNDED_FLOOR, ROUNDED_PATIENCE),
                 resumed=rows,
                 report=self._reporting(bar, descent),
             )
@@ -132,7 +144,8 @@ class Work:
         targets = self.task.references.targets(index.cpu())
         starts = self.task.seeds[index].to(targets)
         with torch.no_grad():
-            self.seed_error[index.cpu()] = relative_errors(self.represent_batch(starts), targets).cpu()
+            errors = relative_errors(self.represent_batch(starts), targets, self.task.references.widths)
+            self.seed_error[index.cpu()] = errors.cpu()
         return targets, flat(starts)
 
     def _settle(self, rows: Rows) -> None:
@@ -151,7 +164,7 @@ class Work:
             self.keep(rows, waiting)
             if bar.disable:
                 return
-            error = self.matches.inversion_error.clone()
+            error = self.matches.inversion_error
             error[rows.index.cpu()] = rows.best_errors.cpu().to(error)
             known = error[torch.isfinite(error)]
             converged = int((known <= self.stopping.tolerance).sum())
@@ -177,9 +190,12 @@ class Work:
         converged = error <= self.stopping.tolerance
         warn_of_unconverged(error, converged, self.stopping.tolerance)
         warn_of_no_match(self.matches, self.seed_error, self.stopping.tolerance)
-        pair_distance = median_pair_distance(references.pool)
-        warn_of_likeness(pair_distance / references.norms.double().median().item(), self.stopping.tolerance)
+        distances = [median_pair_distance(pool) for pool in blocks(references.pool, references.widths)]
+        norms = [norms.double().median().item() for norms in references.norms.T]
+        warn_of_likeness(min(map(truediv, distances, norms)), self.stopping.tolerance)
         warn_of_precision(self.task.settings.precision, self.forwards)
+        each = zip(self.matches.inversion_errors.T, references.norms.cpu().T, distances, strict=True)
+        pairwise = torch.stack([own * norm / distance for own, norm, distance in each]).amax(dim=0)
         known = (references.classes != NO_CLASS).all()
         here = references.images.device
         return Inversion(
@@ -187,11 +203,11 @@ class Work:
             seed_images=seed_images,
             seed_error=self.seed_error.to(here),
             inversion_error=error.to(here),
-            pairwise_inversion_error=(error * references.norms.cpu() / pair_distance).to(here),
+            pairwise_inversion_error=pairwise.to(here),
             converged=converged.to(here),
             correlation=self.matches.correlation.to(here),
             null_correlation=self.matches.null_correlation.to(here),
-            same_class=(self.matches.predicted_class == references.classes).to(here) if known else None,
+            same_class=(self.matches.predicted_class == references.classes).all(dim=1).to(here) if known else None,
             iterations=self.iterations.to(here),
             method=self.task.settings.method,
             tolerance=self.stopping.tolerance,

@@ -3,8 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from jaxtyping import Float
+import torch
+from jaxtyping import Float, Int
 from torch import Tensor
+
+NO_CLASS = -1
+"""What stands for a class where a model predicts none."""
 
 
 def logits_of(output: Any) -> Float[Tensor, "n classes"] | None:
@@ -29,3 +33,12 @@ def logits_of(output: Any) -> Float[Tensor, "n classes"] | None:
     if isinstance(output, Tensor) and output.ndim == 2 and output.is_floating_point():
         return output
     return None
+
+
+def predicted_classes(output: object, n: int) -> Int[Tensor, " n"]:
+    """Return the largest logits' numbers, or -1 where the output is no matrix of logits, or has NaN."""
+    if isinstance(output, Tensor) and n == 1 and output.ndim == 1:  # `squeeze` also removes the dimension of a single image
+        output = output[None]
+    if isinstance(output, Tensor) and output.ndim == 2 and len(output) == n and output.shape[1] > 1:
+        return torch.where(output.isnan().any(dim=1), NO_CLASS, output.argmax(dim=1))
+    return torch.full((n,), NO_CLASS, dtype=torch.long, device="cpu")

@@ -3,6 +3,7 @@
 from stir.representations.alike import check_alike
 from stir.representations.reading import rows
 from stir.representations.representing import Representing, representing, representing_layers, settle_pooling
+from stir.representations.sets import represent_sets
 from stir.representations.whole import FEW, represent, represent_layers
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "check_alike",
     "represent",
     "represent_layers",
+    "represent_sets",
     "representing",
     "representing_layers",
     "rows",

@@ -34,21 +34,25 @@ def cosine(k: Float[Tensor, "n n"], l: Float[Tensor, "n n"]) -> float:  # noqa: 
 
 def shuffled_cosines(
     k: Float[Tensor, "n n"],
-    l: Float[Tensor, "n n"],  # noqa: E741
+    ls: Float[Tensor, "m n n"],
     orders: Int[Tensor, "b n"],
-) -> Float[Tensor, " b"]:
-    """Return the cosines of K with L, the images of L in other orders.
+) -> Float[Tensor, "m b"]:
+    """Return the cosines of K with several L, the images of L in other orders.
+
+    K is shuffled the other way round instead, once for all L.
 
     Parameters
     ----------
-    k, l : Float[Tensor, "n n"]
-        Of two representations of the same images.
+    k : Float[Tensor, "n n"]
+        Of one representation.
+    ls : Float[Tensor, "m n n"]
+        Of other representations of the same images, in the type of K.
     orders : Int[Tensor, "b n"]
         Permutations of the images.
     """
-    flat = k.flatten()
-    shuffled = [torch.dot(flat, l[order[:, None], order].flatten()) for order in orders]
-    return torch.stack(shuffled) / (k.norm() * l.norm())
+    n, flat, others = len(k), k.flatten(), ls.flatten(1)
+    shuffled = [others @ flat.index_select(0, (order[:, None] * n + order).flatten()) for order in orders.argsort(dim=1)]
+    return torch.stack(shuffled, dim=1) / (flat.norm() * others.norm(dim=1))[:, None]
 
 
 def cosines_without_each(

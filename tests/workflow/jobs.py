@@ -2,7 +2,7 @@
 
 TINY = {
     "dataset": 1,
-    "checkpoint": 2,
+    "checkpoint": 4,
     "evaluation": 2,
     "iri": 4,
     "representation": 2,
@@ -12,7 +12,7 @@ TINY = {
     "publication": 1,
     "all": 1,
 }
-"""Jobs of the tiny experiment on an empty cache."""
+"""Jobs of the tiny experiment on an empty cache; its two architectures have an untrained network each."""
 
 TINY_AFTER_PLAIN = {
     "checkpoint": 1,
@@ -28,14 +28,14 @@ TINY_AFTER_PLAIN = {
 
 LARGE = {
     "dataset": 1,
-    "checkpoint": 100,
+    "checkpoint": 101,
     "evaluation": 100,
     "iri": 3000,
-    "pair": 10_000,
+    "pair": 10_100,
     "representation": 100,
     "score": 100,
     "table": 1,
     "figure": 1,
     "publication": 1,
 }
-"""Jobs of 100 models with 10 layers and 3 random seeds."""
+"""Jobs of 100 models of one architecture with 10 layers and 3 random seeds."""

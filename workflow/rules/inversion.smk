@@ -2,9 +2,9 @@
 
 
 rule iri:
-    """Invert one reference model at one layer from one random seed."""
+    """Invert one reference model, or an ensemble, at one layer from one random seed; or take perturbed images from a file."""
     input:
-        unpack(needed("iri", "checkpoint", "dataset")),
+        unpack(needed("iri", "checkpoint", "checkpoints", "dataset")),
     output:
         iris="results/iris/{model}/{layer}.{how}.{random_seed}-{key}.h5",
         seal="results/iris/{model}/{layer}.{how}.{random_seed}-{key}.h5.json",
@@ -16,11 +16,12 @@ rule iri:
         mem_mb=mem_mb("iri"),
         runtime=minutes("iri"),
     params:
+        source=source("iri"),
         code=code("iri"),
         settings=settings("iri"),
     shell:
-        "rm -f {log:q}; stir make iri --device {DEVICE} --checkpoint {input.checkpoint:q} --dataset {input.dataset:q}"
-        " --code {params.code:q} --settings {params.settings:q} --output {output.iris:q} 2>&1 | tee {log:q}"
+        "rm -f {log:q}; stir make iri --device {DEVICE} --checkpoint {input.checkpoint:q} --checkpoints {input.checkpoints:q}"
+        " --dataset {input.dataset:q} --source {params.source:q} --code {params.code:q} --settings {params.settings:q} --output {output.iris:q} 2>&1 | tee {log:q}"
 
 
 rule representation:

@@ -2,12 +2,12 @@
 
 
 rule score:
-    """Score one reference model against every target model: STIR and plain similarity by every measure."""
+    """Score one reference model against every target model: STIR, plain similarity and controls by every measure."""
     input:
         unpack(needed("score", "representation", "iris")),
     output:
-        scores="results/scores/{model}.{how}-{key}.csv",
-        seal="results/scores/{model}.{how}-{key}.csv.json",
+        scores="results/scores/{model}.{how}-{key}.h5",
+        seal="results/scores/{model}.{how}-{key}.h5.json",
     log:
         "results/logs/score/{model}.{how}-{key}.log",
     threads: threads_of("score")

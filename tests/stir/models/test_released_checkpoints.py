@@ -11,9 +11,9 @@ from torch import nn
 
 from scripts import checkpoints
 from stir.errors import CheckpointError, InvalidInputError
-from stir.inversion.result import NO_CLASS, predicted_classes
 from stir.models import Architecture, build_model, load_checkpoint, read_metadata, read_model, save_model
 from stir.models.checkpoints import unloaded
+from stir.models.outputs import NO_CLASS, predicted_classes
 from stir.models.shards import sha256_of_parts
 from stir.training import Attack, accuracy
 from tests.stir.models.released_kinds import KINDS, original, preprocessed, sharded

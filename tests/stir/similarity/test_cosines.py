@@ -31,7 +31,10 @@ def test_shuffled_matrices_are_those_of_shuffled_images(representations, generat
     x, y = representations
     orders = torch.stack([torch.randperm(len(x), generator=generator) for _ in range(3)])
     expected = [COSINES[name](x, y[order]) for order in orders]
-    assert shuffled_cosines(*_matrices(name, x, y), orders).tolist() == pytest.approx(expected, abs=1e-12)
+    k, l = _matrices(name, x, y)  # noqa: E741
+    found = shuffled_cosines(k, torch.stack([l, k]), orders)
+    assert found[0].tolist() == pytest.approx(expected, abs=1e-12)
+    assert found[1].tolist() == pytest.approx([COSINES[name](x, x[order]) for order in orders], abs=1e-12)
 
 
 @pytest.mark.parametrize("name", WITH_JACKKNIFE)

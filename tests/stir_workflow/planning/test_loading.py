@@ -39,6 +39,11 @@ EVERYTHING = edited(
             {"label": "other", "by_model": dict.fromkeys(MODELS, "stage2"), "select": "[0]", "pooling": "global_average"},
             {"label": "early", "layer": "stage1"},
         ],
+        "references": [
+            {"name": "metamers", "perturbed_images": "metamers.h5"},
+            {"name": "both", "models": ["a-0", "b-0"]},
+            {"name": "none", "untrained": "a-0"},
+        ],
         "statements": ["random_init"],
         "figures": ["heatmaps", "bars"],
     },

@@ -24,7 +24,7 @@ HOSTILE = [
 ]
 EXPECTED_OF_SCALES = "Expected the scale as a name|scale: expected text without control|scales: expected keys of plain text"
 """Control characters are refused anywhere in a file, before names are looked at."""
-FREE = {"description", "extends", "path", "checkpoint", "fingerprint", "model", "weights"}
+FREE = {"description", "extends", "path", "checkpoint", "fingerprint", "model", "weights", "perturbed_images"}
 """Texts that are no names, and become no part of a path or a command. What is extended is another file's name."""
 
 

@@ -13,12 +13,12 @@ from stir_workflow.stages.job import Job
 from stir_workflow.store.facts import PARTS, STAGES
 from tests.experiment_files import QUICKSTART, edited
 
-REPRESENTATION = {"pair": 64, "representation": 8}
+REPRESENTATION = {"pair": 80, "representation": 8}
 RESULTS = {"score": 8, "table": 1, "figure": 1, "publication": 1}
 MADE_BY_RULES = set(STAGES) - PARTS
 DOWNSTREAM_OF_IRI = {"iri": 32} | REPRESENTATION | RESULTS
-COUNTED = {"dataset": 1, "checkpoint": 8, "evaluation": 8} | DOWNSTREAM_OF_IRI
-"""Artifacts of the quickstart."""
+COUNTED = {"dataset": 1, "checkpoint": 10, "evaluation": 8} | DOWNSTREAM_OF_IRI
+"""Artifacts of the quickstart: of eight models, and of an untrained network for each of its two architectures."""
 
 
 def changed(before, after):
@@ -57,8 +57,8 @@ def test_iris_are_made_from_the_reference_model_alone(plan):
 def test_representations_are_of_the_target_and_of_the_reference_models_iris(plan):
     planned = plan()
     for reference in planned.references:
-        for target, pair in zip(planned.models, reference.representation.parts, strict=True):
-            assert pair.inputs["checkpoint"] == [target.checkpoint.path]
+        for target, pair in zip(planned.targets, reference.representation.parts, strict=True):
+            assert pair.inputs["checkpoint"] == [target.model.checkpoint.path]
             assert pair.inputs["iris"] == [iri.path for iri in reference.iris]
 
 
@@ -128,8 +128,8 @@ class TestClosure:
         assert set(planned.closure()) == set(planned.paths()) - set(planned.stage_paths("pair"))
 
 
-AT = {"checkpoint": 4, "evaluation": 4, "iri": 16, "pair": 48, "representation": 8} | RESULTS
-ALL_BUT_THE_DATASET = {"checkpoint": 8, "evaluation": 8} | DOWNSTREAM_OF_IRI
+AT = {"checkpoint": 4, "evaluation": 4, "iri": 16, "pair": 56, "representation": 8} | RESULTS
+ALL_BUT_THE_DATASET = {"checkpoint": 10, "evaluation": 8} | DOWNSTREAM_OF_IRI
 CHANGES = [
     ({"dataset.random_seed": 1}, {"dataset": 1} | ALL_BUT_THE_DATASET),
     ({"dataset.n_test": 401}, {"dataset": 1} | ALL_BUT_THE_DATASET),
@@ -138,11 +138,11 @@ CHANGES = [
     ({"training.1.attack.eps": 0.5}, AT),
     (
         {"models.0.width": 16},
-        {"checkpoint": 2, "evaluation": 2, "iri": 8, "pair": 28, "representation": 8} | RESULTS,
+        {"checkpoint": 3, "evaluation": 2, "iri": 8, "pair": 40, "representation": 8} | RESULTS,
     ),
     (
         {"models.0.training_seeds": [0, 2]},
-        {"checkpoint": 1, "evaluation": 1, "iri": 4, "pair": 15, "representation": 8} | RESULTS,
+        {"checkpoint": 1, "evaluation": 1, "iri": 4, "pair": 17, "representation": 8} | RESULTS,
     ),
     ({"evaluation.steps": 40}, {"evaluation": 8, "table": 1, "figure": 1, "publication": 1}),
     ({"layers": ["stage3"]}, REPRESENTATION | RESULTS),
@@ -209,10 +209,10 @@ def test_a_name_for_the_experiment_changes_tables_and_figures_only(plan):
 def test_a_model_added_adds_its_own_and_leaves_the_others_alone(plan, quickstart):
     more = [*quickstart["models"], quickstart["models"][0] | {"name": "wide", "width": 9, "training_seeds": [0]}]
     expected = {
-        "checkpoint": 1,
+        "checkpoint": 2,
         "evaluation": 1,
         "iri": 4,
-        "pair": 17,
+        "pair": 28,
         "representation": 9,
         "score": 9,
         "table": 1,
@@ -255,7 +255,7 @@ def test_a_normalisation_renames_a_model_unless_it_is_the_usual_one(plan, quicks
         )
     )
     assert usual.paths() == said.paths()
-    assert changed(usual, none)["checkpoint"] == changed(none, numbers)["checkpoint"] == 1
+    assert changed(usual, none)["checkpoint"] == changed(none, numbers)["checkpoint"] == 2, "its own and the untrained one"
     (model,) = [model for model in numbers.models if model.name == "taken"]
     architecture = job_of(model.checkpoint).settings["architecture"]
     assert architecture["normalisation"] == {"mean": [0.0, 0.0, 0.0], "std": [1.0, 1.0, 1.0]}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from stir.names import shortened
+from stir_workflow.stages.iri import PERTURBED_IMAGES
 
 Settings = Mapping[str, Any]
 
@@ -23,6 +24,8 @@ LARGEST_INTEGER = 2**53 - 1
 def with_addresses(experiment: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Return an experiment in which every model has an ``architecture``, and one of a Python file the ``folder`` that it is in.
 
+    A reference of perturbed images has the ``folder``, too.
+
     Parameters
     ----------
     experiment : dict
@@ -30,7 +33,8 @@ def with_addresses(experiment: dict[str, Any], folder: Path) -> dict[str, Any]:
     folder : Path
         Of the experiment's file.
     """
-    return {**experiment, "models": [_with_address(model, folder) for model in experiment["models"]]}
+    models = [_with_address(model, folder) for model in experiment["models"]]
+    return {**experiment, "models": models, "references": [_with_folder(entry, folder) for entry in experiment["references"]]}
 
 
 def _with_address(model: Settings, folder: Path) -> Settings:
@@ -38,6 +42,10 @@ def _with_address(model: Settings, folder: Path) -> Settings:
         return model
     architecture = canonical(model["model"])
     return {**model, "architecture": architecture} | ({"folder": str(folder)} if is_of_file(architecture) else {})
+
+
+def _with_folder(entry: Settings, folder: Path) -> Settings:
+    return {**entry, "folder": str(folder)} if PERTURBED_IMAGES in entry else entry
 
 
 def canonical(address: str) -> str:

@@ -4,10 +4,11 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 
 from stir.errors import near_matches
-from stir_workflow.planning import fitting, layers, networks, patterns, references, rehearsal
+from stir_workflow.planning import fitting, layers, networks, patterns, reference_entries, references, rehearsal
 from stir_workflow.planning.addresses import TORCHVISION, is_address, key_of_architecture
 from stir_workflow.planning.fitting import said
 from stir_workflow.planning.loading import Experiment
+from stir_workflow.planning.models import PlannedModel
 from stir_workflow.planning.plan import Plan
 from stir_workflow.planning.reading import read_experiment, refuse
 from stir_workflow.planning.settings import attacks_of, has_patterns, inversion_settings, training_settings
@@ -34,7 +35,7 @@ def check_meaning(experiment: Experiment, path: Path, *, scale: str | None = Non
     ExperimentError
         Listing everything that is wrong: file, value, what was expected, near matches.
     """
-    last = [*LAST, networks.checkpoints] if sources else LAST
+    last = [*LAST, networks.checkpoints, reference_entries.contents] if sources else LAST
 
     def check(*checks: Check) -> None:
         if problems := [problem for each in checks for problem in each(experiment)]:
@@ -114,7 +115,8 @@ def _rotations(experiment: Experiment) -> Iterator[str]:
 def _same_models(experiment: Experiment) -> Iterator[str]:
     """Find models that are one model under two names: its scores would count twice."""
     names: dict[str, str] = {}
-    for model in Plan("", fitting.full_sets(experiment)).models:
+    plan = Plan("", fitting.full_sets(experiment))
+    for model in [*plan.models, *(reference for reference in plan.further if isinstance(reference, PlannedModel))]:
         if (first := names.setdefault(model.checkpoint.key, model.name)) != model.name:
             yield f"models: {first!r} and {model.name!r} have the same settings, so they are one model; leave one out"
 

@@ -46,6 +46,15 @@ class PlannedModel:
     """In the order of the experiment's layers."""
     checkpoint: Artifact
 
+    @property
+    def inverted(self) -> dict[str, Artifact]:
+        """The inputs of its inversions."""
+        return {"checkpoint": self.checkpoint}
+
+    def layer_settings(self, number: int) -> dict[str, Any]:
+        """Return what recipes of its IRIs say of a layer."""
+        return self.layers[number].settings()
+
     def row(self) -> dict[str, Any]:
         """Return what tables say of it."""
         same = ("name", "group", "architecture", "objective", "training_seed", "n_train", "width")
@@ -106,9 +115,7 @@ def planned_models(experiment: Experiment, datasets: Mapping[str, Artifact]) -> 
     """
     recipes = {recipe["name"]: recipe for recipe in experiment["training"]}
     for model in experiment["models"]:
-        settings = {"architecture": architecture_settings(experiment, model), "threads": experiment["compute"]["threads"]}
-        settings |= code_settings(settings["architecture"], model)
-        own = _own(experiment, model)
+        settings, own = network_settings(experiment, model), facts_of_entry(experiment, model)
         if "training" not in model:
             name, checkpoint = _taken(model, settings)
             yield PlannedModel(**own, name=model["name"], slug=name, training_seed=None, objective=None, checkpoint=checkpoint)
@@ -137,7 +144,13 @@ def _taken(model: Settings, settings: Mapping[str, Any]) -> tuple[str, Artifact]
     return name, artifact("checkpoint", name, {**settings, **own}, source, code=folder)
 
 
-def _own(experiment: Experiment, model: Settings) -> dict[str, Any]:
+def network_settings(experiment: Experiment, model: Settings) -> dict[str, Any]:
+    """Return what recipes of checkpoints say of a network whatever its weights are."""
+    architecture = architecture_settings(experiment, model)
+    return {"architecture": architecture, "threads": experiment["compute"]["threads"], **code_settings(architecture, model)}
+
+
+def facts_of_entry(experiment: Experiment, model: Settings) -> dict[str, Any]:
     """Return what all models of one entry have in common."""
     architecture = model["architecture"]
     return {

@@ -6,12 +6,12 @@ asks this plan for everything; it decides nothing itself.
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from stir.data import dataset_source
 from stir_workflow.planning.artifact import Artifact, Artifacts, artifact
 from stir_workflow.planning.loading import Experiment
 from stir_workflow.planning.models import PlannedModel, planned_models
+from stir_workflow.planning.reference_entries import PerturbedImages, PlannedReference, Reference, planned_references
 from stir_workflow.planning.settings import (
     Settings,
     attack_settings,
@@ -23,26 +23,12 @@ from stir_workflow.planning.settings import (
     image_labels,
     inversion_settings,
     layer_label,
-    layers_described,
 )
+from stir_workflow.planning.untrained import floors, planned_targets, planned_untrained
+from stir_workflow.stages.iri import GIVEN, PERTURBED_IMAGES
 from stir_workflow.stages.representation import settings_of_target
-from stir_workflow.stages.score import LAYERS_DESCRIBED
 
 PICTURES = 10
-
-
-@dataclass(frozen=True)
-class Reference:
-    """One model as the reference model, on the images of one dataset."""
-
-    model: PlannedModel
-    images: str
-    """Label of the dataset of X."""
-    iris: list[Artifact]
-    """Layer by layer, random seed by random seed."""
-    representation: Artifact
-    """Its parts are one file per target model."""
-    score: Artifact
 
 
 class Plan(Artifacts):
@@ -70,8 +56,13 @@ class Plan(Artifacts):
         self._n_images = {"n_images": experiment["images"]["n_images"]}
         self.datasets = {dataset_label(dataset): _dataset(dataset, environment) for dataset in datasets_of(experiment)}
         self.models = list(planned_models(experiment, self.datasets))
+        untrained = planned_untrained(experiment, self.datasets)
+        self.targets = planned_targets(experiment, self.models, untrained)
+        self._floors = floors(self.models, untrained, self.targets)
         self.evaluations = [self._evaluation(model) for model in self.models if attacks_of(experiment)]
-        self.references = [self._reference(model, images) for images in image_labels(experiment) for model in self.models]
+        self.further = list(planned_references(experiment, self.models, untrained))
+        every = [*self.models, *self.further]
+        self.references = [self._reference(model, images) for images in image_labels(experiment) for model in every]
         self.table = self._table()
         self.figure = self._figure()
         self.publication = artifact("publication", name, {"experiment": name}, origin, table=self.table, figure=self.figure)
@@ -84,7 +75,7 @@ class Plan(Artifacts):
 
     def _all(self) -> Iterator[Artifact]:
         yield from self.datasets.values()
-        yield from (model.checkpoint for model in self.models)
+        yield from (target.model.checkpoint for target in self.targets)
         yield from self.evaluations
         for reference in self.references:
             yield from reference.iris
@@ -100,18 +91,20 @@ class Plan(Artifacts):
         settings = {"attacks": attacks, **self._threads, **self._batch}
         return artifact("evaluation", model.slug, settings, checkpoint=model.checkpoint, dataset=self.datasets[model.dataset])
 
-    def _reference(self, model: PlannedModel, images: str) -> Reference:
+    def _reference(self, model: PlannedReference, images: str) -> Reference:
         iris = self._iris(model, images)
         representation = self._representation(model, images, iris)
         return Reference(model, images, iris, representation, self._score(model, images, iris, representation))
 
-    def _images_slug(self, model: PlannedModel, images: str) -> str:
+    def _images_slug(self, model: PlannedReference, images: str) -> str:
         """Return what file names say of images that are not those of the model's training dataset."""
         dataset = self.datasets[images]
-        own = model.checkpoint.recipe.inputs.get("dataset") == dataset.key
+        own = isinstance(model, PlannedModel) and model.checkpoint.recipe.inputs.get("dataset") == dataset.key
         return "" if own else f".{dataset_slug(dataset.recipe.settings)}"
 
-    def _iris(self, model: PlannedModel, images: str) -> list[Artifact]:
+    def _iris(self, model: PlannedReference, images: str) -> list[Artifact]:
+        if isinstance(model, PerturbedImages):
+            return self._perturbed(model, images)
         inversion = self._experiment["inversion"]
         common = inversion_settings(inversion) | self._n_images | self._threads
         how = f"{inversion['method']}.{inversion['seed_images']}{self._images_slug(model, images)}"
@@ -119,24 +112,46 @@ class Plan(Artifacts):
             artifact(
                 "iri",
                 f"{model.slug}/{layer.slug}.{how}.{random_seed}",
-                {**common, **layer.settings(), "random_seed": random_seed},
-                checkpoint=model.checkpoint,
+                {**common, **model.layer_settings(number), "random_seed": random_seed},
+                **model.inverted,
                 dataset=self.datasets[images],
             )
-            for layer in model.layers
+            for number, layer in enumerate(model.layers)
             for random_seed in inversion["random_seeds"]
         ]
 
-    def _representation(self, reference: PlannedModel, images: str, iris: list[Artifact]) -> Artifact:
-        how = f"{self._experiment['inversion']['method']}{self._images_slug(reference, images)}"
+    def _perturbed(self, given: PerturbedImages, images: str) -> list[Artifact]:
+        """Plan a set of perturbed images per layer, so that all that reads IRIs reads them; the random seed draws their noise."""
+        random_seed = self._experiment["inversion"]["random_seeds"][0]
+        common = {PERTURBED_IMAGES: given.sha256, "random_seed": random_seed, **self._n_images, **self._threads}
+        how = f"{GIVEN}{self._images_slug(given, images)}"
+        return [
+            artifact(
+                "iri",
+                f"{given.slug}/{layer.slug}.{how}.{random_seed}",
+                {**common, **layer.settings()},
+                given.path,
+                dataset=self.datasets[images],
+            )
+            for layer in given.layers
+        ]
+
+    def _method(self, reference: PlannedReference, images: str) -> str:
+        """Return what file names say of how X' was made."""
+        method = GIVEN if isinstance(reference, PerturbedImages) else self._experiment["inversion"]["method"]
+        return f"{method}{self._images_slug(reference, images)}"
+
+    def _representation(self, reference: PlannedReference, images: str, iris: list[Artifact]) -> Artifact:
+        how = self._method(reference, images)
         basis = {"basis": self._experiment["representations"]["basis"]}
         shared = {"layers": _listed(reference), **basis, **self._n_images, **self._threads, **self._batch}
         targets = [
-            {"name": f"{reference.slug}/{target.slug}.{how}"}
-            | ({"layers": _listed(target)} if target.layers != reference.layers else {})
-            for target in self.models
+            {"name": f"{reference.slug}/{target.model.slug}.{how}"}
+            | ({"layers": _listed(target.model)} if target.model.layers != reference.layers else {})
+            | ({"index": target.index} if target.index != target.model.checkpoint.key else {})
+            for target in self.targets
         ]
-        dataset, checkpoints = self.datasets[images], [target.checkpoint for target in self.models]
+        dataset, checkpoints = self.datasets[images], [target.model.checkpoint for target in self.targets]
         parts = tuple(
             artifact(
                 "pair",
@@ -158,15 +173,15 @@ class Plan(Artifacts):
             iris=iris,
         )
 
-    def _score(self, model: PlannedModel, images: str, iris: list[Artifact], representation: Artifact) -> Artifact:
+    def _score(self, model: PlannedReference, images: str, iris: list[Artifact], representation: Artifact) -> Artifact:
         inversion = self._experiment["inversion"]
         settings = {
             "similarity_measures": self._experiment["similarity_measures"],
             "minimum_converged_fraction": inversion["minimum_converged_fraction"],
-            **({LAYERS_DESCRIBED: True} if layers_described(self._experiment) else {}),
+            "untrained": self._floors,
             **self._threads,
         }
-        name = f"{model.slug}.{inversion['method']}{self._images_slug(model, images)}"
+        name = f"{model.slug}.{self._method(model, images)}"
         return artifact("score", name, settings, representation=representation, iris=iris)
 
     def _table(self) -> Artifact:
@@ -178,6 +193,8 @@ class Plan(Artifacts):
             "similarity_measures": self._experiment["similarity_measures"],
             "random_seeds": self._experiment["inversion"]["random_seeds"],
         }
+        rows = [reference.row() for reference in self.references if reference.model in self.further]
+        settings |= {"references": [row for number, row in enumerate(rows) if row not in rows[:number]]} if rows else {}
         scores = [reference.score for reference in self.references]
         checkpoints = [model.checkpoint for model in self.models]
         return artifact("table", self.name, settings, scores=scores, evaluations=self.evaluations, checkpoints=checkpoints)
@@ -188,11 +205,10 @@ class Plan(Artifacts):
         IRIs are listed under the label of their layer, which architectures may call differently.
         """
         labels = [layer_label(layer) for layer in self._experiment["layers"]]
-        n_seeds = len(self._experiment["inversion"]["random_seeds"])
         shown = [
             (reference, label, iri)
             for reference in self.references
-            for label, iri in zip(labels, reference.iris[::n_seeds], strict=True)
+            for label, iri in zip(labels, reference.iris[:: len(reference.iris) // len(labels)], strict=True)
         ]
         settings = {
             "experiment": self.name,
@@ -209,7 +225,7 @@ class Plan(Artifacts):
         return artifact("figure", self.name, settings, table=self.table, iris=iris, datasets=images)
 
 
-def _listed(model: PlannedModel) -> list[str | dict[str, str]]:
+def _listed(model: PlannedReference) -> list[str | dict[str, str]]:
     return [layer.listed() for layer in model.layers]
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from stir.data import dataset_source
 from stir.errors import near_matches
-from stir_workflow.planning import attacks, fitting
+from stir_workflow.planning import attacks, fitting, reference_entries
 from stir_workflow.planning.addresses import canonical, key_of_architecture, problems_of_address, problems_of_arguments
 from stir_workflow.planning.loading import Experiment
 from stir_workflow.planning.models import architecture_settings, code_settings, model_names
@@ -28,7 +28,7 @@ MOST_FILES = 100_000
 def problems_of_references(experiment: Experiment) -> Iterator[str]:
     """Find names that nothing has or several have, and numbers that do not fit; what is left can be planned."""
     found = False
-    for check in (names, datasets, recipes, layers, networks):
+    for check in (names, datasets, recipes, layers, networks, reference_entries.entries):
         for problem in check(experiment):
             found = True
             yield problem
@@ -153,7 +153,8 @@ def count_of_files(experiment: Experiment) -> Iterator[str]:
     """Find an experiment of more jobs than can be planned."""
     models = sum(len(model_names(model)) for model in experiment["models"])
     iris = len(experiment["layers"]) * len(experiment["inversion"]["random_seeds"])
-    files = models * (2 + len(image_labels(experiment)) * (iris + models + 2))
+    references, targets = models + len(experiment["references"]), models + len(experiment["models"])  # with untrained networks
+    files = models + targets + references * len(image_labels(experiment)) * (iris + targets + 2)
     if files > MOST_FILES:
         yield (
             f"models: expected an experiment of at most {MOST_FILES:,} files; got {files:,} from {models} models with {iris} "
@@ -161,4 +162,12 @@ def count_of_files(experiment: Experiment) -> Iterator[str]:
         )
 
 
-SIZES: Sequence = (fitting.image_counts, fitting.training_counts, attacks.sizes, count_of_files, code)
+SIZES: Sequence = (
+    fitting.image_counts,
+    fitting.training_counts,
+    attacks.sizes,
+    count_of_files,
+    code,
+    reference_entries.files,
+    reference_entries.untrained_networks,
+)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from stir.errors import near_matches
 from stir_workflow.planning.fitting import said
 from stir_workflow.planning.loading import Experiment
-from stir_workflow.planning.plan import Plan, Reference
+from stir_workflow.planning.plan import Plan
+from stir_workflow.planning.reference_entries import Reference
 from stir_workflow.planning.settings import attacks_of
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ def made_up_tables(experiment: Experiment) -> "tuple[pd.DataFrame, pd.DataFrame]
     import pandas as pd
 
     plan = Plan("", experiment)
-    scores = [row for reference in plan.references for row in _rows(experiment, plan, reference)]
+    of_models = [reference for reference in plan.references if reference.model not in plan.further]
+    scores = [row for reference in of_models for row in _rows(experiment, plan, reference)]
     attacks = [{f"attack_{key}": attack[key] for key in ("norm", "eps", "steps")} for attack in attacks_of(experiment)]
     accuracies = dict.fromkeys(("clean_accuracy", "robust_accuracy"), 0.5 if attacks else None) | {"flag": ""}
     nothing = dict.fromkeys(("attack_norm", "attack_eps", "attack_steps"))

@@ -5,7 +5,6 @@ from dataclasses import fields
 from typing import Any
 
 from stir.inversion.settings import InversionSettings
-from stir.names import is_name
 from stir_workflow.planning.addresses import TORCHVISION, canonical, is_address
 from stir_workflow.planning.loading import Experiment
 from stir_workflow.stages.layer_setting import LayerSetting
@@ -144,14 +143,3 @@ def has_patterns(experiment: Experiment) -> bool:
     """Return whether an experiment's layers have to be looked for in its networks, which takes PyTorch."""
     settings = (layer_setting(layer, model) for layer in experiment["layers"] for model in experiment["models"])
     return any(setting is not None and is_pattern(setting.layer) for setting in settings)
-
-
-def layers_described(experiment: Experiment) -> bool:
-    """Return whether tables say how layers are read: selector, pooling, number of features.
-
-    Tables of experiments that could be written before there was a choice stay as they were.
-    """
-    before = all(isinstance(layer, str) or layer.keys() <= {"label", "by_architecture"} for layer in experiment["layers"])
-    settings = [layer_setting(layer, model) for layer in experiment["layers"] for model in experiment["models"]]
-    plain = all(setting is None or (setting.text == setting.layer and is_name(setting.layer)) for setting in settings)
-    return not (before and plain) or any(is_address(model["architecture"]) for model in experiment["models"])

@@ -1,4 +1,7 @@
-"""Stage checkpoint: weights, trained here, taken from a path, a URL or the network's library, or random."""
+"""Stage checkpoint: weights, trained here, taken from a path, a URL or the network's library, or random.
+
+A network of random weights that is given a dataset is one before training: its normalisation is fitted to the images.
+"""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -73,8 +76,12 @@ def training_recipe(settings: "Mapping[str, Any]") -> "TrainingRecipe":
 def _taken(job: Job, architecture: "Architecture") -> "nn.Module":
     from stir.errors import CheckpointError
     from stir.models import build_model, load_checkpoint
+    from stir_workflow.stages.images import read_images
 
-    model = build_model(architecture, random_seed=job.settings.get("random_seed", 0))
+    untrained = "random_seed" in job.settings  # published weights that it names say its preprocessing alone
+    model = build_model(architecture, random_seed=job.settings.get("random_seed", 0), load=not untrained)
+    if "dataset" in job.inputs:
+        model.get_submodule("normalise").fit(read_images(job.one("dataset"), "train")[0])  # type: ignore[operator]
     if "sha256" not in job.settings:
         return model
     if job.source is None:

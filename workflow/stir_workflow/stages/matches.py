@@ -1,15 +1,22 @@
 """How well cached IRIs match: what the tables report and what a run is refused for."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from stir.errors import ConvergenceError
+from stir_workflow.stages.iri import GIVEN, PERTURBED_IMAGES
 from stir_workflow.stages.layer_setting import LayerSetting
 from stir_workflow.store.artifacts import sealed_recipe
 from stir_workflow.store.hdf5 import read_arrays, read_attribute
+
+ERRORS = (
+    *("tolerance", "converged_fraction", "inversion_error_median", "inversion_error_p90", "pairwise_inversion_error_median"),
+    *("seed_error_median", "correlation_median", "null_correlation_p99", "same_class_fraction", "iterations_median"),
+)
+"""What inversions have, and perturbed images do not."""
 
 
 def read_matches(paths: Sequence[Path]) -> list[dict[str, Any]]:
@@ -18,11 +25,23 @@ def read_matches(paths: Sequence[Path]) -> list[dict[str, Any]]:
 
 
 def _match(path: Path) -> dict[str, Any]:
+    settings = sealed_recipe(path).settings
+    return _of_perturbed(settings) if PERTURBED_IMAGES in settings else _of_inversion(path, settings)
+
+
+def _of_perturbed(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is known of perturbed images: nothing was inverted."""
+    known = {name: settings[name] for name in ("random_seed", "n_images")}
+    return {"layer": LayerSetting.of(settings).text, "inversion_method": GIVEN, "seed_images": None, **known} | dict.fromkeys(
+        ERRORS, float("nan")
+    )
+
+
+def _of_inversion(path: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
     seed_error, error, pairwise, converged, iterations = read_arrays(
         path, "seed_error", "inversion_error", "pairwise_inversion_error", "converged", "iterations"
     )
     correlation, null_correlation, same_class = read_arrays(path, "correlation", "null_correlation", "same_class")
-    settings = sealed_recipe(path).settings
     fake = ".fake_relu" if settings["fake_last_relu"] else ""
     chosen = {"precision_used": read_attribute(path, "precision_used")} if settings.get("precision") == "auto" else {}
     return chosen | {

@@ -1,7 +1,8 @@
 """Stage representation: one reference model's IRIs as all target models represent them, a file per target model.
 
 One job makes the files that are missing, so that PyTorch is imported once and a new model costs its own files only.
-Its artifact is an index: checkpoint key -> file.
+Its artifact is an index: checkpoint key -> file. A checkpoint that is there for several choices of layers has further
+entries, whose keys the setting ``index`` of a target says.
 """
 
 import json
@@ -28,12 +29,12 @@ def make(job: Job) -> None:
             pair.make(part)
             bar.update()
     with sealing(job.output, job.recipe) as path:
-        index = {checkpoint: part.output.as_posix() for checkpoint, part in parts.items()}
+        index = {name: part.output.as_posix() for name, part in parts.items()}
         path.write_text(json.dumps(index, indent=1) + "\n", encoding="utf-8")
 
 
 def parts_of(job: Job) -> dict[str, Job]:
-    """Return checkpoint key -> the job of that target model; settings and checkpoints are in one order."""
+    """Return entry of the index -> the job of that target model; settings and checkpoints are in one order."""
     shared = {role: job.inputs[role] for role in ("dataset", "iris")}
     keys: dict[str, Any] = {"dataset": key_in(job.one("dataset")), "iris": [key_in(path) for path in job.inputs["iris"]]}
     parts = {}
@@ -41,7 +42,8 @@ def parts_of(job: Job) -> dict[str, Job]:
         inputs = {"checkpoint": key_in(checkpoint), **keys}
         recipe = Recipe("pair", STAGES["pair"].version, settings_of_target(job.settings, target), inputs)
         output = Path(STAGES["pair"].folder, f"{target['name']}-{recipe.key}{STAGES['pair'].suffix}")
-        parts[inputs["checkpoint"]] = Job(recipe, output, {"checkpoint": [checkpoint], **shared}, job.device_name, code=job.code)
+        name = target.get("index", inputs["checkpoint"])
+        parts[name] = Job(recipe, output, {"checkpoint": [checkpoint], **shared}, job.device_name, code=job.code)
     return parts
 
 
@@ -52,14 +54,14 @@ def settings_of_target(settings: Mapping[str, Any], target: Mapping[str, Any]) -
 
 
 def read_index(path: Path) -> dict[str, Path]:
-    """Return checkpoint key -> representation file.
+    """Return entry of the index -> representation file.
 
     Raises
     ------
     ArtifactError
         If the index is not what its seal says, or names a file that is not a representation.
     """
-    index = {checkpoint: Path(file) for checkpoint, file in json.loads(checked(path).read_text(encoding="utf-8")).items()}
+    index = {name: Path(file) for name, file in json.loads(checked(path).read_text(encoding="utf-8")).items()}
     for file in index.values():
         if not file.is_relative_to(path.parent) or ".." in file.parts:
             raise ArtifactError(f"{path} names {file}, which does not lie beside it; remake it.")

@@ -1,136 +1,157 @@
-"""Stage score: STIR and plain S_rep of one reference model against every target model."""
+"""Stage score: STIR and plain S_rep of one reference model against every target model, beside their controls."""
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from stir.table_controls import TARGET_SAME_CLASS
+from stir_workflow.stages.cached import Match, opened_representations
 from stir_workflow.stages.job import Job
-from stir_workflow.stages.pair import N_FEATURES, target_layers_of
 from stir_workflow.stages.representation import read_index
+from stir_workflow.stages.scoring import ScoredInversion, Which, floors, score_inversions
 
 if TYPE_CHECKING:
     import numpy as np
+    from torch import Tensor
 
-LAYERS_DESCRIBED = "layers_described"
-"""Setting of experiments whose tables say how layers are read: selector, pooling, number of features."""
+    from stir_workflow.store.scores import Scores
+
+UNTRAINED = "untrained"
+"""Setting: checkpoint key of a target model -> that of an untrained network of its architecture."""
+RANDOM_SEED = 0
+"""Of the shuffles of the null, which all scores share."""
+Found = Sequence[tuple[Match, ScoredInversion]]
+"""Scores of one target model."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The reference model, as rows name it."""
+
+    checkpoint: str
+    columns: dict[str, dict[str, Any]]
+    """Layer -> what rows say of it."""
 
 
 def make(job: Job) -> None:
-    """Score from cached representations, each read once; refuse inversions of which too few images converged."""
-    import pandas as pd
-
+    """Score from cached representations; refuse inversions of which too few images converged."""
     from stir.provenance import device_kind
     from stir_workflow.stages.matches import read_matches, require_convergence
-    from stir_workflow.store.artifacts import sealed_recipe, sealing
+    from stir_workflow.store.artifacts import sealing
     from stir_workflow.store.hdf5 import read_arrays
+    from stir_workflow.store.scores import write_scores
 
     job.torch_device()
     matches = read_matches(job.inputs["iris"])
     require_convergence(matches, job.settings["minimum_converged_fraction"])
     converged = [read_arrays(path, "converged")[0] for path in job.inputs["iris"]]
-    inverted = list(zip(matches, converged, strict=True))
-    files = read_index(job.one("representation"))
-    own = sealed_recipe(job.inputs["iris"][0]).inputs["checkpoint"]
-    reference = Cached(files[str(own)], [_of_reference(match) for match in matches])
-    rows = []
-    for path in files.values():
-        target = Cached(path, [name for match in matches for name in (_of_reference(match), _of_iri(match))])
-        rows += _rows(job.settings, reference, target, inverted)
-    with sealing(job.output, job.recipe, device_kind=device_kind("cpu")) as path:
-        path.write_text(pd.DataFrame(rows).to_csv(index=False), encoding="utf-8")
+    scores = _scores(job, list(zip(matches, converged, strict=True)))
+    kind = device_kind("cpu")
+    with sealing(job.output, job.recipe, device_kind=kind) as path:
+        write_scores(path, scores, job.recipe, device_kind=kind)
 
 
-class Cached:
-    """Representations of one file, read once."""
+def _scores(job: Job, inverted: "list[tuple[Match, np.ndarray]]") -> "Scores":
+    """Score every target model; the score of the reference model itself is the ceiling of the others."""
+    from stir_workflow.store.artifacts import sealed_recipe
 
-    def __init__(self, path: Path, names: Iterable[str]) -> None:
-        import torch
-
-        from stir_workflow.store.artifacts import sealed_recipe
-        from stir_workflow.store.hdf5 import read_arrays
-
-        once = list(dict.fromkeys(names))
-        self.arrays = dict(zip(once, map(torch.from_numpy, read_arrays(path, *once)), strict=True))
-        recipe = sealed_recipe(path)
-        self.path, self.checkpoint = path, recipe.inputs["checkpoint"]
-        self.layers = target_layers_of(recipe.settings)
-        """The model's own layer for each layer of the reference model."""
-        self._in_features = recipe.settings["basis"] == "features"
-
-    def n_features(self, layer: str) -> float:
-        """Return how many features a layer's representation has; NaN where a file in another basis does not say."""
-        from stir_workflow.store.hdf5 import read_attribute
-
-        if self._in_features:
-            return int(self.arrays[f"{layer}/reference_images"].shape[1])
-        said = read_attribute(self.path, N_FEATURES)
-        return float("nan") if said is None else int(json.loads(said)[layer])
-
-    def columns(self, layer: str, side: str, *, described: bool) -> dict[str, Any]:
-        """Return what rows say of the model's own layer for a layer of the reference model."""
-        columns = self.layers[layer].columns(side)
-        own = f"{side}_layer"
-        return columns | {f"{side}_features": self.n_features(layer)} if described else {own: columns[own]}
+    files, measures = read_index(job.one("representation")), job.settings["similarity_measures"]
+    own = str(sealed_recipe(job.inputs["iris"][0]).inputs["checkpoint"])
+    untrained: Mapping[str, str] = job.settings.get(UNTRAINED, {})
+    only_floors = {*untrained.values()} - {*untrained}
+    layers = list(dict.fromkeys(match["layer"] for match, _ in inverted))
+    with opened_representations(files[own]) as cached:
+        of_reference = {layer: cached.of_images(layer) for layer in layers}
+        reference = Reference(own, {layer: cached.columns(layer, "reference") for layer in layers})
+    orders = _orders(len(inverted[0][1]))
+    scored, stirs = {}, {}
+    for checkpoint, path in files.items():
+        with opened_representations(path) as cached:
+            if checkpoint in only_floors:
+                stirs[checkpoint] = floors(cached, inverted, measures)
+            else:
+                found = score_inversions(cached, of_reference, inverted, similarity_measures=measures, orders=orders)
+                scored[checkpoint] = list(found)
+                stirs[checkpoint] = _stirs(scored[checkpoint])
+    return _put_together(reference, scored, stirs, untrained)
 
 
-def _of_reference(match: Mapping[str, Any]) -> str:
-    return f"{match['layer']}/reference_images"
+def _orders(n_images: int) -> "Tensor | None":
+    """Draw the shuffles of the null; None for too few images."""
+    from torch import Generator
+
+    from stir.controls import N_ORDERS, draw_orders
+    from stir.table_controls import LEAST_IMAGES_OF_NULL
+
+    if n_images < LEAST_IMAGES_OF_NULL:
+        return None
+    return draw_orders(n_images, N_ORDERS, generator=Generator().manual_seed(RANDOM_SEED))
 
 
-def _of_iri(match: Mapping[str, Any]) -> str:
-    return f"{match['layer']}/iri_images/{match['random_seed']}"
-
-
-def _rows(
-    settings: Mapping[str, Any], reference: Cached, target: Cached, inverted: "Sequence[tuple[dict[str, Any], np.ndarray]]"
-) -> list[dict[str, Any]]:
-    rows = []
-    for match, converged in inverted:
-        arrays = {
-            "reference_of_reference": reference.arrays[_of_reference(match)],
-            "target_of_reference": target.arrays[_of_reference(match)],
-            "target_of_iri": target.arrays[_of_iri(match)],
-        }
-        of_reference, of_target = (
-            cached.columns(match["layer"], side, described=settings.get(LAYERS_DESCRIBED, False))
-            for cached, side in ((reference, "reference"), (target, "target"))
-        )
-        layers = of_reference | of_target
-        keys = {"reference_checkpoint": reference.checkpoint, "target_checkpoint": target.checkpoint, **layers}
-        rest = {name: value for name, value in match.items() if name != "layer"}
-        for measure in settings["similarity_measures"]:
-            rows.append(keys | _scored(arrays, converged, measure, f"{target.path}, layer {match['layer']}") | rest)
-    return rows
-
-
-def _scored(arrays: "dict[str, Any]", converged: "np.ndarray", measure: str, place: str) -> dict[str, Any]:
-    from stir.errors import InvalidInputError
-    from stir.score import score
-
-    try:
-        scored = score(**arrays, similarity_measure=measure)
-    except InvalidInputError as error:
-        raise InvalidInputError(f"{place}, similarity measure {measure!r}: {error}") from error
+def _stirs(found: Found) -> dict[Which, float]:
     return {
-        "similarity_measure": measure,
-        "stir": scored.stir,
-        "stir_converged": _stir_of_converged(arrays, converged, measure, scored.stir),
-        "similarity": scored.similarity,
+        (match["layer"], match["random_seed"], measure): scored.stir
+        for match, inversion in found
+        for measure, scored in inversion.scores.items()
     }
 
 
-def _stir_of_converged(arrays: "dict[str, Any]", converged: "np.ndarray", measure: str, of_all: float) -> float:
-    """Score the converged images alone; NaN where they are too few for the measure."""
-    import torch
+def _put_together(
+    reference: Reference,
+    scored: Mapping[str, Found],
+    stirs: Mapping[str, Mapping[Which, float]],
+    untrained: Mapping[str, str],
+) -> "Scores":
+    """Return the rows of all target models, each with its ceiling and the score of its untrained network."""
+    import numpy as np
+    import pandas as pd
 
-    from stir.errors import InvalidInputError
-    from stir.score import score
+    from stir_workflow.store.scores import Scores
 
-    if converged.all():
-        return of_all
-    rows = torch.from_numpy(converged)
-    try:
-        return score(**{role: array[rows] for role, array in arrays.items()}, similarity_measure=measure).stir
-    except InvalidInputError:
-        return float("nan")
+    rows, without_each, pairs, per_image = [], [], [], []
+    for checkpoint, found in scored.items():
+        floor = stirs.get(untrained.get(checkpoint, ""), {})
+        for match, inversion in found:
+            pairs.append({"target_checkpoint": checkpoint, "layer": match["layer"], "random_seed": match["random_seed"]})
+            per_image.append(inversion.per_image)
+            for measure in inversion.scores:
+                which = (match["layer"], match["random_seed"], measure)
+                compared = {"ceiling": stirs[reference.checkpoint][which], "untrained": floor.get(which, float("nan"))}
+                rows.append(_row(reference, checkpoint, match, inversion, measure, compared))
+                without_each.append(_without_each(inversion, measure))
+    return Scores(pd.DataFrame(rows), np.stack(without_each), pd.DataFrame(pairs), np.stack(per_image))
+
+
+def _row(
+    reference: Reference,
+    checkpoint: str,
+    match: Match,
+    inversion: ScoredInversion,
+    measure: str,
+    compared: Mapping[str, float],
+) -> dict[str, Any]:
+    from stir.controls import beside_controls
+
+    scored = inversion.scores[measure]
+    beside = beside_controls(scored.stir, scored.controls, n_images=match["n_images"], similarity_measure=measure, **compared)
+    return {
+        "reference_checkpoint": reference.checkpoint,
+        "target_checkpoint": checkpoint,
+        **reference.columns[match["layer"]],
+        **inversion.target_columns,
+        "similarity_measure": measure,
+        "stir": scored.stir,
+        "stir_converged": scored.stir_converged,
+        "similarity": scored.similarity,
+        **beside.columns(),
+        TARGET_SAME_CLASS: inversion.same_class_fraction,
+        **inversion.computed,
+        **{name: value for name, value in match.items() if name != "layer"},
+    }
+
+
+def _without_each(inversion: ScoredInversion, measure: str) -> "np.ndarray":
+    import numpy as np
+
+    without_each = inversion.scores[measure].controls.without_each
+    return np.full(len(inversion.per_image), np.nan) if without_each is None else without_each.numpy()

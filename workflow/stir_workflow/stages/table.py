@@ -48,12 +48,13 @@ def _scores_and_models(job: Job) -> "tuple[pd.DataFrame, pd.DataFrame]":
     import json
 
     from stir.flags import of_scores
-    from stir.tables import check_rows, model_table, read_table, score_table
+    from stir.tables import check_rows, model_table, score_table
     from stir_workflow.store.artifacts import checked
+    from stir_workflow.store.scores import read_scores
 
     settings = job.settings
     models = [model | _facts(path) for model, path in zip(settings["models"], job.inputs["checkpoints"], strict=True)]
-    files = [read_table(checked(path)) for path in job.inputs["scores"]]
+    files = [read_scores(path).rows for path in job.inputs["scores"]]
     scores = score_table(files, models, settings["images_datasets"])
     asked = {key: settings[key] for key in ("similarity_measures", "random_seeds", "images_datasets")}
     layers = {model["name"]: [LayerSetting.of(layer).text for layer in model["layers"]] for model in models}

@@ -44,12 +44,20 @@ STAGES = {
     "dataset": Facts(1, "data/datasets", ".h5"),
     "checkpoint": Facts(2, "results/checkpoints", ".safetensors", {"dataset": OPTIONAL}, on_gpu=True, mem_mb=8000, minutes=240),
     "evaluation": Facts(3, "results/evaluations", ".json", {"checkpoint": ONE, "dataset": ONE}, on_gpu=True, minutes=10),
-    "iri": Facts(3, "results/iris", ".h5", {"checkpoint": ONE, "dataset": ONE}, on_gpu=True, mem_mb=8000, minutes=120),
-    "pair": Facts(1, "results/representations", ".h5", {"checkpoint": ONE, "dataset": ONE, "iris": MANY}, on_gpu=True),
-    "representation": Facts(
-        1, "results/representations", ".json", {"checkpoints": MANY, "dataset": ONE, "iris": MANY}, on_gpu=True, minutes=60
+    "iri": Facts(
+        3,
+        "results/iris",
+        ".h5",
+        {"checkpoint": OPTIONAL, "checkpoints": ANY, "dataset": ONE},
+        on_gpu=True,
+        mem_mb=8000,
+        minutes=120,
     ),
-    "score": Facts(4, "results/scores", ".csv", {"representation": ONE, "iris": MANY}, mem_mb=8000, minutes=30),
+    "pair": Facts(2, "results/representations", ".h5", {"checkpoint": ONE, "dataset": ONE, "iris": MANY}, on_gpu=True),
+    "representation": Facts(
+        2, "results/representations", ".json", {"checkpoints": MANY, "dataset": ONE, "iris": MANY}, on_gpu=True, minutes=60
+    ),
+    "score": Facts(5, "results/scores", ".h5", {"representation": ONE, "iris": MANY}, mem_mb=8000, minutes=30),
     "table": Facts(6, "results/tables", ".stamp", {"scores": MANY, "evaluations": ANY, "checkpoints": MANY}),
     "figure": Facts(5, "results/figures", ".stamp", {"table": ONE, "iris": MANY, "datasets": MANY}),
     "publication": Facts(1, "results/publications", ".stamp", {"table": ONE, "figure": ONE}),

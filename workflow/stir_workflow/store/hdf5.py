@@ -128,3 +128,15 @@ def read_arrays(path: Path, *names: str) -> list[np.ndarray]:
             if name not in file:
                 raise ArtifactError(f"{path} has no array {name!r}; it has {', '.join(map(repr, file))}.")
         return [file[name][()] for name in names]
+
+
+def read_present(path: Path, *names: str) -> dict[str, np.ndarray]:
+    """Read those arrays of a sealed file that it has.
+
+    Raises
+    ------
+    ArtifactError
+        If the file does not match its seal.
+    """
+    with opened(checked(path)) as file:
+        return {name: file[name][()] for name in names if name in file}

@@ -1,0 +1,155 @@
+"""Scores and controls of one target model's representations, for the stage score."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from stir_workflow.stages.cached import Cached, Match
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor
+
+    from stir.controls import Controls
+
+Inverted = "Sequence[tuple[Match, np.ndarray]]"
+"""What is known of inversions, and which images of each converged."""
+Which = tuple[str, int, str]
+"""Layer of the reference model, random seed, similarity measure."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A score of one target model, before it is compared with those of others."""
+
+    stir: float
+    stir_converged: float
+    similarity: float
+    controls: "Controls"
+
+
+@dataclass(frozen=True)
+class ScoredInversion:
+    """All scores of one target model and one inversion."""
+
+    scores: dict[str, Scored]
+    """Similarity measure -> score."""
+    target_columns: dict[str, Any]
+    computed: dict[str, Any]
+    same_class_fraction: float
+    per_image: "np.ndarray"
+
+
+def score_inversions(
+    cached: Cached,
+    of_reference: "Mapping[str, Tensor]",
+    inverted: "Sequence[tuple[Match, np.ndarray]]",
+    *,
+    similarity_measures: Sequence[str],
+    orders: "Tensor | None",
+) -> Iterator[tuple[Match, ScoredInversion]]:
+    """Give the scores of every inversion; those of one layer share what is computed of m2(X).
+
+    Parameters
+    ----------
+    cached : Cached
+        Representations of the target model.
+    of_reference : mapping
+        Layer -> m1(X).
+    inverted : sequence of tuple
+        What is known of each inversion, and which of its images converged; those of one layer together.
+    similarity_measures : sequence of str
+        Names.
+    orders : Tensor or None
+        Shuffles of the null.
+
+    Raises
+    ------
+    InvalidInputError
+        If STIR or the plain similarity cannot be computed, naming file, layer and measure.
+    """
+    from stir.controls import controls_of
+
+    for layer, group in groupby(inverted, key=lambda one: one[0]["layer"]):
+        together = list(group)
+        of_images, perturbed = cached.of_images(layer), [cached.perturbed(match) for match, _ in together]
+        scores: list[dict[str, Scored]] = [{} for _ in together]
+        for measure in similarity_measures:
+            place = f"{cached.path}, layer {layer}, similarity measure {measure!r}"
+            similarity = _measured(measure, of_reference[layer], of_images, place)
+            stirs = [_measured(measure, of_images, each.of_perturbed, place) for each in perturbed]
+            controls = controls_of(of_images, perturbed, orders=orders, similarity_measure=measure)
+            for number, (_, converged) in enumerate(together):
+                of_converged = _stir_of_converged(of_images, perturbed[number].of_perturbed, converged, measure, stirs[number])
+                scores[number][measure] = Scored(stirs[number], of_converged, similarity, controls[number])
+        for (match, _), each, found in zip(together, perturbed, scores, strict=True):
+            yield (
+                match,
+                ScoredInversion(
+                    found,
+                    cached.columns(layer, "target"),
+                    cached.computed(),
+                    cached.same_class_fraction(match),
+                    _per_image(of_images, each.of_perturbed),
+                ),
+            )
+
+
+def floors(
+    cached: Cached, inverted: "Sequence[tuple[Match, np.ndarray]]", similarity_measures: Sequence[str]
+) -> dict[Which, float]:
+    """Return STIR of a model that is a floor for others; NaN where a measure refuses it."""
+    found = {}
+    for layer, group in groupby(inverted, key=lambda one: one[0]["layer"]):
+        of_images = cached.of_images(layer)
+        for match, _ in group:
+            of_perturbed = cached.perturbed(match).of_perturbed
+            for measure in similarity_measures:
+                found[layer, match["random_seed"], measure] = _or_nan(measure, of_images, of_perturbed)
+    return found
+
+
+def _measured(measure: str, x: "Tensor", y: "Tensor", place: str) -> float:
+    from stir.errors import InvalidInputError
+    from stir.similarity import get_similarity_measure
+
+    try:
+        return get_similarity_measure(measure)(x, y)
+    except InvalidInputError as error:
+        raise InvalidInputError(f"{place}: {error}") from error
+
+
+def _or_nan(measure: str, x: "Tensor", y: "Tensor") -> float:
+    from stir.errors import InvalidInputError
+    from stir.similarity import get_similarity_measure
+
+    try:
+        return get_similarity_measure(measure)(x, y)
+    except InvalidInputError:
+        return float("nan")
+
+
+def _stir_of_converged(
+    of_images: "Tensor", of_perturbed: "Tensor", converged: "np.ndarray", measure: str, of_all: float
+) -> float:
+    """Score the converged images alone; NaN where they are too few for the measure."""
+    import torch
+
+    if converged.all():
+        return of_all
+    rows = torch.from_numpy(converged)
+    return _or_nan(measure, of_images[rows], of_perturbed[rows])
+
+
+def _per_image(of_images: "Tensor", of_perturbed: "Tensor") -> "np.ndarray":
+    """Return PNKA of every image; NaN for all where it is undefined for one."""
+    import numpy as np
+
+    from stir.errors import InvalidInputError
+    from stir.similarity import pnka
+
+    try:
+        return pnka(of_images, of_perturbed).numpy()
+    except InvalidInputError:
+        return np.full(len(of_images), np.nan)
