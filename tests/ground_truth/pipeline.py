@@ -20,7 +20,7 @@ def run(experiment):
         needed = set(plan.closure("table"))
         for path, made in plan.by_path.items():
             if path in needed and made.recipe.stage not in PARTS:
-                ran = CliRunner().invoke(main, _command(made))
+                ran = CliRunner().invoke(main, _command(made), catch_exceptions=False)
                 assert ran.exit_code == 0, ran.output
     return plan
 
