@@ -22,9 +22,9 @@ rule score:
 
 
 rule table:
-    """Collect scores, summaries, accuracies and verdicts in a folder that is named after their key."""
+    """Collect scores, summaries, differences, accuracies, verdicts and scores per image in a folder that is named after their key."""
     input:
-        unpack(needed("table", "scores", "evaluations", "checkpoints")),
+        unpack(needed("table", "scores", "evaluations", "checkpoints", "datasets")),
     output:
         stamp="results/tables/{experiment}-{key}.stamp",
         seal="results/tables/{experiment}-{key}.stamp.json",
@@ -37,7 +37,7 @@ rule table:
         settings=settings("table"),
     shell:
         "rm -f {log:q}; stir make table --scores {input.scores:q} --evaluations {input.evaluations:q}"
-        " --checkpoints {input.checkpoints:q}"
+        " --checkpoints {input.checkpoints:q} --datasets {input.datasets:q}"
         " --settings {params.settings:q} --output {output.stamp:q} 2>&1 | tee {log:q}"
 
 

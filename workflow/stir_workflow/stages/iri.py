@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 PERTURBED_IMAGES = "perturbed_images"
 """Setting, dataset and array of images of one's own that take the place of IRIs; the setting is the SHA-256 of their file."""
-GIVEN = "given"
-"""What tables and file names say in place of the method of an inversion, of perturbed images."""
 OF_THE_JOB = ("layer", "select", "pooling", "random_seed", "n_images", "threads", "members")
 """Settings beside those of the inversion; a setting that is neither is refused."""
 

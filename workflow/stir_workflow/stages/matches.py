@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from stir.errors import ConvergenceError
-from stir_workflow.stages.iri import GIVEN, PERTURBED_IMAGES
+from stir.table_controls import GIVEN
+from stir_workflow.stages.iri import PERTURBED_IMAGES
 from stir_workflow.stages.layer_setting import LayerSetting
 from stir_workflow.store.artifacts import sealed_recipe
 from stir_workflow.store.hdf5 import read_arrays, read_attribute

@@ -58,7 +58,9 @@ STAGES = {
         2, "results/representations", ".json", {"checkpoints": MANY, "dataset": ONE, "iris": MANY}, on_gpu=True, minutes=60
     ),
     "score": Facts(5, "results/scores", ".h5", {"representation": ONE, "iris": MANY}, mem_mb=8000, minutes=30),
-    "table": Facts(6, "results/tables", ".stamp", {"scores": MANY, "evaluations": ANY, "checkpoints": MANY}),
+    "table": Facts(
+        7, "results/tables", ".stamp", {"scores": MANY, "evaluations": ANY, "checkpoints": MANY, "datasets": MANY}, mem_mb=8000
+    ),
     "figure": Facts(5, "results/figures", ".stamp", {"table": ONE, "iris": MANY, "datasets": MANY}),
     "publication": Facts(1, "results/publications", ".stamp", {"table": ONE, "figure": ONE}),
 }
