@@ -69,6 +69,7 @@ lint: $(VENV)/.installed
 # Render the numbers and figures of README.md from the last `make run`.
 readme: $(VENV)/.installed
 	$(BIN)/python -m scripts.quickstart
+	$(BIN)/python -m scripts.controls
 
 # Render docs/pretrained.md from the last `make run EXPERIMENT=pretrained`.
 pretrained: $(VENV)/.installed
