@@ -5,6 +5,7 @@ A match is shown per image by its error, by its correlation against a null of ra
 
 import warnings
 from dataclasses import dataclass, fields
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from stir.errors import ConvergenceWarning, MatchWarning, PrecisionWarning
 from stir.inversion.fast_forward import Forwards
 from stir.inversion.problem import relative_errors
 from stir.representations import Representing
+from stir.results import Result
 from stir.seed_images import PARTNER_STREAM, random_stream
 
 POOL = 256
@@ -23,9 +25,23 @@ NULL_QUANTILE = 0.99
 """Of the correlations with other images: what half of the correlations with X must exceed."""
 
 
-@dataclass(frozen=True)
-class Inversion:
+@dataclass(frozen=True, eq=False, repr=False)
+class Inversion(Result):
     """IRIs and how well each matches; row i belongs to reference image i."""
+
+    UNITS: ClassVar = {
+        "iri_images": "pixel value in [0, 1]",
+        "seed_images": "pixel value in [0, 1]",
+        "seed_error": "‖m1(X')−m1(X)‖₂ / ‖m1(X)‖₂",
+        "inversion_error": "‖m1(X')−m1(X)‖₂ / ‖m1(X)‖₂",
+        "pairwise_inversion_error": "‖m1(X')−m1(X)‖₂ / median distance of image pairs",
+        "correlation": "Pearson correlation of m1(X') with m1(X)",
+        "null_correlation": "the same with m1 of a random other image",
+        "same_class": "1 if m1 predicts the same class, 0 if not, -1 if none",
+        "converged": "whether inversion_error <= tolerance",
+        "iterations": "forward and backward passes",
+    }
+    ANSWERS: ClassVar = frozenset({"same_class"})
 
     iri_images: Float[Tensor, "n ..."]
     """X', the best iterates. Of an inversion with a snapshot, on disk: slices of it are tensors."""
@@ -55,6 +71,29 @@ class Inversion:
     """Precision that descents began in, ``"float32"`` (the model's own type) or ``"bfloat16"``; errors are the model's own."""
     forward_pass: str = "as given"
     """What descents were made with: what of the model was traced and folded, or why the model was used as given."""
+
+    @property
+    def converged_fraction(self) -> float:
+        """Fraction of the images that reached the tolerance."""
+        return self.converged.float().mean().item()
+
+    def __repr__(self) -> str:
+        n, *shape = self.iri_images.shape
+        error, null, before = self.inversion_error, self.null_correlation, self.seed_error.median()
+        same = "" if self.same_class is None else f", same class for {self.same_class.float().mean():.0%}"
+        return (
+            f"Inversion of {n} images ({' x '.join(map(str, shape))}) by {self.method}, descent in {self.precision_used}\n"
+            f"  converged         {self.converged_fraction:.0%} at tolerance {self.tolerance:g}\n"
+            f"  inversion error   median {error.median():.3g}, largest {error.max():.3g} (seed images {before:.2g})\n"
+            f"  correlation       median {self.correlation.median():.3f} (other images: {null.median():.3f}){same}\n"
+            f"  evaluations       median {self.iterations.median()}, largest {self.iterations.max()}"
+        )
+
+    def _repr_html_(self) -> str:
+        from stir.plotting.notebooks import html_of
+
+        rows = {"seed images": self.seed_images, "IRIs": self.iri_images}
+        return html_of(repr(self), rows, errors=self.inversion_error, converged=self.converged)
 
 
 @dataclass
