@@ -11,6 +11,8 @@ from .representations import represent as represent
 from .shared_invariance import SharedInvariance as SharedInvariance
 from .shared_invariance import shared_invariance as shared_invariance
 
+__version__: str
+
 __all__ = [
     "STIR",
     "Inversion",

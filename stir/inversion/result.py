@@ -3,7 +3,6 @@
 A match is shown per image by its error, by its correlation against a null of random pairs, and by the predicted class.
 """
 
-import warnings
 from dataclasses import dataclass, fields
 from typing import ClassVar
 
@@ -12,7 +11,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from stir.errors import ConvergenceWarning, MatchWarning, PrecisionWarning
+from stir.errors import ConvergenceWarning, MatchWarning, PrecisionWarning, warn_caller
 from stir.inversion.fast_forward import Forwards
 from stir.inversion.problem import relative_errors
 from stir.representations import Representing
@@ -186,12 +185,11 @@ def warn_of_unconverged(error: Tensor, converged: Tensor, tolerance: float) -> N
     """Warn of images that did not converge, on behalf of the caller of `invert`."""
     missed = int((~converged).sum())
     if missed:
-        warnings.warn(
+        warn_caller(
             f"{missed} of {len(error)} images did not reach inversion error {tolerance:g} "
             f"(median {error.median():.3g}, largest {error.max():.3g}). They are marked in `converged`: "
             "leave them out, raise max_iterations, or loosen tolerance.",
             ConvergenceWarning,
-            stacklevel=4,
         )
 
 
@@ -207,9 +205,7 @@ def warn_of_no_match(matches: Matches, seed_error: Tensor, tolerance: float) -> 
         what = f"X' correlates with X by {median:.3f} (median), and with other images by up to {highest:.3f} (99th percentile)"
     else:
         return
-    warnings.warn(
-        f"{what}: no match is shown. Invert to a tighter tolerance, or choose another layer.", MatchWarning, stacklevel=4
-    )
+    warn_caller(f"{what}: no match is shown. Invert to a tighter tolerance, or choose another layer.", MatchWarning)
 
 
 def warn_of_likeness(distance: float, tolerance: float) -> None:
@@ -223,20 +219,18 @@ def warn_of_likeness(distance: float, tolerance: float) -> None:
         Of 1 or more takes a black picture for a match, too: whoever passes it knows.
     """
     if distance <= tolerance < 1:
-        warnings.warn(
+        warn_caller(
             f"The layer represents the reference images nearly alike: their median distance is {distance:.2g} of their norm, "
             f"within the tolerance {tolerance:g}, so that each matches the others before anything is inverted and a match says "
             "nothing. Compare correlation with null_correlation; choose another layer or a smaller tolerance.",
             MatchWarning,
-            stacklevel=4,
         )
 
 
 def warn_of_precision(asked: str, forwards: Forwards) -> None:
     """Warn of a precision that the model or the device does not have, on behalf of the caller of `invert`."""
     if asked == "bfloat16" and forwards.precision != asked:
-        warnings.warn(
+        warn_caller(
             f"Expected a model that runs in bfloat16; the descent is made in float32 ({forwards.note}). Set precision='float32'.",
             PrecisionWarning,
-            stacklevel=4,
         )

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from dataclasses import fields
+from importlib.metadata import version
 
 import pytest
 
@@ -68,6 +69,12 @@ def test_every_public_name_resolves():
     for name in stir.__all__:
         assert getattr(stir, name).__name__.split(".")[-1] == name
         assert name in dir(stir)
+
+
+def test_the_version_is_that_of_the_distribution():
+    assert stir.__version__ == version("stir-workflow")
+    with pytest.raises(AttributeError):
+        stir.no_such_name  # noqa: B018
 
 
 def test_the_name_of_the_function_is_not_its_module():

@@ -153,3 +153,13 @@ def test_numbers_of_another_kind_do_not_become_a_result(saved):
         file["inversion_error"] = np.array([b"text"] * 12)
     with pytest.raises(InvalidInputError, match=r"iris\.h5"):
         stir.load(saved)
+
+
+def test_warnings_point_at_the_line_of_the_caller(digits):
+    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 24), nn.ReLU(), nn.Linear(24, 10))
+    how = {"random_seed": 0, "max_iterations": 1}
+    with pytest.warns(stir.errors.ConvergenceWarning) as direct:
+        stir.invert(model, digits[0][:4], **how)
+    with pytest.warns(stir.errors.ConvergenceWarning) as through_another:
+        stir.shared_invariance(reference_model=model, target_model=model, images=digits[0][:4], **how)
+    assert {warning.filename for warning in [*direct, *through_another]} == {__file__}
