@@ -63,7 +63,11 @@ def make(job: Job) -> None:
 
 def _scores(job: Job, inverted: Sequence[Inverted]) -> "Scores":
     """Score every target model; the score of the reference model itself is the ceiling of the others."""
-    files, measures, first = read_index(job.one("representation")), job.settings["similarity_measures"], job.settings.get(N_IMAGES)
+    files, measures, first = (
+        read_index(job.one("representation")),
+        job.settings["similarity_measures"],
+        job.settings.get(N_IMAGES),
+    )
     untrained: Mapping[str, str] = job.settings.get(UNTRAINED, {})
     only_floors = {*untrained.values()} - {*untrained}
     reference, of_reference = _reference(job.inputs["iris"], files, first)
@@ -80,9 +84,7 @@ def _scores(job: Job, inverted: Sequence[Inverted]) -> "Scores":
     return _put_together(reference, scored, stirs, untrained)
 
 
-def _reference(
-    iris: Sequence[Path], files: Mapping[str, Path], first: int | None
-) -> "tuple[Reference, dict[str, Tensor]]":
+def _reference(iris: Sequence[Path], files: Mapping[str, Path], first: int | None) -> "tuple[Reference, dict[str, Tensor]]":
     """Return the reference, and m1(X) for every layer where it is one model."""
     from stir_workflow.store.artifacts import sealed_recipe
 
