@@ -25,6 +25,7 @@ from stir_workflow.planning.settings import (
     layer_label,
     layers_described,
 )
+from stir_workflow.stages.inversion import settings_of_iri
 from stir_workflow.stages.representation import settings_of_target
 from stir_workflow.stages.score import LAYERS_DESCRIBED
 
@@ -38,11 +39,16 @@ class Reference:
     model: PlannedModel
     images: str
     """Label of the dataset of X."""
-    iris: list[Artifact]
-    """Layer by layer, random seed by random seed."""
+    inversions: list[Artifact]
+    """Their parts are the IRIs."""
     representation: Artifact
     """Its parts are one file per target model."""
     score: Artifact
+
+    @property
+    def iris(self) -> list[Artifact]:
+        """Layer by layer, random seed by random seed."""
+        return _iris(self.inversions)
 
 
 class Plan(Artifacts):
@@ -87,7 +93,7 @@ class Plan(Artifacts):
         yield from (model.checkpoint for model in self.models)
         yield from self.evaluations
         for reference in self.references:
-            yield from reference.iris
+            yield from reference.inversions
             yield reference.representation
             yield reference.score
         yield self.table
@@ -101,9 +107,10 @@ class Plan(Artifacts):
         return artifact("evaluation", model.slug, settings, checkpoint=model.checkpoint, dataset=self.datasets[model.dataset])
 
     def _reference(self, model: PlannedModel, images: str) -> Reference:
-        iris = self._iris(model, images)
+        inversions = self._inversions(model, images)
+        iris = _iris(inversions)
         representation = self._representation(model, images, iris)
-        return Reference(model, images, iris, representation, self._score(model, images, iris, representation))
+        return Reference(model, images, inversions, representation, self._score(model, images, iris, representation))
 
     def _images_slug(self, model: PlannedModel, images: str) -> str:
         """Return what file names say of images that are not those of the model's training dataset."""
@@ -111,20 +118,28 @@ class Plan(Artifacts):
         own = model.checkpoint.recipe.inputs.get("dataset") == dataset.key
         return "" if own else f".{dataset_slug(dataset.recipe.settings)}"
 
-    def _iris(self, model: PlannedModel, images: str) -> list[Artifact]:
+    def _inversions(self, model: PlannedModel, images: str) -> list[Artifact]:
+        """Plan the jobs that invert a model; each makes the IRIs of as many layers and random seeds as the experiment says."""
         inversion = self._experiment["inversion"]
         common = inversion_settings(inversion) | self._n_images | self._threads
         how = f"{inversion['method']}.{inversion['seed_images']}{self._images_slug(model, images)}"
-        return [
-            artifact(
-                "iri",
-                f"{model.slug}/{layer.slug}.{how}.{random_seed}",
-                {**common, **layer.settings(), "random_seed": random_seed},
-                checkpoint=model.checkpoint,
-                dataset=self.datasets[images],
-            )
+        made_from = {"checkpoint": model.checkpoint, "dataset": self.datasets[images]}
+        inverted = [
+            {"name": f"{model.slug}/{layer.slug}.{how}.{random_seed}", **layer.settings(), "random_seed": random_seed}
             for layer in model.layers
             for random_seed in inversion["random_seeds"]
+        ]
+        size = self._experiment["compute"]["inversions_per_job"]
+        jobs = [inverted[start : start + size] for start in range(0, len(inverted), size)]
+        return [
+            artifact(
+                "inversion",
+                f"{model.slug}.{how}",
+                {**common, "inversions": of_job},
+                parts=tuple(artifact("iri", str(one["name"]), settings_of_iri(common, one), **made_from) for one in of_job),
+                **made_from,
+            )
+            for of_job in jobs
         ]
 
     def _representation(self, reference: PlannedModel, images: str, iris: list[Artifact]) -> Artifact:
@@ -207,6 +222,10 @@ class Plan(Artifacts):
         images = [self.datasets[label] for label in image_labels(self._experiment)]
         iris = [iri for *_, iri in shown]
         return artifact("figure", self.name, settings, table=self.table, iris=iris, datasets=images)
+
+
+def _iris(inversions: list[Artifact]) -> list[Artifact]:
+    return [iri for inversion in inversions for iri in inversion.parts]
 
 
 def _listed(model: PlannedModel) -> list[str | dict[str, str]]:

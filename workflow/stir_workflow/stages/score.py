@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stir_workflow.stages.index import read_index
 from stir_workflow.stages.job import Job
 from stir_workflow.stages.pair import N_FEATURES, target_layers_of
-from stir_workflow.stages.representation import read_index
 
 if TYPE_CHECKING:
     import numpy as np
