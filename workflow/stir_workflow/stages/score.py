@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from stir.table_controls import TARGET_SAME_CLASS
 from stir_workflow.stages.cached import Match, opened_representations
+from stir_workflow.stages.index import read_index
 from stir_workflow.stages.iri import reference_key
 from stir_workflow.stages.job import Job
 from stir_workflow.stages.layer_setting import LayerSetting
-from stir_workflow.stages.representation import read_index
 from stir_workflow.stages.scoring import Inverted, ScoredInversion, Which, floors, score_inversions
 
 if TYPE_CHECKING:
