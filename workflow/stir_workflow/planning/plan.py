@@ -6,6 +6,7 @@ asks this plan for everything; it decides nothing itself.
 
 import os
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from stir.data import dataset_source
 from stir.table_controls import GIVEN
@@ -115,12 +116,12 @@ class Plan(Artifacts):
 
     def _inversions(self, model: PlannedReference, images: str) -> list[Artifact]:
         """Plan the jobs that invert a reference; each makes IRIs of as many layers and random seeds as the experiment says."""
+        made_from: dict[str, Any] = {"dataset": self.datasets[images]}
+        source = None
         if isinstance(model, PerturbedImages):
-            source, made_from = model.path, {"dataset": self.datasets[images]}
-            common, how, inverted = self._perturbed(model, images)
+            source, (common, how, inverted) = model.path, self._perturbed(model, images)
         else:
-            source, made_from = None, {**model.inverted, "dataset": self.datasets[images]}
-            common, how, inverted = self._inverted(model, images)
+            made_from, (common, how, inverted) = model.inverted | made_from, self._inverted(model, images)
         size = self._experiment["compute"]["inversions_per_job"]
         return [
             artifact(
