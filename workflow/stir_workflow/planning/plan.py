@@ -7,6 +7,7 @@ asks this plan for everything; it decides nothing itself.
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from stir.data import dataset_source
 from stir_workflow.planning.artifact import Artifact, Artifacts, artifact
@@ -123,7 +124,11 @@ class Plan(Artifacts):
         inversion = self._experiment["inversion"]
         common = inversion_settings(inversion) | self._n_images | self._threads
         how = f"{inversion['method']}.{inversion['seed_images']}{self._images_slug(model, images)}"
-        made_from = {"checkpoint": model.checkpoint, "dataset": self.datasets[images]}
+        checkpoint, dataset = model.checkpoint, self.datasets[images]
+
+        def iri(one: dict[str, Any]) -> Artifact:
+            return artifact("iri", one["name"], settings_of_iri(common, one), checkpoint=checkpoint, dataset=dataset)
+
         inverted = [
             {"name": f"{model.slug}/{layer.slug}.{how}.{random_seed}", **layer.settings(), "random_seed": random_seed}
             for layer in model.layers
@@ -136,8 +141,9 @@ class Plan(Artifacts):
                 "inversion",
                 f"{model.slug}.{how}",
                 {**common, "inversions": of_job},
-                parts=tuple(artifact("iri", str(one["name"]), settings_of_iri(common, one), **made_from) for one in of_job),
-                **made_from,
+                parts=tuple(map(iri, of_job)),
+                checkpoint=checkpoint,
+                dataset=dataset,
             )
             for of_job in jobs
         ]
