@@ -19,6 +19,7 @@ from stir_workflow.planning.settings import (
     layer_label,
     layer_setting,
 )
+from stir_workflow.planning.untrained import count_untrained
 from stir_workflow.stages.layer_setting import LayerSetting
 
 MOST_FILES = 100_000
@@ -153,7 +154,7 @@ def count_of_files(experiment: Experiment) -> Iterator[str]:
     """Find an experiment of more jobs than can be planned."""
     models = sum(len(model_names(model)) for model in experiment["models"])
     iris = len(experiment["layers"]) * len(experiment["inversion"]["random_seeds"])
-    references, targets = models + len(experiment["references"]), models + len(experiment["models"])  # with untrained networks
+    references, targets = models + len(experiment["references"]), models + count_untrained(experiment)
     files = models + targets + references * len(image_labels(experiment)) * (iris + targets + 2)
     if files > MOST_FILES:
         yield (

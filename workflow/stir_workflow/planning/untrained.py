@@ -1,5 +1,6 @@
 """Untrained networks: floors of what targets share with a reference by their architecture alone. Pure."""
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +9,14 @@ from stir.errors import InvalidInputError
 from stir_workflow.planning.addresses import is_address, is_of_file, slug
 from stir_workflow.planning.artifact import Artifact, artifact
 from stir_workflow.planning.loading import Experiment
-from stir_workflow.planning.models import PlannedModel, dataset_of, facts_of_entry, model_names, network_settings
+from stir_workflow.planning.models import (
+    PlannedModel,
+    architecture_settings,
+    dataset_of,
+    facts_of_entry,
+    model_names,
+    network_settings,
+)
 from stir_workflow.planning.settings import RANDOM, Settings, dataset_slug
 from stir_workflow.stages.layer_setting import LayerSetting
 
@@ -80,6 +88,19 @@ def _untrained(experiment: Experiment, model: Settings, datasets: Mapping[str, A
     checkpoint = artifact("checkpoint", name, settings, code=model.get("folder"), dataset=fitted_to)
     own |= {"n_train": None, "training_seed": None, "objective": None}
     return PlannedModel(**own, name=name, slug=name, checkpoint=checkpoint)
+
+
+def count_untrained(experiment: Experiment) -> int:
+    """Return how many targets are untrained networks and none of the models, without planning them."""
+    found, own = set(), set()
+    for model in filter(can_be_untrained, experiment["models"]):
+        facts = facts_of_entry(experiment, model)
+        fitted_to = facts["dataset"] if "training" in model else None
+        identity = json.dumps(architecture_settings(experiment, model), sort_keys=True), fitted_to, facts["layers"]
+        found.add(identity)
+        if (model.get("weights"), model.get("random_seed")) == (RANDOM, UNTRAINED_SEED):
+            own.add(identity)
+    return len(found - own)
 
 
 def planned_targets(
