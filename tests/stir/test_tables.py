@@ -8,8 +8,8 @@ import pytest
 
 from stir.differences import DIFFERENCE_COLUMNS
 from stir.errors import InvalidInputError
+from stir.p_values import holm
 from stir.summaries import METRICS, metrics, summary_and_differences, summary_table
-from stir.table_controls import holm
 from stir.table_layers import features_text, layer_name, layer_positions, layer_texts
 from stir.tables import (
     MODEL_COLUMNS,

@@ -308,18 +308,12 @@ def test_summaries_and_verdicts_are_also_over_images(tmp_path):
 
 
 def test_references_that_are_no_models_have_rows_and_cells_and_statements_leave_them_out(tmp_path):
-    job = job_of_table(tmp_path, statements=["random_init"])
-    path = job.inputs["scores"][0]
-    found = read_scores(path)
-    first = found.rows["random_seed"] == 0
-    given = found.rows[first].assign(
-        reference_checkpoint="digest", inversion_method="given", similarity=np.nan, stir_null_p_value=0.001
-    )
-    recipe = Recipe("score", 1, {"of": "metamers"})
-    job.inputs["scores"].append(sealed_scores(tmp_path, recipe, given, 30))
     reference = {"name": "metamers", "checkpoint": "digest", "layers": ["penultimate"], "random_seeds": [0]}
-    job.settings["references"] = [reference]
-    job.settings["images_datasets"].append("cifar10")
+    job = job_of_table(tmp_path, statements=["random_init"], references=[reference], images_datasets=["cifar10"] * 5)
+    rows = read_scores(job.inputs["scores"][0]).rows
+    changed = {"inversion_method": "given", "similarity": np.nan, "stir_null_p_value": 0.001}
+    given = rows[rows["random_seed"] == 0].assign(reference_checkpoint="digest", **changed)
+    job.inputs["scores"].append(sealed_scores(tmp_path, Recipe("score", 1, {"of": "metamers"}), given, 30))
     table.make(job)
     scores, summary, verdicts = (read_table(stamped(job.output)[f"tiny{part}.csv"]) for part in ("", "-summary", "-verdicts"))
     of_metamers = scores[scores["reference_model"] == "metamers"]

@@ -134,3 +134,12 @@ def test_images_alone_give_no_interval_and_too_few_add_nothing():
     assert estimate(with_images(one, lambda row: np.linspace(-1, 1, 50)), of_stir).unit == "none"
     several = rows_of([model("at", 0), model("at", 1)], lambda r, t, seed: 0.1 * seed, seeds=(0, 1))
     assert estimate(with_images(several, lambda row: np.linspace(-1, 1, 19)), of_stir).unit == "inversion seeds"
+
+
+def test_two_trainings_that_are_compared_only_with_each_other_have_no_spread_of_trainings():
+    """Leaving either out leaves the other architectures alone: a spread of zero, which is none that was seen."""
+    of_each = [rows_of([model("at", seed, architecture=name) for seed in (0, 1)], lambda *_: 0.5) for name in ("vgg6", "resnet8")]
+    rows = pd.concat(of_each, ignore_index=True)
+    for side in ("reference", "target"):
+        rows[f"{side}_recipe"] = rows[f"{side}_architecture"]
+    assert estimate(rows, of_stir).unit == "none"
