@@ -12,9 +12,9 @@ from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 
 from stir.errors import InvalidInputError
-from stir.flags import is_flagged
+from stir.flags import is_not_above_null
 from stir.plotting.colours import NO_COLOUR, ink_on, limits, limits_about_zero, shade
-from stir.plotting.marks import add_footnote, footnote_of, is_not_above_null, marked
+from stir.plotting.marks import add_footnote, footnote_of, is_starred, marked
 from stir.plotting.titles import INCHES_PER_LINE, add_title, inches_of, lines_of, measured_with
 from stir.table_layers import features_text, layer_name
 
@@ -103,7 +103,7 @@ def _size(models: _Models, panels: Sequence[_Panel], title: str, *, intervals: b
     beside, below = (0.6 + max(inches_of(name, FONT_SIZE) for name in names) for names in models)
     panel = max(cell * len(targets), LEAST_INCHES) + 0.3
     width = beside + panel * len(panels) + 0.8 * (len(panels) - 1)
-    return width, max(cell * len(references), 1.2) + below + 0.7 + INCHES_PER_LINE * len(lines_of(title, width))
+    return width, max(cell * len(references), 1.2) + below + 0.85 + INCHES_PER_LINE * len(lines_of(title, width))
 
 
 def _title(scores: pd.DataFrame, label: str | None) -> str:
@@ -168,9 +168,9 @@ def _matrix(scores: pd.DataFrame, values: pd.Series, models: _Models) -> np.ndar
 def _texts(scores: pd.DataFrame, panel: _Panel, models: _Models, *, digits: bool) -> list[list[str]]:
     """Return what cells say: the score, and the marks of any of its inversion seeds."""
     if panel.column == "similarity":
-        flagged, null = is_flagged(scores, "similarity"), pd.Series(False, scores.index)
+        flagged, null = is_starred(scores, "similarity"), pd.Series(False, scores.index)
     else:
-        flagged, null = is_flagged(scores, "stir"), is_not_above_null(scores)
+        flagged, null = is_starred(scores, "stir"), is_not_above_null(scores)
     matrices = (_matrix(scores, column, models) for column in (scores[panel.column], flagged.astype(float), null.astype(float)))
     return [
         [marked(value, flagged=star > 0, not_above_null=ring > 0, digits=digits) for value, star, ring in zip(*row, strict=True)]
