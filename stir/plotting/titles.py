@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from matplotlib.textpath import TextPath
 
 FONT_SIZE = 9
@@ -15,10 +16,10 @@ INCHES_PER_LINE = 0.16
 POINTS_PER_INCH = 72
 
 
-def add_title(figure: Figure, text: str) -> None:
+def add_title(figure: Figure, text: str) -> Text:
     """Write a title above a figure, on as many lines as it needs, and in a smaller font if a line is still too wide."""
     lines = lines_of(text, figure.get_figwidth())
-    figure.suptitle("\n".join(lines), fontsize=fitting_size(lines, FONT_SIZE, 0.97 * figure.get_figwidth()))
+    return figure.suptitle("\n".join(lines), fontsize=fitting_size(lines, FONT_SIZE, 0.97 * figure.get_figwidth()))
 
 
 def title_panel(axes: Axes, text: str, inches: float) -> None:
