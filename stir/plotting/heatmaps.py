@@ -168,7 +168,7 @@ def _label(axes: Axes, models: _Models, size: float) -> None:
 def _matrix(scores: pd.DataFrame, values: pd.Series, models: _Models) -> np.ndarray:
     """Return means with the reference in rows and the target in columns; a number that is missing is not averaged away."""
     groups = scores.assign(values=values).groupby(["reference_model", "target_model"], sort=False)["values"]
-    means = groups.agg(lambda each: each.mean(skipna=False)).unstack()
+    means = groups.mean().where(groups.count() == groups.size()).unstack()
     return means.reindex(index=models[0], columns=models[1]).to_numpy(dtype=float)
 
 
