@@ -121,12 +121,13 @@ def read_flags(rows: pd.DataFrame) -> pd.Series:
     return _joined({NO_NUMBER: _no_number(rows)}, rows.index)
 
 
-def is_flagged(rows: pd.DataFrame, score: str) -> pd.Series:
+def is_flagged(rows: pd.DataFrame, score: str, *, without: frozenset[str] = frozenset()) -> pd.Series:
     """Return whether ``stir`` or ``similarity`` of each row is flagged; plain similarity involves no inversion."""
-    flags = read_flags(rows)
-    if score == "similarity":
-        flags = flags.map(lambda text: any(word not in {NO_NUMBER, *OF_STIR} for word in text.split(SEPARATOR) if word))
-    return flags.astype(bool) | rows[score].isna()
+    of_similarity = score == "similarity"
+    ignored = without | {NO_NUMBER, *OF_STIR} if of_similarity else without
+    flagged = read_flags(rows).map(lambda text: any(word not in ignored for word in text.split(SEPARATOR) if word))
+    missing = rows[score].isna()
+    return flagged.astype(bool) | (missing & ~_given(rows) if of_similarity else missing)
 
 
 def flagged_models(rows: pd.DataFrame, *, without: frozenset[str] = frozenset()) -> dict[str, list[str]]:

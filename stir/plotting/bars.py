@@ -6,8 +6,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from stir.flags import is_not_above_null
 from stir.plotting.controls import draw_on_bar
-from stir.plotting.marks import HATCH, any_flagged, is_not_above_null, marked
+from stir.plotting.marks import HATCH, any_flagged, marked
 from stir.plotting.panels import colours, comparable_pairs, draw_panels, what_differs
 from stir.plotting.titles import counted, measured_with
 from stir.table_layers import layer_name, layer_positions

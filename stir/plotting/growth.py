@@ -8,7 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from stir.errors import InvalidInputError
-from stir.plotting.marks import add_footnote, any_flagged, footnote_of, is_not_above_null, mark_null, mark_points
+from stir.flags import is_not_above_null
+from stir.plotting.marks import add_footnote, any_flagged, footnote_of, mark_null, mark_points
 from stir.plotting.panels import HIGHEST, PANEL, add_legend
 from stir.plotting.titles import add_title, measured_with, title_panel
 from stir.table_layers import layer_name, layer_positions

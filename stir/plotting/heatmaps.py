@@ -12,9 +12,9 @@ from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 
 from stir.errors import InvalidInputError
-from stir.flags import is_flagged
+from stir.flags import is_not_above_null
 from stir.plotting.colours import NO_COLOUR, ink_on, limits, limits_about_zero, shade
-from stir.plotting.marks import add_footnote, footnote_of, is_not_above_null, marked
+from stir.plotting.marks import add_footnote, footnote_of, is_starred, marked
 from stir.plotting.titles import INCHES_PER_LINE, add_title, inches_of, lines_of, measured_with
 from stir.table_layers import features_text, layer_name
 
@@ -27,6 +27,7 @@ INCHES_PER_CELL_WITH_INTERVAL = 0.85
 INCHES_PER_SMALL_CELL = 0.13
 FONT_SIZE = 8.5
 FONT_SIZE_OF_SMALL_CELLS = 6.5
+INCHES_BETWEEN, INCHES_FOR_BAR = 0.25, 1.0
 LEAST_INCHES = 2.1
 """Of a panel, so that its title fits."""
 LONGEST_SLANTED = 12
@@ -73,14 +74,15 @@ def draw_heatmaps(scores: pd.DataFrame, label: str | None = None, *, intervals: 
         )
     models = list(scores["reference_model"].unique()), list(scores["target_model"].unique())
     panels, title = _panels(scores), _title(scores, label)
-    figure = Figure(figsize=_size(models, panels, title, intervals=intervals), layout="constrained")
-    grid = list(figure.subplots(1, len(panels), sharey=True, squeeze=False)[0])
+    figure, grid = _panel_axes(models, panels, title, intervals=intervals)
     meshes = [_draw(axes, scores, panel, models, intervals=intervals) for axes, panel in zip(grid, panels, strict=True)]
     grid[0].set_ylabel("reference model")
+    for axes in grid[1:]:
+        axes.tick_params(labelleft=False)
     _add_colour_bar(figure, grid[1], meshes[1], panels[1].ends, str(scores["similarity_measure"].iloc[0]))
     if len(panels) > 2:
         _add_colour_bar(figure, grid[2], meshes[2], panels[2].ends, panels[2].title)
-    add_title(figure, title)
+    add_title(figure, title).set_y(1 - 0.05 / figure.get_figheight())
     add_footnote(figure, _note(scores, intervals=intervals))
     return figure
 
@@ -95,15 +97,20 @@ def _panels(scores: pd.DataFrame) -> list[_Panel]:
     return found
 
 
-def _size(models: _Models, panels: Sequence[_Panel], title: str, *, intervals: bool) -> tuple[float, float]:
+def _panel_axes(models: _Models, panels: Sequence[_Panel], title: str, *, intervals: bool) -> tuple[Figure, list[Axes]]:
+    """Return a figure with axes for each panel, with square cells, and room for names, titles and colour bars."""
     references, targets = models
     cell = INCHES_PER_CELL_WITH_INTERVAL if intervals else INCHES_PER_CELL
     if max(len(references), len(targets)) > LEGIBLE:
         cell = INCHES_PER_SMALL_CELL
-    beside, below = (0.6 + max(inches_of(name, FONT_SIZE) for name in names) for names in models)
-    panel = max(cell * len(targets), LEAST_INCHES) + 0.3
-    width = beside + panel * len(panels) + 0.8 * (len(panels) - 1)
-    return width, max(cell * len(references), 1.2) + below + 0.7 + INCHES_PER_LINE * len(lines_of(title, width))
+    cell = max(cell, LEAST_INCHES / len(targets))
+    across, up = cell * len(targets), cell * len(references)
+    left, bottom = (0.6 + max(inches_of(name, FONT_SIZE) for name in names) for names in models)
+    places = [left, left + across + INCHES_BETWEEN, left + 2 * across + INCHES_BETWEEN + INCHES_FOR_BAR][: len(panels)]
+    width = places[-1] + across + INCHES_FOR_BAR
+    height = bottom + up + 0.4 + INCHES_PER_LINE * len(lines_of(title, width))
+    figure = Figure(figsize=(width, height))
+    return figure, [figure.add_axes((place / width, bottom / height, across / width, up / height)) for place in places]
 
 
 def _title(scores: pd.DataFrame, label: str | None) -> str:
@@ -155,22 +162,22 @@ def _label(axes: Axes, models: _Models, size: float) -> None:
         slant = {"rotation": 90}
     axes.set_xticks(np.arange(len(targets)) + 0.5, targets, fontsize=size, **slant)
     axes.set_yticks(np.arange(len(references)) + 0.5, references, fontsize=size)
-    axes.set(xlabel="target model", xlim=(0, len(targets)), ylim=(len(references), 0), aspect="equal")
+    axes.set(xlabel="target model", xlim=(0, len(targets)), ylim=(len(references), 0))
 
 
 def _matrix(scores: pd.DataFrame, values: pd.Series, models: _Models) -> np.ndarray:
     """Return means with the reference in rows and the target in columns; a number that is missing is not averaged away."""
     groups = scores.assign(values=values).groupby(["reference_model", "target_model"], sort=False)["values"]
-    means = groups.agg(lambda each: each.mean(skipna=False)).unstack()
+    means = groups.mean().where(groups.count() == groups.size()).unstack()
     return means.reindex(index=models[0], columns=models[1]).to_numpy(dtype=float)
 
 
 def _texts(scores: pd.DataFrame, panel: _Panel, models: _Models, *, digits: bool) -> list[list[str]]:
     """Return what cells say: the score, and the marks of any of its inversion seeds."""
     if panel.column == "similarity":
-        flagged, null = is_flagged(scores, "similarity"), pd.Series(False, scores.index)
+        flagged, null = is_starred(scores, "similarity"), pd.Series(False, scores.index)
     else:
-        flagged, null = is_flagged(scores, "stir"), is_not_above_null(scores)
+        flagged, null = is_starred(scores, "stir"), is_not_above_null(scores)
     matrices = (_matrix(scores, column, models) for column in (scores[panel.column], flagged.astype(float), null.astype(float)))
     return [
         [marked(value, flagged=star > 0, not_above_null=ring > 0, digits=digits) for value, star, ring in zip(*row, strict=True)]
@@ -201,9 +208,8 @@ def _add_colour_bar(figure: Figure, axes: Axes, mesh: QuadMesh, ends: tuple[floa
     values: np.ndarray = np.ma.compressed(np.ma.asarray(mesh.get_array()))
     beyond = bool((values < ends[0]).any()), bool((values > ends[1]).any())
     pointed = {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}[beyond]
-    width, height = np.diff(axes.get_xlim()).item(), abs(np.diff(axes.get_ylim()).item())
-    thickness = min(0.06, 0.06 * height / width, max(0.02, 0.5 / width))
-    place = axes.inset_axes((1.04, 0, thickness, 1))
+    across = axes.get_position().width * figure.get_figwidth()
+    place = axes.inset_axes((1 + 0.1 / across, 0, 0.15 / across, 1))
     bar = figure.colorbar(mesh, cax=place, label=label, extend=pointed)
     if bar.solids is not None:
         bar.solids.set_rasterized(False)  # an image in an SVG costs as much time as the figure

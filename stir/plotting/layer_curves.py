@@ -4,8 +4,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from stir.flags import is_not_above_null
 from stir.plotting.controls import draw_along_curve, draw_bands, known_controls
-from stir.plotting.marks import any_flagged, is_not_above_null, mark_null, mark_points
+from stir.plotting.marks import any_flagged, mark_null, mark_points
 from stir.plotting.panels import colours, comparable_pairs, draw_panels, what_differs
 from stir.plotting.titles import measured_with
 from stir.table_layers import layer_name, layer_positions

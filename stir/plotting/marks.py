@@ -8,9 +8,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from stir.flags import MEANINGS, flagged_models, is_flagged
+from stir.flags import LARGEST_P_VALUE, MEANINGS, NOT_ABOVE_NULL, flagged_models, is_flagged, is_not_above_null
 from stir.plotting.titles import counted
-from stir.table_controls import P_HOLM
 
 MARK = "*"
 NULL_MARK = "°"
@@ -18,8 +17,6 @@ NULL_MARK = "°"
 NOTHING = "–"
 """In place of a number where there is none."""
 HATCH = "////"
-LEVEL = 0.05
-"""Of the test against the null."""
 FONT_SIZE = 7
 INCHES_PER_LINE = 0.13
 CHARACTERS_PER_INCH = 17
@@ -32,16 +29,14 @@ def marked(value: float, *, flagged: bool, not_above_null: bool = False, digits:
     return f"{number}{MARK if flagged else ''}{NULL_MARK if not_above_null else ''}"
 
 
-def is_not_above_null(rows: pd.DataFrame) -> pd.Series:
-    """Return whether STIR of each row is no higher than of shuffled images; false for tables that do not say it."""
-    if P_HOLM not in rows:
-        return pd.Series(False, rows.index)
-    return rows[P_HOLM] > LEVEL
+def is_starred(rows: pd.DataFrame, score: str) -> pd.Series:
+    """Return whether ``stir`` or ``similarity`` of each row has a flag, other than that of the null, which has its own mark."""
+    return is_flagged(rows, score, without=frozenset({NOT_ABOVE_NULL}))
 
 
 def any_flagged(rows: pd.DataFrame, score: str) -> bool:
     """Say whether ``stir`` or ``similarity`` of any of these rows is flagged."""
-    return bool(is_flagged(rows, score).any())
+    return bool(is_starred(rows, score).any())
 
 
 def mark_points(axes: Axes, places: Sequence[float], values: Sequence[float], flagged: Sequence[bool], colour: str) -> None:
@@ -63,11 +58,11 @@ def mark_null(axes: Axes, places: Sequence[float], values: Sequence[float], not_
 
 def footnote_of(rows: pd.DataFrame) -> str:
     """Say what is flagged of rows of a score table, with the models named, and how many pairs are not above the null."""
-    lines = [said(flagged_models(rows))]
+    lines = [said(flagged_models(rows, without=frozenset({NOT_ABOVE_NULL})))]
     pairs = rows[["reference_model", "target_model"]]
     if count := len(pairs[is_not_above_null(rows)].drop_duplicates()):
         lines.append(
-            f"{NULL_MARK} STIR not above that of shuffled images (p > {LEVEL} after Holm's correction over the table): "
+            f"{NULL_MARK} STIR not above that of shuffled images (p > {LARGEST_P_VALUE} after Holm's correction over the table): "
             f"{count:,} of {counted(len(pairs.drop_duplicates()), 'pair')} of models"
         )
     return "\n".join(filter(None, lines))

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.textpath import TextPath
+from matplotlib.font_manager import FontProperties
+from matplotlib.text import Text
+from matplotlib.textpath import text_to_path
 
 FONT_SIZE = 9
 CHARACTERS_PER_INCH = 13.5
@@ -15,10 +17,10 @@ INCHES_PER_LINE = 0.16
 POINTS_PER_INCH = 72
 
 
-def add_title(figure: Figure, text: str) -> None:
+def add_title(figure: Figure, text: str) -> Text:
     """Write a title above a figure, on as many lines as it needs, and in a smaller font if a line is still too wide."""
     lines = lines_of(text, figure.get_figwidth())
-    figure.suptitle("\n".join(lines), fontsize=fitting_size(lines, FONT_SIZE, 0.97 * figure.get_figwidth()))
+    return figure.suptitle("\n".join(lines), fontsize=fitting_size(lines, FONT_SIZE, 0.97 * figure.get_figwidth()))
 
 
 def title_panel(axes: Axes, text: str, inches: float) -> None:
@@ -34,7 +36,8 @@ def fitting_size(lines: Sequence[str], size: float, inches: float) -> float:
 
 def inches_of(text: str, size: float) -> float:
     """Return how wide a text is in the default font, with a little to spare: hinting makes letters wider."""
-    return float(1.08 * TextPath((0, 0), text, size=size, usetex=False).get_extents().width / POINTS_PER_INCH)
+    points, _, _ = text_to_path.get_text_width_height_descent(text, FontProperties(size=size), ismath=False)
+    return float(1.08 * points / POINTS_PER_INCH)
 
 
 def lines_of(text: str, inches: float) -> list[str]:

@@ -75,6 +75,7 @@ def test_colours_are_of_the_same_numbers_and_a_model_with_itself_has_none(figure
 def test_models_stand_in_the_tables_order(figure):
     for axes in matrices(figure):
         assert [label.get_text() for label in axes.get_xticklabels()] == MODELS
+        assert axes.bbox.width == pytest.approx(axes.bbox.height), "square cells"
     left = matrices(figure)[0]
     assert [label.get_text() for label in left.get_yticklabels()] == MODELS
     assert left.get_ylabel() == "reference model"
