@@ -32,7 +32,7 @@ LAYER, MEASURE, PREFIX = "penultimate", "linear_cka", "digits-"
 READINGS = {
     "signal": "**Signal**: the interval lies above the noise",
     "robustness": "**Mere robustness**: the noise lies within the interval",
-    "sensitive": "**Less than noise**: the interval lies below the noise; X' changes the target model more than noise of its size",
+    "sensitive": "**Less than noise**: the interval lies below the noise; X' changes the target model more than noise does",
     "floor": "**Floor**: no pair of models is above the null of shuffled images",
 }
 
