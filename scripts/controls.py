@@ -30,9 +30,9 @@ NUMBERS = {
 NEEDED = [*NUMBERS, "not_above_null", "n_model_pairs", "reference_group", "target_group", "reference_layer", "similarity_measure"]
 LAYER, MEASURE, PREFIX = "penultimate", "linear_cka", "digits-"
 READINGS = {
-    "signal": "**Signal**: the interval lies above the noise, so the target model shares more than robustness to a perturbation of that size",
-    "robustness": "**Mere robustness**: the noise lies within the interval, so noise of the same size scores as high",
-    "sensitive": "**Less than noise**: the interval lies below the noise, so X' changes the target model more than noise of the same size does",
+    "signal": "**Signal**: the interval lies above the noise",
+    "robustness": "**Mere robustness**: the noise lies within the interval",
+    "sensitive": "**Less than noise**: the interval lies below the noise; X' changes the target model more than noise does",
     "floor": "**Floor**: no pair of models is above the null of shuffled images",
 }
 

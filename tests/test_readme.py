@@ -6,6 +6,8 @@ import re
 import runpy
 from pathlib import Path
 
+import pandas as pd
+
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -41,6 +43,11 @@ def test_it_names_every_similarity_measure():
 def test_the_page_on_pretrained_networks_is_that_of_the_kept_tables():
     script = runpy.run_module("scripts.pretrained")
     assert script["render"]() == (ROOT / "docs" / "pretrained.md").read_text(encoding="utf-8")
+
+
+def test_the_page_on_controls_is_that_of_the_kept_tables():
+    script = runpy.run_module("scripts.controls")
+    assert script["page_with"](script["render"](pd.read_csv(script["SUMMARY"]))) == script["PAGE"].read_text(encoding="utf-8")
 
 
 def test_it_names_every_architecture():

@@ -1,12 +1,14 @@
 """Whether a model represents the same images alike each time."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from stir.errors import NondeterministicModelError
+from stir.models.outputs import logits_of
 
 LARGEST_DISAGREEMENT = 1e-5
 """Of two representations of the same images, relative; more is not rounding."""
@@ -23,6 +25,23 @@ def check_alike(represent_batch: Callable[[Tensor], Tensor], images: Float[Tenso
         If two representations differ by more than rounding.
     """
     check_all_alike(lambda batch: [represent_batch(batch)], images)
+
+
+def check_predictions_alike(output_of: Callable[[Tensor], Any], images: Float[Tensor, "k ..."]) -> None:
+    """Refuse a model whose logits differ the second time, though a layer before them does not: its predictions are random.
+
+    Raises
+    ------
+    NondeterministicModelError
+        If they differ by more than rounding.
+    """
+    first, second = (logits_of(output_of(images)) for _ in range(2))
+    if first is not None and second is not None and (apart := _farthest([first], [second])) > LARGEST_DISAGREEMENT:
+        raise NondeterministicModelError(
+            f"The model gave other logits for the same images the second time (relative difference {apart:.2g}), though it is in "
+            "eval mode and the layer is deterministic. Look for dropout, noise or sampling behind the layer that does not ask "
+            "`self.training`."
+        )
 
 
 @torch.no_grad()

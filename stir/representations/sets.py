@@ -1,6 +1,6 @@
 """Represent several sets of images at one layer, with the classes that the model predicts for some of them."""
 
-from collections.abc import Container, Iterable
+from collections.abc import Collection, Iterable
 from functools import partial
 from itertools import chain
 
@@ -13,7 +13,7 @@ from stir.layers import LayerSpec
 from stir.models.frozen import lend
 from stir.models.outputs import predicted_classes
 from stir.models.usable import check_model
-from stir.representations.alike import check_alike
+from stir.representations.alike import check_alike, check_predictions_alike
 from stir.representations.representing import representing
 from stir.representations.whole import FEW
 
@@ -24,7 +24,7 @@ def represent_sets(
     *,
     layer: str | LayerSpec | None = None,
     batch_size: int = 256,
-    classes_of: Container[str] = (),
+    classes_of: Collection[str] = (),
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """Return the representations of several sets of images, each as `represent` would, in the batches that it would make.
 
@@ -40,13 +40,18 @@ def represent_sets(
         As in `represent`.
     batch_size : int
         Images in one forward pass.
-    classes_of : container of str
+    classes_of : collection of str
         Sets of which the predicted classes are returned, too.
 
     Returns
     -------
     tuple of dict
         Name -> representations (n, d); and name -> predicted classes (n,), as `stir.models.outputs.predicted_classes` gives them.
+
+    Raises
+    ------
+    NondeterministicModelError
+        If the model represents the same images differently the second time, or gives other logits where classes are asked for.
     """
     check_model(model)
     check_batch_size(batch_size)
@@ -59,14 +64,17 @@ def _represented(
     sets: Iterable[tuple[str, Tensor]],
     layer: str | LayerSpec | None,
     batch_size: int,
-    classes_of: Container[str],
+    classes_of: Collection[str],
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     every = iter(sets)
     of_first, first = next(every)
     check_images(first, of_first)
     representations, classes = {}, {}
     with representing(model, layer, first[:2]) as represent_batch:
-        check_alike(represent_batch, first[: min(FEW, batch_size)])
+        few = first[: min(FEW, batch_size)]
+        check_alike(represent_batch, few)
+        if classes_of:
+            check_predictions_alike(lambda batch: represent_batch.with_output(batch)[1], few)
         for name, images in chain([(of_first, first)], every):
             check_images(images, name)
             batches = images.split(batch_size)

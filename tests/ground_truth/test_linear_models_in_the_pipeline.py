@@ -90,3 +90,22 @@ def test_a_target_that_reads_nothing_else_than_the_reference_has_all_of_its_inva
 def test_the_direction_matters(measured):
     scores = measured.table.query("similarity_measure == 'linear_cka'").set_index(["reference_model", "target_model"])["stir"]
     assert scores["eight", "nested"] > scores["nested", "eight"] + 0.1
+
+
+def test_controls_in_the_table_have_their_closed_forms(measured):
+    rows = measured.table.query("similarity_measure == 'linear_cka'")
+    assert rows["stir_ceiling"].to_numpy() == pytest.approx(1, abs=1e-6)
+    for row in rows.itertuples():
+        target, (seed_images, _) = MATRICES[row.target_model], measured.iris[row.reference_model]
+        x, y, z = (of @ target.T for of in (measured.images, _closed_form(measured, row.reference_model), seed_images))
+        floor = SIMILARITY_MEASURES["linear_cka"](torch.from_numpy(x), torch.from_numpy(z))
+        assert row.stir_seed_floor == pytest.approx(floor, abs=1e-3)
+        assert row.target_same_class_fraction == np.equal(x.argmax(axis=1), y.argmax(axis=1)).mean()
+        assert row.stir_excess == pytest.approx((row.stir - row.stir_noise) / (1 - row.stir_noise), abs=1e-4)
+
+
+def test_the_excess_is_1_for_all_invariances_and_below_0_for_none(measured):
+    excess = measured.table.query("similarity_measure == 'linear_cka_debiased'").set_index(["reference_model", "target_model"])
+    assert excess["stir_excess"]["eight", "nested"] == pytest.approx(1, abs=1e-4)
+    assert excess["stir_excess"]["eight", "disjoint"] < 0
+    assert excess["stir_calibrated"]["eight", "disjoint"] < 0.05

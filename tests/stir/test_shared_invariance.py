@@ -7,10 +7,11 @@ import pytest
 import torch
 from torch import nn
 
-from stir.errors import ConvergenceWarning, InvalidInputError, LayerError
+from stir.controls import N_NOISE, matched_noise
+from stir.errors import ConvergenceWarning, FewImagesWarning, InvalidInputError, LayerError, NondeterministicModelError
 from stir.inversion import InversionSettings, InversionSnapshot, invert
 from stir.shared_invariance import shared_invariance
-from stir.similarity import linear_cka
+from stir.similarity import SIMILARITY_MEASURES, linear_cka, pnka
 
 SETTINGS = {"layer": "0", "pixel_bounds": None, "tolerance": 1e-8, "similarity_measure": "linear_cka_debiased"}
 
@@ -196,3 +197,56 @@ def test_inversions_are_those_of_invert(digits, small_net, other_net, tmp_path, 
 def test_settings_are_checked_before_any_model_runs(images):
     with pytest.raises(InvalidInputError, match=r"Unknown inversion setting 'tolerence'\. Did you mean 'tolerance'"):
         shared_invariance(reference_model=None, target_model=None, images=images, tolerence=0.1)
+
+
+def test_the_score_comes_with_its_controls(reference, seeing_more, pictures):
+    found = _score(reference, seeing_more, pictures)
+    measure, controls = SIMILARITY_MEASURES[SETTINGS["similarity_measure"]], found.controls
+    generator = torch.Generator().manual_seed(0)
+    noisy = [matched_noise(pictures, found.iri_images, pixel_bounds=None, generator=generator) for _ in range(N_NOISE)]
+    with torch.no_grad():
+        of_images, of_iris = seeing_more(pictures), seeing_more(found.iri_images)
+        scores = [measure(of_images, seeing_more(of)) for of in (found.seed_images, *noisy)]
+    assert controls.score == found.score
+    assert controls.ceiling == pytest.approx(1, abs=1e-6)
+    assert controls.seed_floor == pytest.approx(scores[0], abs=1e-9)
+    assert controls.noise == pytest.approx(sum(scores[1:]) / N_NOISE, abs=1e-9)
+    assert controls.excess == pytest.approx((found.score - controls.noise) / (controls.ceiling - controls.noise))
+    assert controls.interval.low < found.score < controls.interval.high
+    assert 0 < controls.null_p_value <= 1
+    assert found.per_image == pytest.approx(pnka(of_images, of_iris))
+    assert found.target_same_class_fraction == (of_images.argmax(1) == of_iris.argmax(1)).double().mean()
+
+
+def test_controls_do_not_depend_on_the_batch_size(reference, seeing_more, pictures):
+    whole, parts = (_score(reference, seeing_more, pictures, batch_size=size).controls for size in (256, 24))
+    assert parts.noise == pytest.approx(whole.noise, abs=1e-6)
+    assert parts.seed_floor == pytest.approx(whole.seed_floor, abs=1e-6)
+
+
+class _Drawing(nn.Module):
+    def forward(self, images):
+        return images + torch.rand(1)
+
+
+@pytest.mark.parametrize(
+    ("network", "match"),
+    [
+        (nn.Sequential(_Drawing(), nn.Linear(64, 5)), "represented the same images differently the second time"),
+        (nn.Sequential(nn.Linear(64, 5), _Drawing()), "other logits for the same images the second time"),
+    ],
+    ids=["in the layer", "behind the layer"],
+)
+def test_a_target_that_draws_at_random_is_refused_before_anything_is_inverted(reference, pictures, network, match):
+    layers = {"reference_layer": "0", "target_layer": "1" if "represented" in match else "0", "layer": None}
+    with pytest.raises(NondeterministicModelError, match=match):
+        _score(reference, network.double(), pictures, **layers, max_iterations=10**6)
+
+
+@pytest.mark.parametrize(("n", "missing"), [(5, "nulls of shuffled images"), (19, "intervals over images")])
+def test_too_few_images_for_a_control_are_said_with_the_least_number(reference, seeing_more, pictures, n, missing):
+    with pytest.warns(FewImagesWarning, match=rf"{n} images are too few for .*{missing} \(at least \d+\)"):
+        found = _score(reference, seeing_more, pictures[:n])
+    assert found.controls.interval is None
+    assert (found.controls.null_p95 != found.controls.null_p95) == (n < 6)
+    assert found.score == found.controls.score
