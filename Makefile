@@ -27,7 +27,7 @@ ifneq ($(shell test -w "$$HOME" && echo writable),writable)
 export XDG_CACHE_HOME ?= $(CURDIR)/.snakemake/cache
 endif
 
-.PHONY: run poster test test-all test-slurm fuzz cluster-plugins lint readme pretrained bench-overhead bench-scale bench-poster bench-training bench-inversion bench-inversion-full bench-memory bench-agreement bench-drop-in
+.PHONY: run poster test test-all test-slurm fuzz cluster-plugins lint readme pretrained bench-overhead bench-scale bench-poster bench-training bench-inversion bench-inversion-full bench-memory bench-agreement bench-drop-in bench-controls
 .PHONY: bench-similarity peers check-python clean
 
 run: $(VENV)/.installed
@@ -69,6 +69,7 @@ lint: $(VENV)/.installed
 # Render the numbers and figures of README.md from the last `make run`.
 readme: $(VENV)/.installed
 	$(BIN)/python -m scripts.quickstart
+	$(BIN)/python -m scripts.controls
 
 # Render docs/pretrained.md from the last `make run EXPERIMENT=pretrained`.
 pretrained: $(VENV)/.installed
@@ -103,6 +104,10 @@ bench-agreement: $(VENV)/.installed
 # Compare stir.STIR with that of stir-invariance on one small example.
 bench-drop-in: $(VENV)/.installed
 	$(BIN)/python benchmarks/drop_in.py $$ARGUMENTS
+
+# Cost of the controls as a share of an experiment that was run before. ARGUMENTS='losses_architectures --scale small' selects another one.
+bench-controls: $(VENV)/.installed
+	$(BIN)/python benchmarks/controls.py $$ARGUMENTS
 
 # Both install other packages in data/benchmarks/peers/ the first time. ARGUMENTS='--sizes 1000x512' selects sizes.
 bench-similarity: $(VENV)/.installed

@@ -1,5 +1,7 @@
 """Print how often 95% jackknife intervals of linear CKA cover the truth: ``python benchmarks/coverage.py [REPETITIONS]``.
 
+``--bootstrap`` prints instead how often intervals from images drawn with replacement do, for 100 images.
+
 Representations are drawn from populations whose CKA is known: y = (√m x + √(1−m) e) W, with x and e independent, variances of
 the features falling as 1/k, Gaussian or rectified. The truth of the debiased estimator is the CKA of the population; that of the
 biased one is the mean of the estimator over the repetitions, since its bias at n images is part of what it estimates.
@@ -15,11 +17,14 @@ import torch
 from torch import Generator, Tensor
 
 from stir.controls import interval_over_images
-from stir.provenance import code_version, package_versions
+from stir.provenance import code_version, device_kind, package_versions
 from stir.similarity import SIMILARITY_MEASURES
 
 N_POPULATION = 200_000
 """Images from which the CKA of a population is computed."""
+N_RESAMPLES = 99
+"""Samples with replacement per interval of the bootstrap."""
+ESTIMATORS = ("linear_cka", "linear_cka_debiased")
 
 
 class Population(NamedTuple):
@@ -55,19 +60,28 @@ def measured(name: str, x: Tensor, y: Tensor) -> tuple[float, float, float]:
     return score, *interval
 
 
-def coverage(population: Population, n: int, repetitions: int, generator: Generator) -> list[dict[str, object]]:
-    """Return a row per estimator."""
+def bootstrapped(name: str, x: Tensor, y: Tensor) -> tuple[float, float, float]:
+    """Return a score and the bounds of its percentile interval; images are drawn with replacement."""
+    measure = SIMILARITY_MEASURES[name]
+    draws = torch.randint(len(x), (N_RESAMPLES, len(x)), generator=Generator().manual_seed(0))
+    low, high = np.quantile([measure(x[draw], y[draw]) for draw in draws], [0.025, 0.975])
+    return measure(x, y), low, high
+
+
+def coverage(
+    population: Population, n: int, repetitions: int, generator: Generator, interval: Callable[..., tuple[float, float, float]]
+) -> list[dict[str, object]]:
+    """Return a row per estimator; both are computed from the same images."""
     draw = population.drawer(generator)
     large = draw(N_POPULATION)
-    drawn = [draw(n) for _ in range(repetitions)]
+    found = np.array([[interval(name, *drawn) for name in ESTIMATORS] for drawn in (draw(n) for _ in range(repetitions))])
     rows = []
-    for name in ("linear_cka", "linear_cka_debiased"):
-        found = np.array([measured(name, x, y) for x, y in drawn])
-        truth = found[:, 0].mean() if name == "linear_cka" else SIMILARITY_MEASURES[name](*large)
-        covered = float(((found[:, 1] <= truth) & (truth <= found[:, 2])).mean())
+    for name, (scores, low, high) in zip(ESTIMATORS, found.transpose(1, 2, 0), strict=True):
+        truth = scores.mean() if name == "linear_cka" else SIMILARITY_MEASURES[name](*large)
+        covered = float(((low <= truth) & (truth <= high)).mean())
         rows.append(
             {**population._asdict(), "n": n, "estimator": name, "truth": truth, "coverage": covered}
-            | {"width": float((found[:, 2] - found[:, 1]).mean()), "sd": (covered * (1 - covered) / repetitions) ** 0.5}
+            | {"width": float((high - low).mean()), "sd": (covered * (1 - covered) / repetitions) ** 0.5}
         )
     return rows
 
@@ -76,14 +90,13 @@ def main(repetitions: int) -> None:
     """Print a table of coverages, with the versions that it was made with."""
     torch.set_num_threads(1)
     generator = Generator().manual_seed(0)
-    rows = [
-        row for population in POPULATIONS for n in (100, 300, 1000) for row in coverage(population, n, repetitions, generator)
-    ]
+    interval, sizes = (bootstrapped, (100,)) if "--bootstrap" in sys.argv else (measured, (100, 300, 1000))
+    rows = [row for population in POPULATIONS for n in sizes for row in coverage(population, n, repetitions, generator, interval)]
     table = pd.DataFrame(rows)
     print(table.to_markdown(index=False, floatfmt=".3f") if "--markdown" in sys.argv else table.round(3).to_string(index=False))
-    means = table.groupby(["estimator", "n"])["coverage"].mean().round(3)
-    print(means.to_string())
-    print(f"{repetitions} repetitions per row; cpu; code {code_version()}; {package_versions()}")
+    means = table.groupby(["estimator", "n"])["coverage"].agg(["mean", "min", "max"]).round(3)
+    print(f"\nCoverage over the {len(POPULATIONS)} populations:\n{means.to_string()}\n")
+    print(f"{repetitions} repetitions per row; {device_kind('cpu')}; code {code_version()}; {package_versions()}")
 
 
 if __name__ == "__main__":

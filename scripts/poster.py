@@ -16,9 +16,9 @@ import pandas as pd
 from scripts.poster_numbers import NONE, beside
 from scripts.poster_results import FIGURES, keep
 from stir.flags import combined
+from stir.standard_errors import SEEDS
 from stir.training import TrainingRecipe
 from stir_workflow.statements import judge_published, overall
-from stir_workflow.statements.estimate import SEEDS
 from stir_workflow.statements.names import SENTENCES
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -40,6 +40,7 @@ but not claimed, and do not affect the verdict. Only pairs of different models a
 
 The column "over" names the unit of the interval. *trainings*, *architectures*: a delete-one jackknife, since pairs share
 models. *inversion seeds*: the measurement error for these particular networks, which implies **nothing about other trainings**.
+*... and images*: the variance over images is added, with each image left out of all scores at once.
 *published sd*: the published ±, taken as standard errors, since the number of runs is not known.
 """
 
@@ -213,7 +214,7 @@ def _published(name: str) -> pd.DataFrame | None:
 
 
 def _overall(verdicts: pd.DataFrame) -> str:
-    seeds = bool((verdicts["unit"] == SEEDS).any())
+    seeds = bool(verdicts["unit"].str.startswith(SEEDS).any())
     return f"**{overall(verdicts)}**" + (" (of these networks)" if seeds else "")
 
 

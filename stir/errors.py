@@ -70,6 +70,10 @@ class MatchWarning(UserWarning):
     """Images match no better than other images; they are returned, but scores computed from them are not informative."""
 
 
+class FewImagesWarning(UserWarning):
+    """There are too few images for an interval or a null; the score is returned without them."""
+
+
 def near_matches(word: str, known: "Iterable[str]") -> str:
     """Return the known words that are similar to ``word``, or else all known words.
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from stir.names import GIVEN
+from stir.table_controls import GIVEN, P_HOLM
 
 SEPARATOR = "; "
 LEAST_CONVERGED = 0.8
@@ -15,6 +15,11 @@ LEAST_APART = 0.5
 MARGIN = 2.33
 """Standard errors above chance: an accuracy obtained by guessing exceeds this in 1 of 100 cases."""
 
+LEAST_CEILING = 0.99
+"""Smallest STIR of a reference model with itself for which the inversion error costs little. Our choice."""
+LARGEST_P_VALUE = 0.05
+"""Largest corrected p-value of a score that is above its null."""
+
 OF_INVERSIONS = {
     "alike_before_inversion": "represented alike before anything was inverted",
     "no_better_than_null": "matched no better than by another image",
@@ -22,8 +27,12 @@ OF_INVERSIONS = {
     "no_nearer_than_another_image": "IRIs as near to another image as to their own",
     "few_converged": f"under {LEAST_CONVERGED:.0%} of the images within the tolerance",
     "not_all_converged": "some images not within the tolerance",
+    "low_ceiling": f"STIR of the reference model with itself under {LEAST_CEILING}",
 }
 """Flag -> meaning for the inversions of a reference model."""
+NOT_ABOVE_NULL = "not_above_null"
+OF_STIR = {**OF_INVERSIONS, NOT_ABOVE_NULL: "no higher than with shuffled images"}
+"""Flag -> meaning, of flags that do not apply to plain similarity."""
 OF_MODELS = {
     "at_chance": "accuracy not above chance",
     "not_robust": "trained to be robust, and is not",
@@ -33,11 +42,13 @@ OF_MODELS = {
 }
 """Flag -> meaning for a model; scores use the flag with the prefix ``reference_`` or ``target_``."""
 NO_NUMBER = "no_number"
+OF_PAIRS = (NO_NUMBER, NOT_ABOVE_NULL)
+"""Flags of a target model given a reference model."""
 NO_ROBUST_ACCURACY = "no_robust_accuracy"
 SIDES = ("reference", "target")
 MEANINGS = {
     NO_NUMBER: "no score",
-    **OF_INVERSIONS,
+    **OF_STIR,
     **{f"{side}_{word}": f"{side} model {said}" for word, said in OF_MODELS.items() for side in SIDES},
 }
 """Flag in a table of scores -> meaning, in the order in which flags are listed."""
@@ -59,32 +70,41 @@ def of_scores(scores: pd.DataFrame, models: pd.DataFrame) -> pd.Series:
         From `stir.tables.model_table`.
     """
     words = {model: flag_words(flag) for model, flag in of_models(models).items()}
-    conditions = {NO_NUMBER: _no_number(scores), **_of_inversions(scores)}
+    conditions = {NO_NUMBER: _no_number(scores), **_of_inversions(scores), NOT_ABOVE_NULL: is_not_above_null(scores)}
     for side in SIDES:
         for word in OF_MODELS:
             conditions[f"{side}_{word}"] = scores[f"{side}_model"].isin([name for name, found in words.items() if word in found])
     return _joined(conditions, scores.index)
 
 
+def is_not_above_null(rows: pd.DataFrame) -> pd.Series:
+    """Return whether STIR of each row is no higher than with shuffled images; False where that is not known."""
+    return rows[P_HOLM] > LARGEST_P_VALUE if P_HOLM in rows else pd.Series(False, rows.index)
+
+
 def _of_inversions(rows: pd.DataFrame) -> dict[str, pd.Series]:
     correlation, null = rows["correlation_median"], rows["null_correlation_p99"]
-    converged = rows["converged_fraction"]
-    inverted = rows["inversion_method"] != GIVEN
-    few = inverted & ~(converged >= LEAST_CONVERGED)
-    return {
+    converged, inverted = rows["converged_fraction"], ~_given(rows)
+    few = ~(converged >= LEAST_CONVERGED)
+    found = {
         "alike_before_inversion": rows["seed_error_median"] <= rows["tolerance"],
         "no_better_than_null": correlation <= null,
-        "match_unknown": inverted & (correlation.isna() | null.isna()),
+        "match_unknown": correlation.isna() | null.isna(),
         "no_nearer_than_another_image": rows["pairwise_inversion_error_median"] >= LEAST_APART,
         "few_converged": few,
         "not_all_converged": ~few & (converged < 1),
+        "low_ceiling": rows["stir_ceiling"] < LEAST_CEILING if "stir_ceiling" in rows else pd.Series(False, rows.index),
     }
+    return {word: inverted & condition for word, condition in found.items()}
+
+
+def _given(rows: pd.DataFrame) -> pd.Series:
+    """Return which rows are of perturbed images that were not made by inversion, which have no reference model."""
+    return rows["inversion_method"] == GIVEN if "inversion_method" in rows else pd.Series(False, rows.index)
 
 
 def _no_number(rows: pd.DataFrame) -> pd.Series:
-    """Find scores that are none; plain similarity needs a reference that is one model, which has features."""
-    one_model = rows["reference_features"].notna() if "reference_features" in rows else True
-    return rows["stir"].isna() | (rows["similarity"].isna() & one_model)
+    return rows["stir"].isna() | (rows["similarity"].isna() & ~_given(rows))
 
 
 def _joined(conditions: Mapping[str, pd.Series], index: pd.Index) -> pd.Series:
@@ -105,7 +125,7 @@ def is_flagged(rows: pd.DataFrame, score: str) -> pd.Series:
     """Return whether ``stir`` or ``similarity`` of each row is flagged; plain similarity involves no inversion."""
     flags = read_flags(rows)
     if score == "similarity":
-        flags = flags.map(lambda text: any(word not in {NO_NUMBER, *OF_INVERSIONS} for word in text.split(SEPARATOR) if word))
+        flags = flags.map(lambda text: any(word not in {NO_NUMBER, *OF_STIR} for word in text.split(SEPARATOR) if word))
     return flags.astype(bool) | rows[score].isna()
 
 
@@ -116,7 +136,7 @@ def flagged_models(rows: pd.DataFrame, *, without: frozenset[str] = frozenset())
     for reference, target, text in seen[seen["flags"] != ""].itertuples(index=False):
         for word in text.split(SEPARATOR):
             model = target if word.startswith("target_") else reference
-            found.setdefault(word, {})[f"{target} given {reference}" if word == NO_NUMBER else model] = None
+            found.setdefault(word, {})[f"{target} given {reference}" if word in OF_PAIRS else model] = None
     order = [*MEANINGS, *(word for word in found if word not in MEANINGS)]
     return {word: list(found[word]) for word in order if word in found and word not in without}
 

@@ -31,9 +31,7 @@ SELECT_PATTERN = rf"\A[A-Za-z0-9_\[][A-Za-z0-9._\[\]-]{{0,{NAME_LENGTH - 1}}}\Z"
 SELECT_GRAMMAR = "a field or key of letters, digits, '.', '_' and '-', an index such as 0 or '[0]', or 'hidden_states[3]'"
 FLATTEN = "flatten"
 """The pooling of layers that are given none."""
-GIVEN = "given"
-"""What tables and file names say in place of the method of an inversion, of perturbed images that nothing was inverted for."""
-TABLE_ENDINGS = ("-summary", "-models", "-verdicts", "-metrics")
+TABLE_ENDINGS = ("-summary", "-differences", "-models", "-verdicts", "-metrics", "-per_image", "-sensitivity")
 """Endings that follow the experiment's name in the names of its tables; no experiment's name may end with one."""
 WRITABLE = (Path("data"), Path("results"))
 """Folders of a project that are writable; either may be a link to a shared folder."""

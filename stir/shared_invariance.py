@@ -1,20 +1,31 @@
 """The whole method in one call: invert m1, represent the IRIs by m2, and compare."""
 
+import math
+import warnings
 from dataclasses import dataclass, replace
 from typing import Any
 
+import torch
 from jaxtyping import Bool, Float, Int
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
-from stir.errors import InvalidInputError
+from stir.beside_inversion import Target, represent_perturbed, represent_pictures
+from stir.checks import check_batch_size, check_images
+from stir.controls import N_ORDERS, ControlledScore, Perturbed, beside_controls, controls_of, draw_orders
+from stir.errors import FewImagesWarning, InvalidInputError
 from stir.inversion import InversionSettings, InversionSnapshot, invert
 from stir.inversion.api import DEFAULTS
 from stir.inversion.settings import changed_settings
 from stir.layers import LayerSpec, Select, layer_spec
+from stir.models.outputs import NO_CLASS
 from stir.representations import represent
 from stir.score import score
-from stir.similarity import get_similarity_measure
+from stir.similarity import get_similarity_measure, pnka
 from stir.stored_images import Images
+from stir.table_controls import LEAST_IMAGES_OF_NULL, missing_for_few_images
+
+RANDOM_SEED_OF_ORDERS = 0
+"""Of the shuffles of the null, which all scores share."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +36,12 @@ class SharedInvariance:
     """STIR(m2 | m1, X)."""
     similarity: float
     """Plain S_rep(m1(X), m2(X))."""
+    controls: ControlledScore
+    """The score beside what it is to be compared with: interval over images, ceiling, floors, null, noise, excess."""
+    target_same_class_fraction: float
+    """How often m2 predicts the same class for X and X'; NaN where it predicts none."""
+    per_image: Float[Tensor, " n"]
+    """PNKA of m2(X) and m2(X') of every image; NaN where it is undefined."""
     inversion_error: Float[Tensor, " n"]
     """‖m1(X')−m1(X)‖₂ / ‖m1(X)‖₂, per image."""
     converged: Bool[Tensor, " n"]
@@ -78,10 +95,13 @@ def shared_invariance(
     Returns
     -------
     SharedInvariance
-        The score over all images, with the quantities needed to assess it.
+        The score over all images, with the quantities needed to assess it. The controls take a few forward passes
+        of X, X', the seed images and X plus noise, which is little beside an inversion.
 
     Warns
     -----
+    FewImagesWarning
+        If there are too few images for an interval or a null, which are then missing.
     ConvergenceWarning
         If some images did not converge; the score is over all of them.
     MatchWarning
@@ -91,6 +111,8 @@ def shared_invariance(
     ------
     InvalidInputError
         If an argument cannot be used, or ``layer`` comes with another layer argument.
+    NondeterministicModelError
+        If a model represents the same images differently the second time, or the target model predicts other classes.
 
     References
     ----------
@@ -102,10 +124,13 @@ def shared_invariance(
         layer_spec(each, select, settings.pooling) for each in _layers(layer, reference_layer, target_layer)
     )
 
-    def represented(model: nn.Module, spec: LayerSpec, of: Images) -> Tensor:
-        return represent(model, of, layer=spec, batch_size=settings.batch_size)
-
-    target_of_reference = represented(target_model, of_target, images)
+    check_images(images, pixel_bounds=settings.pixel_bounds)
+    check_batch_size(settings.batch_size)
+    if missing := missing_for_few_images(len(images)):
+        warnings.warn(missing, FewImagesWarning, stacklevel=2)
+    target = Target(target_model, of_target, settings.batch_size)
+    found = represent_pictures(target, {"images": images.__getitem__}, len(images), classes_of=["images"])
+    target_of_reference, classes = found.of["images"], found.classes["images"]
     inversion = invert(
         reference_model,
         images,
@@ -116,21 +141,66 @@ def shared_invariance(
         progress=progress,
         snapshot=snapshot,
     )
+    perturbed, classes_of_iris = represent_perturbed(
+        target,
+        images,
+        inversion.iri_images,
+        inversion.seed_images,
+        pixel_bounds=settings.pixel_bounds,
+        random_seed=random_seed,
+    )
+    reference_of_reference, reference_of_iri = (
+        represent(reference_model, of, layer=of_reference, batch_size=settings.batch_size)
+        for of in (images, inversion.iri_images)
+    )
     scored = score(
-        reference_of_reference=represented(reference_model, of_reference, images),
+        reference_of_reference=reference_of_reference,
         target_of_reference=target_of_reference,
-        target_of_iri=represented(target_model, of_target, inversion.iri_images),
+        target_of_iri=perturbed.of_perturbed,
         similarity_measure=similarity_measure,
     )
+    ceiling = _or_nan(similarity_measure, reference_of_reference, reference_of_iri)
     return SharedInvariance(
         score=scored.stir,
         similarity=scored.similarity,
+        controls=_beside(scored.stir, target_of_reference, perturbed, similarity_measure, ceiling),
+        target_same_class_fraction=_same_class_fraction(classes, classes_of_iris),
+        per_image=_per_image(target_of_reference, perturbed.of_perturbed),
         inversion_error=inversion.inversion_error,
         converged=inversion.converged,
         iri_images=inversion.iri_images,
         seed_images=inversion.seed_images,
         similarity_measure=similarity_measure,
     )
+
+
+def _beside(stir: float, of_images: Tensor, perturbed: Perturbed, name: str, ceiling: float) -> ControlledScore:
+    n, orders = len(of_images), None
+    if n >= LEAST_IMAGES_OF_NULL:
+        orders = draw_orders(n, N_ORDERS, generator=Generator().manual_seed(RANDOM_SEED_OF_ORDERS))
+    (controls,) = controls_of(of_images, [perturbed], orders=orders, similarity_measure=name)
+    return beside_controls(stir, controls, n_images=n, similarity_measure=name, ceiling=ceiling)
+
+
+def _or_nan(name: str, x: Tensor, y: Tensor) -> float:
+    """Return a similarity; NaN where the measure cannot compare the representations."""
+    try:
+        return get_similarity_measure(name)(x, y)
+    except InvalidInputError:
+        return math.nan
+
+
+def _same_class_fraction(classes: Int[Tensor, " n"], other: Int[Tensor, " n"]) -> float:
+    if bool((classes == NO_CLASS).any() | (other == NO_CLASS).any()):
+        return math.nan
+    return (classes == other).double().mean().item()
+
+
+def _per_image(x: Tensor, y: Tensor) -> Float[Tensor, " n"]:
+    try:
+        return pnka(x, y)
+    except InvalidInputError:
+        return torch.full((len(x),), math.nan, dtype=torch.float64, device=x.device)
 
 
 AnyLayer = str | LayerSpec | None

@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+import pandas as pd
+
 TARGET_SAME_CLASS = "target_same_class_fraction"
 """How often the target model predicts the same class for X and X'."""
 CONTROL_COLUMNS = [
@@ -21,6 +24,19 @@ CONTROL_COLUMNS = [
 """Controls of a row of scores, in this order; `stir.controls` defines them."""
 P_VALUE, P_HOLM = "stir_null_p_value", "stir_null_p_holm"
 """The p-value of a row, and the same corrected over all rows of the table."""
+SUMMARISED = [
+    "stir_ceiling",
+    "stir_seed_floor",
+    "stir_untrained",
+    "stir_noise",
+    "stir_excess",
+    "stir_calibrated",
+    "stir_null_p95",
+    TARGET_SAME_CLASS,
+]
+"""Controls whose means are in summaries."""
+GIVEN = "given"
+"""What tables and file names say in place of the method of an inversion, of perturbed images."""
 COMPUTED_COLUMNS = ["dtype", "device_kind"]
 """Type of the target model's representations, and the kind of device that computed them."""
 LEAST_IMAGES_OF_NULL = 6
@@ -33,6 +49,19 @@ def with_holm(columns: Sequence[str]) -> list[str]:
     """Return the columns of a table: the corrected p-value follows the p-value, which rows of scores have alone."""
     after = columns.index(P_VALUE) + 1
     return [*columns[:after], P_HOLM, *columns[after:]]
+
+
+def holm(p_values: pd.Series) -> pd.Series:
+    """Return p-values corrected for their number: the i-th smallest of m times m − i + 1, made monotone, at most 1.
+
+    Missing ones stay missing, and do not count.
+
+    References
+    ----------
+    Holm 1979, Scandinavian Journal of Statistics 6, 65-70.
+    """
+    known = p_values.dropna().sort_values(kind="stable")
+    return (known * np.arange(len(known), 0, -1)).cummax().clip(upper=1).reindex(p_values.index)
 
 
 def missing_for_few_images(n_images: int) -> str:

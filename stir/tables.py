@@ -11,7 +11,7 @@ import pandas as pd
 
 from stir.errors import InvalidInputError
 from stir.flags import model_flag
-from stir.table_controls import COMPUTED_COLUMNS, CONTROL_COLUMNS, with_holm
+from stir.table_controls import COMPUTED_COLUMNS, CONTROL_COLUMNS, P_HOLM, P_VALUE, holm, with_holm
 from stir.table_layers import layer_columns, layer_texts
 
 SCORE_COLUMNS = [
@@ -53,7 +53,8 @@ TEXT_COLUMNS = [
     for what in ("checkpoint", "model", "group", "layer", "select", "pooling")
 ]
 TEXT_COLUMNS += ["model", "images_dataset", "training_dataset", "flag", "flags", "normalisation_mean", "normalisation_std"]
-TEXT_COLUMNS += ["weights", "input_size", "resize", "code"]
+TEXT_COLUMNS += ["dtype", "device_kind", "inversion_method", "weights", "input_size", "resize", "code"]
+TEXT_COLUMNS += ["value", "own_value"]
 MODEL_COLUMNS = [
     "model",
     "architecture",
@@ -87,13 +88,11 @@ def csv_text(table: pd.DataFrame) -> str:
 
 
 def score_table(
-    scores: Sequence[pd.DataFrame],
-    models: Sequence[Mapping[str, Any]],
-    images_datasets: Sequence[str],
-    references: Sequence[Mapping[str, Any]] = (),
+    scores: Sequence[pd.DataFrame], models: Sequence[Mapping[str, Any]], images_datasets: Sequence[str]
 ) -> pd.DataFrame:
-    """Combine the scores of all references, with the experiment's names of models and references; flags are empty.
+    """Combine the scores of all references, with the experiment's names of models; flags are empty.
 
+    P-values are corrected over all rows. The index is the number of each row among those of ``scores`` one after another.
     Infinite scores are left empty, like those that are not numbers.
 
     Parameters
@@ -101,11 +100,9 @@ def score_table(
     scores : sequence of DataFrame
         Rows with ``reference_checkpoint`` and ``target_checkpoint`` (keys).
     models : sequence of mapping
-        ``name`` and ``checkpoint`` (key) of every model; their order is the table's.
+        ``name`` and ``checkpoint`` (key) of every model, and of references that are none; their order is the table's.
     images_datasets : sequence of str
         For each of ``scores``, the name of the dataset of its reference images.
-    references : sequence of mapping
-        ``name`` and ``checkpoint`` of the references that are none of the models; they follow the models.
 
     Raises
     ------
@@ -114,27 +111,25 @@ def score_table(
     """
     if len(scores) != len(images_datasets):
         raise InvalidInputError(f"Expected a dataset for each of {len(scores)} files of scores; got {len(images_datasets)}.")
-    named = {"reference": _named([*models, *references]), "target": _named(models)}
+    named = pd.DataFrame([{"name": model["name"], "checkpoint": model["checkpoint"]} for model in models])
+    named["order"] = range(len(named))
     labelled = [table.assign(images_dataset=label) for table, label in zip(scores, images_datasets, strict=True)]
-    rows = pd.concat(labelled, ignore_index=True)
-    for side, known in named.items():
-        if unknown := {*rows[f"{side}_checkpoint"]} - {*known["checkpoint"]}:
-            raise InvalidInputError(
-                f"Expected scores of the checkpoints {list(known['checkpoint'])}; got also those of {unknown}."
-            )
-        rows = rows.merge(known.add_prefix(f"{side}_").rename(columns={f"{side}_name": f"{side}_model"}))
+    rows = pd.concat(labelled, ignore_index=True).reset_index(names="row")
+    if unknown := {*rows["reference_checkpoint"], *rows["target_checkpoint"]} - {*named["checkpoint"]}:
+        raise InvalidInputError(f"Expected scores of the checkpoints {list(named['checkpoint'])}; got also those of {unknown}.")
+    for side in ("reference", "target"):
+        rows = rows.merge(
+            named.rename(columns={"name": f"{side}_model", "checkpoint": f"{side}_checkpoint", "order": f"{side}_order"})
+        )
     order = {label: number for number, label in enumerate(dict.fromkeys(images_datasets))}
     rows["images_order"] = rows["images_dataset"].map(order)
     rows = rows.sort_values(["images_order", "reference_order", "target_order"], kind="stable").assign(flags="")
+    rows = rows.set_index("row").rename_axis(None)
     rows[SCORES] = rows[SCORES].where(np.isfinite(rows[SCORES]))
+    rows[P_HOLM] = holm(rows[P_VALUE])
     after = SCORE_COLUMNS.index("target_layer") + 1
     precision = [PRECISION] if PRECISION in rows else []
-    return rows[[*SCORE_COLUMNS[:after], *layer_columns(rows), *precision, *SCORE_COLUMNS[after:]]].reset_index(drop=True)
-
-
-def _named(models: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    rows = [{"name": model["name"], "checkpoint": model["checkpoint"], "order": order} for order, model in enumerate(models)]
-    return pd.DataFrame(rows)
+    return rows[[*SCORE_COLUMNS[:after], *layer_columns(rows), *precision, *SCORE_COLUMNS[after:]]]
 
 
 def check_rows(
@@ -144,7 +139,8 @@ def check_rows(
     similarity_measures: Sequence[str],
     random_seeds: Sequence[int],
     images_datasets: Sequence[str],
-    references: Sequence[Mapping[str, Any]] = (),
+    targets: Sequence[str] | None = None,
+    own_random_seeds: Mapping[str, Sequence[int]] | None = None,
 ) -> None:
     """Refuse scores whose rows are not exactly those of the experiment.
 
@@ -153,23 +149,30 @@ def check_rows(
     scores : DataFrame
         From `score_table`.
     layers : mapping
-        Name of every model -> its layers, as `stir.names.layer_text` writes them.
+        Name of every model, and of every reference that is none -> its layers, as `stir.names.layer_text` writes them.
     similarity_measures, random_seeds, images_datasets : sequence
         The values for which scores are required.
-    references : sequence of mapping
-        ``name``, ``layers`` and ``random_seeds`` of the references that are none of the models.
+    targets : sequence of str, optional
+        The models; by default all that have layers.
+    own_random_seeds : mapping, optional
+        Name of a reference -> its random seeds, where they are others.
 
     Raises
     ------
     InvalidInputError
         Naming the first row that is missing, repeated, or unexpected.
     """
-    own = [(name, of_model, random_seeds) for name, of_model in layers.items()]
-    own += [(reference["name"], reference["layers"], reference["random_seeds"]) for reference in references]
     asked = {
-        (reference, *rest)
-        for reference, of_reference, seeds in own
-        for rest in product(layers, of_reference, similarity_measures, seeds, dict.fromkeys(images_datasets))
+        row
+        for reference, of_reference in layers.items()
+        for row in product(
+            [reference],
+            layers if targets is None else targets,
+            of_reference,
+            similarity_measures,
+            (own_random_seeds or {}).get(reference, random_seeds),
+            dict.fromkeys(images_datasets),
+        )
     }
     came = list(scores.assign(reference_layer=layer_texts(scores))[ROW_KEYS].itertuples(index=False, name=None))
     wrong = {

@@ -4,7 +4,7 @@ from stir.controls.comparing import Controls, Perturbed, controls_of
 from stir.controls.controlled import ControlledScore, beside_controls, controlled_score
 from stir.controls.intervals import Interval, difference_interval, interval_over_images, jackknife_error, jackknife_interval
 from stir.controls.noise import N_NOISE, matched_noise
-from stir.controls.null import N_ORDERS, Null, draw_orders, holm, permutation_null
+from stir.controls.null import N_ORDERS, Null, draw_orders, permutation_null
 from stir.controls.scales import calibrated, excess
 
 __all__ = [
@@ -22,7 +22,6 @@ __all__ = [
     "difference_interval",
     "draw_orders",
     "excess",
-    "holm",
     "interval_over_images",
     "jackknife_error",
     "jackknife_interval",

@@ -103,16 +103,3 @@ def permutation_null(
         return Null(torch.tensor([measure(x, y[order]) for order in orders], dtype=torch.float64))
     k, l = (measure.cosine.matrix(z, argument).double() for z, argument in ((x, "x"), (y, "y")))  # noqa: E741
     return Null(shuffled_cosines(k, l[None], orders)[0])
-
-
-def holm(p_values: Float[Tensor, " m"]) -> Float[Tensor, " m"]:
-    """Return p-values corrected for their number: the i-th smallest of m times m − i + 1, made monotone, at most 1.
-
-    References
-    ----------
-    Holm 1979, Scandinavian Journal of Statistics 6, 65-70.
-    """
-    order = p_values.argsort()
-    m = len(p_values)
-    corrected = (p_values[order] * torch.arange(m, 0, -1, dtype=p_values.dtype)).cummax(dim=0).values.clamp(max=1)
-    return torch.empty_like(p_values).scatter_(0, order, corrected)

@@ -6,16 +6,22 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from stir.plotting.marks import HATCH, any_flagged, marked
-from stir.plotting.panels import colours, comparable_pairs, draw_panels, said_of, what_differs
+from stir.plotting.controls import draw_on_bar
+from stir.plotting.marks import HATCH, any_flagged, is_not_above_null, marked
+from stir.plotting.panels import colours, comparable_pairs, draw_panels, what_differs
+from stir.plotting.titles import counted, measured_with
 from stir.table_layers import layer_name, layer_positions
+
+BEHIND_DIGITS = {"facecolor": "white", "alpha": 0.75, "linewidth": 0, "pad": 0.5}
+"""So that digits are legible where a line of a control passes."""
 
 
 def draw_bars(scores: pd.DataFrame, models: pd.DataFrame) -> Figure:
     """Draw three bars for each training at the last layer: STIR(m2 | m1), STIR(m1 | m2), plain similarity.
 
     Of each pair, m1 is the model that comes first in the table. Error bars are one standard
-    deviation over pairs and inversion seeds. Bars of flagged scores are hatched.
+    deviation over pairs and inversion seeds. Bars of flagged scores are hatched. Lines across the bars
+    of STIR are the ceiling and the floors, where the table has them.
 
     Parameters are those of `comparable_pairs`, for one similarity measure.
 
@@ -31,9 +37,12 @@ def draw_bars(scores: pd.DataFrame, models: pd.DataFrame) -> Figure:
     pairs = (
         rows[rows["forward"]].groupby("training")[["reference_model", "target_model"]].apply(lambda r: len(r.drop_duplicates()))
     )
-    counts = ", ".join(f"{count} {'pair' if count == 1 else 'pairs'} {training}" for training, count in pairs.items())
-    title = f"pairs that differ in their {what_differs(rows)}, layer {layer_name(rows)}\n{said_of(rows)}; {counts}"
-    return draw_panels(rows, _draw, label="score (mean ± sd over pairs and inversion seeds)", title=title)
+    counts = ", ".join(f"{counted(count, 'pair')} {training}" for training, count in pairs.items())
+    title = (
+        f"pairs that differ in their {what_differs(rows)}, layer {layer_name(rows)}\n{measured_with(rows)}; {counts}\n"
+        "mean ± sd over pairs and inversion seeds"
+    )
+    return draw_panels(rows, _draw, title=title)
 
 
 def _draw(axes: Axes, rows: pd.DataFrame) -> None:
@@ -48,11 +57,16 @@ def _draw(axes: Axes, rows: pd.DataFrame) -> None:
         means = [part[score].mean(skipna=False) for part, score in shown]
         spreads = pd.Series([part[score].std() for part, score in shown]).fillna(0)
         flagged = [any_flagged(part, score) for part, score in shown]
+        null = [score == "stir" and bool(is_not_above_null(part).any()) for part, score in shown]
         places = [place + (number - (len(trainings) - 1) / 2) * width for place in range(3)]
         axes.bar(places, means, 0.92 * width, yerr=spreads, capsize=3, color=colour, label=training)
-        for place, mean, spread, is_marked in zip(places, means, spreads, flagged, strict=True):
+        for place, (part, score) in zip(places, shown, strict=True):
+            if score == "stir":
+                draw_on_bar(axes, part, place, 0.92 * width)
+        for place, mean, spread, is_marked, is_null in zip(places, means, spreads, flagged, null, strict=True):
             if is_marked:
                 axes.bar(place, mean, 0.92 * width, facecolor="none", edgecolor="black", linewidth=0, hatch=HATCH)
             height = 0.012 if math.isnan(mean) else mean + spread + 0.012
-            axes.text(place, height, marked(mean, flagged=is_marked), ha="center", va="bottom", fontsize=8)
+            text = marked(mean, flagged=is_marked, not_above_null=is_null)
+            axes.text(place, height, text, ha="center", va="bottom", fontsize=8, bbox=BEHIND_DIGITS)
     axes.set_xticks(range(3), ["STIR(m2 | m1)", "STIR(m1 | m2)", f"{measure}(m1, m2)"])

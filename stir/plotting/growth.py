@@ -8,8 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from stir.errors import InvalidInputError
-from stir.plotting.marks import add_footnote, any_flagged, footnote_of, mark_points
-from stir.plotting.panels import HIGHEST, PANEL, add_legend, said_of
+from stir.plotting.marks import add_footnote, any_flagged, footnote_of, is_not_above_null, mark_null, mark_points
+from stir.plotting.panels import HIGHEST, PANEL, add_legend
+from stir.plotting.titles import add_title, measured_with, title_panel
 from stir.table_layers import layer_name, layer_positions
 from stir.tables import described
 
@@ -55,10 +56,10 @@ def draw_growth(scores: pd.DataFrame, models: pd.DataFrame) -> Figure:
     for line, label in zip(grid, labels, strict=True):
         for axes, objective in zip(line, objectives, strict=True):
             _draw(axes, rows[(rows["images_dataset"] == label) & (rows["reference_objective"] == objective)])
-            axes.set_title(f"{objective}, images of {label}")
+            title_panel(axes, f"{objective}, images of {label}", PANEL[0] / 2)
         line[0].set_ylabel("STIR (mean ± sd)")
     add_legend(figure)
-    figure.suptitle(f"training sets of growing size, layer {layer_name(rows)}\n{said_of(rows)}", fontsize=9)
+    add_title(figure, f"training sets of growing size, layer {layer_name(rows)}\n{measured_with(rows)}")
     add_footnote(figure, footnote_of(rows))
     return figure
 
@@ -71,6 +72,7 @@ def _draw(axes: Axes, rows: pd.DataFrame) -> None:
     by_ends = rows.groupby(["reference_n_train", "target_n_train"])
     means, spreads = by_ends["stir"].agg(lambda values: values.mean(skipna=False)), by_ends["stir"].std().fillna(0)
     flagged = {pair: any_flagged(of_pair, "stir") for pair, of_pair in by_ends}
+    null = {pair: bool(is_not_above_null(of_pair).any()) for pair, of_pair in by_ends}
     axes.set_ylim(min(0.0, rows["stir"].min()), HIGHEST)
     # Points of one size stand a little apart, so that their bars can be told from each other.
     apart = 0.006 * (sizes[-2] - sizes[0])
@@ -79,6 +81,7 @@ def _draw(axes: Axes, rows: pd.DataFrame) -> None:
         axes.plot(places, means.reindex(pairs), style, color=colour, marker=marker, markersize=4, label=name)
         axes.errorbar(places, means.reindex(pairs), spreads.reindex(pairs), fmt="none", ecolor=colour, capsize=2)
         mark_points(axes, places, list(means.reindex(pairs)), [flagged.get(pair, False) for pair in pairs], colour)
+        mark_null(axes, places, list(means.reindex(pairs)), [null.get(pair, False) for pair in pairs])
     axes.set_xticks(sizes[:-1], [f"{size:,.0f}" for size in sizes[:-1]])
     full = "the full set" if math.isinf(sizes[-1]) else f"{sizes[-1]:,.0f}"
     axes.set_xlabel(f"training images (full: {full})")

@@ -4,8 +4,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from stir.plotting.marks import any_flagged, mark_points
-from stir.plotting.panels import colours, comparable_pairs, draw_panels, said_of, what_differs
+from stir.plotting.controls import draw_along_curve, draw_bands, known_controls
+from stir.plotting.marks import any_flagged, is_not_above_null, mark_null, mark_points
+from stir.plotting.panels import colours, comparable_pairs, draw_panels, what_differs
+from stir.plotting.titles import measured_with
 from stir.table_layers import layer_name, layer_positions
 
 STYLES = {"stir": "-", "similarity": "--"}
@@ -14,6 +16,7 @@ STYLES = {"stir": "-", "similarity": "--"}
 def draw_layer_curves(scores: pd.DataFrame, models: pd.DataFrame) -> Figure:
     """Draw scores over layers in their order; bands are one standard deviation over pairs and inversion seeds.
 
+    Dotted lines and grey bands are the floors and the ceiling, where the table has them.
     Points of flagged scores are stars; a cross on the axis stands for a score that is no number.
 
     Parameters are those of `comparable_pairs`, for one similarity measure.
@@ -24,8 +27,12 @@ def draw_layer_curves(scores: pd.DataFrame, models: pd.DataFrame) -> Figure:
         If there are no two models that were trained alike.
     """
     rows = comparable_pairs(scores.assign(layer=layer_positions(scores)), models)
-    title = f"pairs that differ in their {what_differs(rows)}\n{said_of(rows)}"
-    return draw_panels(rows, _draw, label="score (mean, band: sd over pairs and inversion seeds)", title=title)
+    title = (
+        f"pairs that differ in their {what_differs(rows)}\n{measured_with(rows)}\nmean, band: sd over pairs and inversion seeds"
+    )
+    if known_controls(rows):
+        title += "; grey band: from the lowest to the highest"
+    return draw_panels(rows, _draw, title=title)
 
 
 def _draw(axes: Axes, rows: pd.DataFrame) -> None:
@@ -39,6 +46,11 @@ def _draw(axes: Axes, rows: pd.DataFrame) -> None:
             axes.fill_between(means.index, means - spreads, means + spreads, color=colour, alpha=0.15, linewidth=0)
             flagged = [any_flagged(of_layer, score) for _, of_layer in by_layer]
             mark_points(axes, list(means.index), list(means), flagged, colour)
+            if score == "stir":
+                null = [bool(is_not_above_null(of_layer).any()) for _, of_layer in by_layer]
+                mark_null(axes, list(means.index), list(means), null)
+        draw_along_curve(axes, rows[rows["training"] == training], colour, training)
+    draw_bands(axes, rows)
     layers = sorted(rows["layer"].unique())
     names_of_layers = [layer_name(rows[rows["layer"] == layer]).replace("|", "\n") for layer in layers]
     axes.set_xticks(layers, names_of_layers, rotation=20, ha="right", rotation_mode="anchor")

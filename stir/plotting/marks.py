@@ -9,22 +9,34 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from stir.flags import MEANINGS, flagged_models, is_flagged
+from stir.plotting.titles import counted
+from stir.table_controls import P_HOLM
 
 MARK = "*"
-NOTHING = f"–{MARK}"
+NULL_MARK = "°"
+"""Of STIR that is not above the null."""
+NOTHING = "–"
 """In place of a number where there is none."""
 HATCH = "////"
+LEVEL = 0.05
+"""Of the test against the null."""
 FONT_SIZE = 7
 INCHES_PER_LINE = 0.13
 CHARACTERS_PER_INCH = 17
 """Of the footnote; fewer than fit, since letters differ in width."""
 
 
-def marked(value: float, *, flagged: bool) -> str:
-    """Return a score as text, with a mark where it is flagged or no number."""
-    if value != value:
-        return NOTHING
-    return f"{value:.2f}{MARK if flagged else ''}"
+def marked(value: float, *, flagged: bool, not_above_null: bool = False, digits: bool = True) -> str:
+    """Return a score as text, or a dash where there is none, with marks where it is flagged or not above the null."""
+    number = NOTHING if value != value else f"{value:.2f}" if digits else ""
+    return f"{number}{MARK if flagged else ''}{NULL_MARK if not_above_null else ''}"
+
+
+def is_not_above_null(rows: pd.DataFrame) -> pd.Series:
+    """Return whether STIR of each row is no higher than of shuffled images; false for tables that do not say it."""
+    if P_HOLM not in rows:
+        return pd.Series(False, rows.index)
+    return rows[P_HOLM] > LEVEL
 
 
 def any_flagged(rows: pd.DataFrame, score: str) -> bool:
@@ -42,9 +54,23 @@ def mark_points(axes: Axes, places: Sequence[float], values: Sequence[float], fl
             axes.plot([place], [value], MARK, color=colour, markersize=13, markeredgecolor="black", zorder=4)
 
 
+def mark_null(axes: Axes, places: Sequence[float], values: Sequence[float], not_above: Sequence[bool]) -> None:
+    """Put the mark of scores that are not above the null beside points of a curve."""
+    for place, value, is_marked in zip(places, values, not_above, strict=True):
+        if is_marked and value == value:
+            axes.annotate(NULL_MARK, (place, value), (4, 0), textcoords="offset points", fontsize=11)
+
+
 def footnote_of(rows: pd.DataFrame) -> str:
-    """Say what is flagged of rows of a score table, with the models named; nothing where nothing is."""
-    return said(flagged_models(rows))
+    """Say what is flagged of rows of a score table, with the models named, and how many pairs are not above the null."""
+    lines = [said(flagged_models(rows))]
+    pairs = rows[["reference_model", "target_model"]]
+    if count := len(pairs[is_not_above_null(rows)].drop_duplicates()):
+        lines.append(
+            f"{NULL_MARK} STIR not above that of shuffled images (p > {LEVEL} after Holm's correction over the table): "
+            f"{count:,} of {counted(len(pairs.drop_duplicates()), 'pair')} of models"
+        )
+    return "\n".join(filter(None, lines))
 
 
 def said(flagged: Mapping[str, Sequence[str]]) -> str:
@@ -59,8 +85,9 @@ def add_footnote(figure: Figure, text: str) -> None:
     width, height = figure.get_size_inches()
     characters = int(width * CHARACTERS_PER_INCH)
     lines = [part for line in text.split("\n") for part in textwrap.wrap(line, characters, subsequent_indent="   ")]
-    more = INCHES_PER_LINE * len(lines) + 0.08
-    figure.draw_without_rendering()  # lays it out, for the last time
+    more = INCHES_PER_LINE * len(lines) + 0.14
+    if engine := figure.get_layout_engine():
+        engine.execute(figure)  # for the last time
     with matplotlib.rc_context({"figure.autolayout": False, "figure.constrained_layout.use": False}):
         figure.set_layout_engine(None)  # "none" would leave a placeholder, because of which every file is drawn twice
     figure.set_size_inches(width, height + more)

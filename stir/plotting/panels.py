@@ -1,5 +1,6 @@
 """Which pairs of models stand beside each other, and how trainings look in every figure."""
 
+import math
 from collections.abc import Callable, Iterator
 
 import pandas as pd
@@ -7,7 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from stir.errors import InvalidInputError
+from stir.plotting.controls import known_controls, note_of
 from stir.plotting.marks import add_footnote, footnote_of
+from stir.plotting.titles import INCHES_PER_LINE, add_title, inches_of, lines_of, title_panel
 from stir.tables import described
 
 COLOURS = {"vanilla": "#4477aa", "at": "#cc3311", "trades": "#228833", "mart": "#aa3377"}
@@ -15,6 +18,8 @@ COLOURS = {"vanilla": "#4477aa", "at": "#cc3311", "trades": "#228833", "mart": "
 OTHERS = ("#ee7733", "#66ccee", "#bbbbbb", "#000000")
 PANEL = (5.4, 4.0)
 """Inches."""
+INCHES_FOR_HANDLE, LEGEND_SIZE = 0.65, 8
+"""Of a legend's entries."""
 HIGHEST = 1.08
 """End of the axis of scores: room for the number above a bar."""
 
@@ -61,7 +66,7 @@ def what_differs(pairs: pd.DataFrame) -> str:
     return "training datasets" if across.any() else "training seeds"
 
 
-def draw_panels(rows: pd.DataFrame, draw: Callable[[Axes, pd.DataFrame], None], *, label: str, title: str) -> Figure:
+def draw_panels(rows: pd.DataFrame, draw: Callable[[Axes, pd.DataFrame], None], *, title: str) -> Figure:
     """Draw a panel for each dataset of images, with one axis of scores, a legend, and a footnote where scores are flagged.
 
     Parameters
@@ -70,18 +75,18 @@ def draw_panels(rows: pd.DataFrame, draw: Callable[[Axes, pd.DataFrame], None], 
         Of `comparable_pairs`.
     draw : function
         Draws the rows of one dataset of images.
-    label : str
-        Of the axis of scores.
     title : str
         Of the figure.
     """
-    figure = Figure(figsize=(PANEL[0] * rows["images_dataset"].nunique(), PANEL[1] + 0.3), layout="constrained")
+    width = PANEL[0] * rows["images_dataset"].nunique()
+    figure = Figure(figsize=(width, PANEL[1]), layout="constrained")
     for axes, of_images in _panels(figure, rows):
         draw(axes, of_images)
-    figure.axes[0].set_ylabel(label)
-    add_legend(figure)
-    figure.suptitle(title, fontsize=9)
-    add_footnote(figure, footnote_of(rows))
+    figure.axes[0].set_ylabel("score")
+    lines = add_legend(figure)
+    add_title(figure, title)
+    figure.set_figheight(PANEL[1] + INCHES_PER_LINE * (lines + len(lines_of(title, width)) - 2))
+    add_footnote(figure, "\n".join(filter(None, [footnote_of(rows), note_of(known_controls(rows))])))
     return figure
 
 
@@ -91,7 +96,7 @@ def _panels(figure: Figure, rows: pd.DataFrame) -> Iterator[tuple[Axes, pd.DataF
     labels = list(rows["images_dataset"].unique())
     all_axes = figure.subplots(1, len(labels), sharey=True, squeeze=False)[0]
     for axes, label in zip(all_axes, labels, strict=True):
-        axes.set_title(f"images of {label}")
+        title_panel(axes, f"images of {label}", PANEL[0] / 2)
         axes.set_ylim(lowest, HIGHEST)
         axes.grid(axis="y", alpha=0.3)
         axes.set_axisbelow(True)
@@ -108,13 +113,12 @@ def colours(trainings: list[str]) -> dict[str, str]:
     return found
 
 
-def add_legend(figure: Figure) -> None:
-    """Name below all panels what is drawn in the first."""
+def add_legend(figure: Figure) -> int:
+    """Name below all panels what is drawn in the first, and return on how many lines."""
     handles, names = figure.axes[0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside lower center", ncols=min(4, len(names)), fontsize=8, handlelength=3)
-
-
-def said_of(rows: pd.DataFrame) -> str:
-    """Return what a figure's title says of its numbers."""
-    first = rows.iloc[0]
-    return f"n = {first['n_images']} images, {first['inversion_method']}, {rows['random_seed'].nunique()} inversion seeds"
+    longest = INCHES_FOR_HANDLE + max(inches_of(name, LEGEND_SIZE) for name in names)
+    columns = max(1, min(4, int(figure.get_figwidth() / longest)))
+    figure.legend(
+        handles, names, loc="outside lower center", ncols=min(columns, len(names)), fontsize=LEGEND_SIZE, handlelength=3
+    )
+    return math.ceil(len(names) / columns)

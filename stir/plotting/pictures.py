@@ -8,9 +8,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from stir.plotting.marks import MARK, add_footnote, said
+from stir.plotting.titles import INCHES_PER_LINE, add_title, inches_of, lines_of
 
 INCHES_PER_IMAGE = 0.8
-INCHES_FOR_LABELS = 2.9
+LABEL_SIZE = 9
+LEAST_IMAGES = 4
+"""Whose width the title has, at least."""
 GAP = 0.25
 """Between rows, as a fraction of an image's height; the errors stand there."""
 
@@ -32,13 +35,18 @@ class ImageRow:
     """What speaks against them: words of `stir.flags`."""
 
 
-def draw_pictures(rows: Sequence[ImageRow]) -> Figure:
+def draw_pictures(rows: Sequence[ImageRow], title: str = "") -> Figure:
     """Draw rows of pictures; the same column shows the same reference image. Flagged rows have a mark."""
     count, height = len(rows[0].images), (1 + GAP) * len(rows)
-    size = (INCHES_FOR_LABELS + INCHES_PER_IMAGE * count, INCHES_PER_IMAGE * (height + GAP))
+    labels = 0.4 + max(inches_of(row.label, LABEL_SIZE) for row in rows)
+    width = labels + INCHES_PER_IMAGE * max(count, LEAST_IMAGES)
+    above = INCHES_PER_LINE * len(lines_of(title, width))
+    size = width, INCHES_PER_IMAGE * (height + GAP) + above
     figure = Figure(figsize=size)
-    left = INCHES_FOR_LABELS / size[0]
-    axes = figure.add_axes((left, 0.005, 0.995 - left, 0.99))
+    left, up = labels / width, 0.99 - above / size[1]
+    axes = figure.add_axes((left, 0.005, INCHES_PER_IMAGE * count / width - 0.005, up))
+    if title:
+        add_title(figure, title)
     for number, row in enumerate(rows):
         _draw_row(axes, row, top=number * (1 + GAP) + GAP)
     axes.set(xlim=(0, count), ylim=(height + GAP / 2, 0), aspect="equal")
@@ -50,7 +58,7 @@ def draw_pictures(rows: Sequence[ImageRow]) -> Figure:
 
 def _draw_row(axes: Axes, row: ImageRow, *, top: float) -> None:
     label = f"{row.label}{MARK if row.flags else ''}"
-    axes.text(-0.15, top + 0.5, label, ha="right", va="center", fontsize=9)
+    axes.text(-0.15, top + 0.5, label, ha="right", va="center", fontsize=LABEL_SIZE)
     for column, image in enumerate(row.images):
         shown = image[0] if len(image) == 1 else np.moveaxis(image, 0, -1)
         extent = (column + 0.04, column + 0.96, top + 0.98, top + 0.02)

@@ -1,5 +1,6 @@
 """Save figures as PNG and SVG, the same bit for bit each time."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import matplotlib
@@ -21,3 +22,8 @@ def save_figure(figure: Figure, stem: Path) -> list[Path]:
                 temporary.rename(path)
             paths.append(path)
     return paths
+
+
+def save_drawn(draw: Callable[[], Figure], stem: Path) -> list[Path]:
+    """Draw a figure, and save it as `save_figure` does."""
+    return save_figure(draw(), stem)

@@ -12,19 +12,21 @@ import torch
 import stir
 from stir.score import score
 from stir.similarity import SIMILARITY_MEASURES
+from tests.ground_truth.networks import N_PIXELS, matrix
 
-N_IMAGES, N_PIXELS = 60, 24
+N_IMAGES = 60
 SETTINGS = {"layer": "0", "pixel_bounds": None, "tolerance": 1e-9, "max_iterations": 3000, "random_seed": 0}
 RELATIONS = {
     "nested": (slice(0, 8), slice(2, 6)),
     "disjoint": (slice(0, 8), slice(8, 14)),
     "overlapping": (slice(0, 8), slice(4, 12)),
     "larger": (slice(0, 5), slice(0, 10)),
+    "rotated": (slice(0, 6), slice(0, 6)),
+    "touching": (slice(0, 6), slice(5, 11)),
 }
 """Dimensions of pixel space that m1 reads, and those that m2 reads."""
 
-TOLERANCES = {"pwcca": 0.02}
-"""Its weights are arbitrary among equal canonical correlations, and dimensions that both models read all have 1."""
+TOLERANCE, UNDETERMINED = 1e-3, 0.05
 
 
 class Measured(NamedTuple):
@@ -54,17 +56,21 @@ def closed_form_iris(reference, images, seed_images):
     return seed_images + (images - seed_images) @ (np.linalg.pinv(reference) @ reference).T
 
 
+def tolerance(name, reference, target):
+    """Return how near a score has to come to the closed form.
+
+    PWCCA's weights are arbitrary among equal canonical correlations, and all dimensions that both models read have 1.
+    """
+    shared = len(reference) + len(target) - np.linalg.matrix_rank(np.concatenate([reference, target]))
+    return UNDETERMINED if name == "pwcca" and 1 < shared < len(target) else TOLERANCE
+
+
 @pytest.fixture(scope="module")
 def subspaces():
-    rng = np.random.default_rng(0)
-    basis = np.linalg.qr(rng.normal(size=(N_PIXELS, N_PIXELS)))[0]
-
-    def mixed(dimensions):
-        """Return a map that reads some dimensions, through a matrix that is neither orthogonal nor of one scale."""
-        chosen = basis[dimensions]
-        return rng.normal(size=(len(chosen), len(chosen))) @ np.diag(np.linspace(0.7, 1.4, len(chosen))) @ chosen
-
-    return {name: (mixed(one), mixed(other)) for name, (one, other) in RELATIONS.items()}
+    return {
+        name: (matrix(one.start, one.stop, mixing=1), matrix(other.start, other.stop, mixing=2))
+        for name, (one, other) in RELATIONS.items()
+    }
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +108,7 @@ def test_iris_of_linear_models_are_the_nearest_matches_to_the_seed_images(measur
 def test_stir_of_linear_models_is_that_of_the_closed_form(measured, relation, direction, name):
     found = measured(relation, direction)
     x, y = (torch.from_numpy(of @ found.target.T) for of in (found.images, found.closed_form))
-    assert found.stir(name) == pytest.approx(SIMILARITY_MEASURES[name](x, y), abs=TOLERANCES.get(name, 1e-3))
+    assert found.stir(name) == pytest.approx(SIMILARITY_MEASURES[name](x, y), abs=tolerance(name, found.reference, found.target))
 
 
 @pytest.mark.parametrize("relation", RELATIONS)

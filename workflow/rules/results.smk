@@ -22,9 +22,9 @@ rule score:
 
 
 rule table:
-    """Collect scores, summaries, accuracies and verdicts in a folder that is named after their key."""
+    """Collect scores, summaries, differences, accuracies, verdicts and scores per image in a folder that is named after their key."""
     input:
-        unpack(needed("table", "scores", "evaluations", "checkpoints")),
+        unpack(needed("table", "scores", "evaluations", "checkpoints", "datasets")),
     output:
         stamp="results/tables/{experiment}-{key}.stamp",
         seal="results/tables/{experiment}-{key}.stamp.json",
@@ -37,7 +37,7 @@ rule table:
         settings=settings("table"),
     shell:
         "rm -f {log:q}; stir make table --scores {input.scores:q} --evaluations {input.evaluations:q}"
-        " --checkpoints {input.checkpoints:q}"
+        " --checkpoints {input.checkpoints:q} --datasets {input.datasets:q}"
         " --settings {params.settings:q} --output {output.stamp:q} 2>&1 | tee {log:q}"
 
 
@@ -50,6 +50,7 @@ rule figure:
         seal="results/figures/{experiment}-{key}.stamp.json",
     log:
         "results/logs/figure/{experiment}-{key}.log",
+    threads: 4
     resources:
         mem_mb=mem_mb("figure"),
         runtime=minutes("figure"),
@@ -57,13 +58,32 @@ rule figure:
         settings=settings("figure"),
     shell:
         "rm -f {log:q}; stir make figure --table {input.table:q} --iris {input.iris:q} --datasets {input.datasets:q}"
-        " --settings {params.settings:q} --output {output.stamp:q} 2>&1 | tee {log:q}"
+        " --processes {threads} --settings {params.settings:q} --output {output.stamp:q} 2>&1 | tee {log:q}"
+
+
+rule study:
+    """Compare the tables of an experiment and of its variants, in a folder that is named after their key."""
+    input:
+        unpack(needed("study", "tables")),
+    output:
+        stamp="results/sensitivity/{experiment}-{key}.stamp",
+        seal="results/sensitivity/{experiment}-{key}.stamp.json",
+    log:
+        "results/logs/study/{experiment}-{key}.log",
+    resources:
+        mem_mb=mem_mb("study"),
+        runtime=minutes("study"),
+    params:
+        settings=settings("study"),
+    shell:
+        "rm -f {log:q}; stir make study --tables {input.tables:q} --settings {params.settings:q} --output {output.stamp:q}"
+        " 2>&1 | tee {log:q}"
 
 
 rule publication:
     """Copy tables and figures to names that stay the same when a setting changes."""
     input:
-        unpack(needed("publication", "table", "figure")),
+        unpack(needed("publication", "table", "figure", "sensitivity")),
     output:
         stamp="results/publications/{experiment}-{key}.stamp",
         seal="results/publications/{experiment}-{key}.stamp.json",
@@ -77,7 +97,7 @@ rule publication:
         settings=settings("publication"),
     shell:
         "rm -f {log:q}; stir make publication --table {input.table:q} --figure {input.figure:q}"
-        " --source {params.source:q} --settings {params.settings:q} --output {output.stamp:q} 2>&1 | tee {log:q}"
+        " --sensitivity {input.sensitivity:q} --source {params.source:q} --settings {params.settings:q} --output {output.stamp:q} 2>&1 | tee {log:q}"
 
 
 rule scores:
@@ -90,3 +110,9 @@ rule tables:
     """Tables of the experiment, in the folder of their key."""
     input:
         PLAN.closure("table"),
+
+
+rule sensitivity:
+    """How far scores and the ranking of pairs move with the settings: add vary=all, or some of them, to --config."""
+    input:
+        lambda wildcards: RUN.studies(),

@@ -1,4 +1,4 @@
-"""The command ``stir``: make, verify, fingerprint, models, layers, cache."""
+"""The command ``stir``: make, verify, fingerprint, models, layers, sensitivity, cache."""
 
 import contextlib
 import gc
@@ -23,7 +23,11 @@ from stir_workflow.store.artifacts import seal_path
 from stir_workflow.store.facts import STAGES
 from stir_workflow.store.storage import storing
 
-ELSEWHERE = {"cache": "stir_workflow.cache.commands", "layers": "stir_workflow.layers_command"}
+ELSEWHERE = {
+    "cache": "stir_workflow.cache.commands",
+    "layers": "stir_workflow.layers_command",
+    "sensitivity": "stir_workflow.sensitivity_command",
+}
 """Commands that are imported only when they are asked for -> their modules."""
 
 

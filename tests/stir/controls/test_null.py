@@ -1,9 +1,9 @@
-"""The null of shuffled images, its p-values, and their correction."""
+"""The null of shuffled images, and its p-values."""
 
 import pytest
 import torch
 
-from stir.controls import Null, draw_orders, holm, permutation_null
+from stir.controls import Null, draw_orders, permutation_null
 from stir.errors import InvalidInputError
 from stir.similarity import SIMILARITY_MEASURES
 
@@ -42,15 +42,6 @@ def test_equal_representations_are_above_every_shuffled_one(independent, generat
 def test_p_values_are_never_zero_and_count_ties():
     null = Null(torch.tensor([0.1, 0.2, 0.3]))
     assert [null.p_value(score) for score in (0.4, 0.3, 0.15, 0.0)] == [0.25, 0.5, 0.75, 1.0]
-
-
-def test_holm_corrects_for_the_number_of_p_values():
-    found = holm(torch.tensor([0.01, 0.04, 0.03, 0.005], dtype=torch.float64))
-    assert found.tolist() == pytest.approx([0.03, 0.06, 0.06, 0.02])
-
-
-def test_corrected_p_values_are_at_most_1():
-    assert holm(torch.tensor([0.7, 0.8], dtype=torch.float64)).tolist() == [1.0, 1.0]
 
 
 def test_too_few_images_for_a_null_are_refused(generator):

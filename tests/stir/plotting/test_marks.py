@@ -38,8 +38,14 @@ def drawn(kind, models=None, scores=None, **columns):
 
 
 def footnote(figure):
-    lines = [text.get_text() for text in figure.texts if text.get_text().startswith("*")]
-    return " ".join(" ".join(lines).split())
+    """Return the lines of the note that begin with the mark of flags."""
+    lines = [line for text in figure.texts[-1:] for line in text.get_text().replace("\n   ", " ").split("\n")]
+    return " ".join(line for line in lines if line.startswith("*"))
+
+
+def place(text):
+    """Return column and row of a cell's text."""
+    return tuple(int(position) for position in text.get_position())
 
 
 def stars(axes):
@@ -77,8 +83,8 @@ def test_the_footnote_stands_below_all_else(kind, tmp_path):
 
 
 def test_cells_of_a_flagged_reference_have_a_mark_and_plain_similarity_has_none():
-    left, right = [axes for axes in drawn("heatmaps", **UNDER_NULL).axes if axes.get_xlabel() == "target model"]
-    marked = {text.get_position() for text in left.texts if text.get_text().endswith("*")}
+    left, right, _ = drawn("heatmaps", **UNDER_NULL).axes
+    marked = {place(text) for text in left.texts if text.get_text().endswith("*")}
     assert marked == {(column, 0) for column in range(4)}
     assert not any("*" in text.get_text() for text in right.texts)
 
@@ -86,8 +92,8 @@ def test_cells_of_a_flagged_reference_have_a_mark_and_plain_similarity_has_none(
 def test_a_model_at_chance_is_marked_as_reference_and_as_target_in_both_matrices():
     models = [*SEEDS[:3], SEEDS[3] | {"flag": AT_CHANCE}]
     figure = drawn("heatmaps", models)
-    for axes in figure.axes[:2]:
-        marked = {text.get_position() for text in axes.texts if text.get_text().endswith("*")}
+    for axes in figure.axes:
+        marked = {place(text) for text in axes.texts if text.get_text().endswith("*")}
         assert marked == {(3, other) for other in range(4)} | {(other, 3) for other in range(4)}
     assert f"(reference_at_chance): {LAST}" in footnote(figure)
     assert f"(target_at_chance): {LAST}" in footnote(figure)
@@ -98,7 +104,7 @@ def test_one_seed_without_a_number_leaves_the_cell_without_one():
     one = (scores["reference_model"] == FIRST) & (scores["target_model"] == LAST)
     scores.loc[one & (scores["random_seed"] == 1), "stir"] = math.nan
     left = drawn("heatmaps", scores=scores.drop(columns="flags")).axes[0]
-    assert {text.get_position(): text.get_text() for text in left.texts}[3, 0] == "–*"
+    assert {place(text): text.get_text() for text in left.texts}[3, 0] == "–*"
 
 
 def test_a_matrix_without_any_number_of_a_model_is_drawn():

@@ -61,7 +61,15 @@ def test_a_panel_for_each_dataset_of_images():
 
 def test_titles_say_of_what_and_of_how_many():
     title = draw_bars(score_rows(SEEDS, of_seeds), pd.DataFrame(SEEDS)).get_suptitle()
-    for part in ("training seeds", "penultimate", "n = 1000 images", "lbfgs", "3 inversion seeds", "1 pair at", "1 pair vanilla"):
+    for part in (
+        "training seeds",
+        "penultimate",
+        "n = 1,000 images",
+        "lbfgs",
+        "3 inversion seeds",
+        "1 pair at",
+        "1 pair vanilla",
+    ):
         assert part in title
 
 

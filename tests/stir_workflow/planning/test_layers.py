@@ -62,7 +62,7 @@ def test_layers_before_and_after_a_relu_in_place_are_two(quickstart, load):
 MEASURES = [
     (["mean_cca"], 256, "'mean_cca' take more images than twice the 128 features of layer 'stage3' of architecture 'resnet8'"),
     (["pwcca"], 60, "'pwcca' take more images than twice the 128 features"),
-    (["mutual_knn"], 11, "'mutual_knn' takes at least 12 images; images.n_images is 11"),
+    (["mutual_knn"], 11, "'mutual_knn' takes at least 12 images; 11 are scored"),
 ]
 
 

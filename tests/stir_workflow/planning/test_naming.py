@@ -7,7 +7,7 @@ import pytest
 from stir.errors import InvalidInputError
 from stir.names import TABLE_ENDINGS, is_layer
 from stir_workflow.planning.loading import GRAMMARS, ExperimentError, find_experiment, load_experiment
-from stir_workflow.planning.naming import published_name
+from stir_workflow.planning.naming import SENSITIVITY, published_name
 from stir_workflow.planning.plan import Plan
 from tests.experiment_files import edited, write_yaml
 from tests.stir_workflow.planning.test_loading import EVERYTHING, MODELS, schema_places
@@ -43,7 +43,9 @@ def test_a_file_with_another_name_is_refused_on_one_line(stem):
     assert "\n" not in str(refused.value)
 
 
-@pytest.mark.parametrize(("stem", "scale"), [*((f"tiny{ending}", None) for ending in TABLE_ENDINGS), ("a", "x-summary")])
+@pytest.mark.parametrize(
+    ("stem", "scale"), [*((f"tiny{ending}", None) for ending in (*TABLE_ENDINGS, SENSITIVITY)), ("a", "x-summary")]
+)
 def test_a_name_that_tables_of_another_experiment_have_is_refused(stem, scale):
     with pytest.raises(InvalidInputError, match=r"does not end in -summary or .*; rename the file or the scale"):
         published_name(stem, scale)

@@ -10,6 +10,8 @@ from stir_workflow.planning.meaning import check_meaning
 from stir_workflow.planning.naming import without_blanks
 from stir_workflow.planning.plan import Plan
 from stir_workflow.planning.reading import ExperimentFile, extended_file, read_experiment, read_yaml
+from stir_workflow.planning.study import Study
+from stir_workflow.planning.variants import variants_of
 
 EXPERIMENTS = Path("workflow/experiments")
 
@@ -58,10 +60,11 @@ def _asks_nothing(path: Path) -> bool:
 
 
 def _planned(file: ExperimentFile, scale: str | None) -> list[str]:
-    """Return the paths of all artifacts; those of an invalid experiment could not be trusted."""
+    """Return the paths of all artifacts, also of a study that the file describes; an invalid one has none."""
     experiment = load_experiment(file.path, scale)
     check_meaning(experiment, file.path, scale=scale, sources=False)
-    return Plan(file.name(scale), experiment).paths()
+    plan = Plan(file.name(scale), experiment)
+    return Study(plan, variants_of(experiment)).paths() if "sensitivity" in experiment else plan.paths()
 
 
 def _name(file: ExperimentFile, scale: str | None) -> str:

@@ -13,6 +13,7 @@ from stir_workflow.planning.settings import (
     dataset_settings,
     datasets_of,
     image_labels,
+    n_scored,
 )
 
 
@@ -68,6 +69,8 @@ def split_sizes(place: str, dataset: Settings) -> Iterator[str]:
 def image_counts(experiment: Experiment) -> Iterator[str]:
     """Find more images asked for than there are to invert, to watch or to train on."""
     n_images, by_label = experiment["images"]["n_images"], {dataset_label(d): d for d in datasets_of(experiment)}
+    if n_scored(experiment) > n_images:
+        yield f"images.n_scored: expected at most the {n_images} images that are inverted; got {n_scored(experiment)}"
     for label in image_labels(experiment):
         n_test = n_test_of(by_label[label])
         if n_test is not None and n_images > n_test:

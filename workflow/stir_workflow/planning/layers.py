@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from stir_workflow.planning.fitting import facts_of, said
 from stir_workflow.planning.loading import Experiment
 from stir_workflow.planning.models import dataset_of
 from stir_workflow.planning.networks import architecture_of
-from stir_workflow.planning.settings import Settings, layer_label, layer_setting
+from stir_workflow.planning.settings import Settings, layer_label, layer_setting, n_scored
 from stir_workflow.stages.layer_setting import LayerSetting
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from stir.models import Architecture
     from stir.poolings import Layout
 
+LayerEntry = str | Mapping[str, Any]
+"""A layer as experiments list it."""
 PROJECTION = re.compile(r"random_projection_(\d+)")
 """A pooling whose name says the number of features."""
 
@@ -65,7 +67,7 @@ def _use(
     from stir.models.shapes import MOST_PIXELS, build_shape, empty_images
     from stir.similarity import SIMILARITY_MEASURES
 
-    name, n_images = architecture.name, experiment["images"]["n_images"]
+    name, n_images = architecture.name, n_scored(experiment)
     limited = [measure for measure in experiment["similarity_measures"] if SIMILARITY_MEASURES[measure].of_full_rank]
     pooled = any(setting.pooling != FLATTEN for setting in settings.values())
     large = architecture.channels * math.prod(size) > MOST_PIXELS
@@ -84,8 +86,47 @@ def _use(
         if limited and n_images <= 2 * n_features:
             yield (
                 f"similarity_measures: {' and '.join(map(repr, limited))} take more images than twice the {n_features} features "
-                f"of layer {label!r} of architecture {name!r}; images.n_images is {n_images}. Take svcca, or more images"
+                f"of layer {label!r} of architecture {name!r}; {n_images} are scored. Take svcca, or more images"
             )
+
+
+def is_pooled_by(experiment: Experiment, layer: LayerEntry, pooled: LayerEntry, pooling: str) -> bool:
+    """Return whether every model takes a pooling of a layer, and it makes a difference: activations have several positions.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        Its models.
+    layer, pooled : str or mapping
+        The layer as the experiment has it, and with the pooling.
+    pooling : str
+        Its name.
+    """
+    tried = {
+        (
+            architecture_of(experiment, model),
+            image_size(experiment, model),
+            layer_setting(layer, model),
+            layer_setting(pooled, model),
+        )
+        for model in experiment["models"]
+    }
+    counts = [_feature_counts(*of_model, pooling) for of_model in tried]
+    return all(len(of_model) == 2 for of_model in counts) and any(first != second for first, second in counts)
+
+
+def _feature_counts(
+    architecture: "Architecture", size: tuple[int, int], own: LayerSetting | None, pooled: LayerSetting | None, pooling: str
+) -> list[int]:
+    """Return how many features a layer has flattened, and pooled; fewer than two numbers if it cannot be read so."""
+    from stir.models.shapes import build_shape, empty_images
+
+    if own is None or pooled is None:
+        return []
+    model = build_shape(architecture, of_full_width=True)
+    compared = [replace(own, pooling=FLATTEN), own if pooling == FLATTEN else pooled]
+    found = read_layers(model, compared, empty_images(model, architecture.channels, *size))
+    return [each[1] for each in found if not isinstance(each, StirError)]
 
 
 def read_layers(model: "nn.Module", settings: Sequence[LayerSetting], images: "Tensor") -> list[tuple[Any, int] | StirError]:
@@ -156,7 +197,7 @@ def image_numbers(experiment: Experiment) -> Iterator[str]:
     """Find measures that take more images than there are, whatever the layers."""
     from stir.similarity import SIMILARITY_MEASURES
 
-    n_images = experiment["images"]["n_images"]
+    n_images = n_scored(experiment)
     for name in experiment["similarity_measures"]:
         if name in SIMILARITY_MEASURES and n_images < (least := SIMILARITY_MEASURES[name].least_n):
-            yield f"similarity_measures: {name!r} takes at least {least} images; images.n_images is {n_images}"
+            yield f"similarity_measures: {name!r} takes at least {least} images; {n_images} are scored"

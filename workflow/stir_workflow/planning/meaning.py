@@ -65,6 +65,12 @@ def _recipes(experiment: Experiment) -> Iterator[str]:
         yield from wrong or said(place, check_draws_nothing, Attack(**attack))
 
 
+def inversions(experiment: Experiment) -> Iterator[str]:
+    """Find settings of inversions that there are not, or that do not go together."""
+    yield from _registries(experiment)
+    yield from _inversion(experiment)
+
+
 def _inversion(experiment: Experiment) -> Iterator[str]:
     from stir.inversion import METHODS, InversionSettings
     from stir.seed_images import SEED_IMAGES

@@ -5,6 +5,9 @@ from collections.abc import Mapping
 from stir.errors import InvalidInputError
 from stir.names import NAME_GRAMMAR, NAME_LENGTH, TABLE_ENDINGS, check_name, is_name, shortened
 
+SENSITIVITY = "-sensitivity"
+"""Ending of the name of an experiment's sensitivity study, and so of its table and figure."""
+
 
 def published_name(stem: str, scale: str | None = None) -> str:
     """Return what begins the names of an experiment's tables and figures.
@@ -28,10 +31,11 @@ def published_name(stem: str, scale: str | None = None) -> str:
             f"got {shortened(stem)}; rename the file"
         )
     name = name if scale is None else f"{name}-{scale}"
-    if len(name) > NAME_LENGTH or name.endswith(TABLE_ENDINGS):
+    endings = (*TABLE_ENDINGS, SENSITIVITY)
+    if len(name) > NAME_LENGTH or name.endswith(endings):
         raise InvalidInputError(
             f"expected a name for its tables of at most {NAME_LENGTH} characters that does not end in "
-            f"{' or '.join(TABLE_ENDINGS)}, as tables of another experiment do; got {name!r}; rename the file or the scale"
+            f"{' or '.join(endings)}, as tables of another experiment do; got {name!r}; rename the file or the scale"
         )
     return name
 

@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator, Mapping
 
 from stir.data import dataset_source
-from stir.names import GIVEN
+from stir.table_controls import GIVEN
 from stir_workflow.planning.artifact import Artifact, Artifacts, artifact
 from stir_workflow.planning.loading import Experiment
 from stir_workflow.planning.models import PlannedModel, planned_models
@@ -24,6 +24,7 @@ from stir_workflow.planning.settings import (
     image_labels,
     inversion_settings,
     layer_label,
+    n_scored,
 )
 from stir_workflow.planning.untrained import floors, planned_targets, planned_untrained
 from stir_workflow.stages.iri import PERTURBED_IMAGES
@@ -180,6 +181,7 @@ class Plan(Artifacts):
             "similarity_measures": self._experiment["similarity_measures"],
             "minimum_converged_fraction": inversion["minimum_converged_fraction"],
             "untrained": self._floors,
+            **({"n_images": n_scored(self._experiment)} if "n_scored" in self._experiment["images"] else {}),
             **self._threads,
         }
         name = f"{model.slug}.{self._method(model, images)}"
@@ -198,7 +200,15 @@ class Plan(Artifacts):
         settings |= {"references": [row for number, row in enumerate(rows) if row not in rows[:number]]} if rows else {}
         scores = [reference.score for reference in self.references]
         checkpoints = [model.checkpoint for model in self.models]
-        return artifact("table", self.name, settings, scores=scores, evaluations=self.evaluations, checkpoints=checkpoints)
+        return artifact(
+            "table",
+            self.name,
+            settings,
+            scores=scores,
+            evaluations=self.evaluations,
+            checkpoints=checkpoints,
+            datasets=self._images_datasets(),
+        )
 
     def _figure(self) -> Artifact:
         """Plan figures of the table, and pictures of every model's IRIs from the first random seed.
@@ -221,9 +231,12 @@ class Plan(Artifacts):
                 for reference, label, iri in shown
             ],
         }
-        images = [self.datasets[label] for label in image_labels(self._experiment)]
         iris = [iri for *_, iri in shown]
-        return artifact("figure", self.name, settings, table=self.table, iris=iris, datasets=images)
+        return artifact("figure", self.name, settings, table=self.table, iris=iris, datasets=self._images_datasets())
+
+    def _images_datasets(self) -> list[Artifact]:
+        """Return the datasets of the images X."""
+        return [self.datasets[label] for label in image_labels(self._experiment)]
 
 
 def _listed(model: PlannedReference) -> list[str | dict[str, str]]:

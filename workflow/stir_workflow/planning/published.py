@@ -12,6 +12,7 @@ from stir_workflow.planning.loading import Experiment, ExperimentError
 from stir_workflow.planning.plan import Plan
 from stir_workflow.planning.reading import blamed, read_experiment
 from stir_workflow.planning.settings import image_labels, layer_label
+from stir_workflow.stages.figure import PER_MEASURE, heatmap_name
 from stir_workflow.store.places import FOLDERS
 from stir_workflow.store.publication import check_unclaimed
 
@@ -58,7 +59,7 @@ def origin(path: Path) -> str:
 
 def published_files(plan: Plan) -> list[Path]:
     """Return the tables and figures that an experiment may publish under names without a key."""
-    tables = [f"{plan.name}{ending}{suffix}" for ending in ("", *TABLE_ENDINGS) for suffix in (".csv", ".json")]
+    tables = [f"{plan.name}{ending}{suffix}" for ending in ("", *TABLE_ENDINGS) for suffix in (".csv", ".json", ".h5")]
     figures = [f"{plan.name}-{name}{suffix}" for name in _figures(plan) for suffix in (".png", ".svg")]
     return [
         *(Path(FOLDERS["table"], name) for name in tables),
@@ -71,12 +72,14 @@ def _figures(plan: Plan) -> Iterator[str]:
     measures, labels = experiment["similarity_measures"], image_labels(experiment)
     datasets = labels if len(labels) > 1 else [None]
     for kind in experiment["figures"]:
-        if kind not in ("heatmaps", "images"):
+        if kind in PER_MEASURE:
             yield from (f"{kind}-{measure}" for measure in measures)
             continue
         for number, layer in enumerate(experiment["layers"]):
             drawn = figure_layer((model.layers[number].text for model in plan.models), layer_label(layer))
-            shown, whats = (drawn, measures) if kind == "heatmaps" else (layer_slug(layer_label(layer)), ["images"])
+            shown = layer_slug(layer_label(layer)) if kind == "images" else drawn
+            matrices = [heatmap_name(measure, intervals=kind == "intervals") for measure in measures]
+            whats = ["images"] if kind == "images" else matrices
             yield from (figure_name(shown, what, images) for images in datasets for what in whats)
 
 

@@ -51,6 +51,12 @@ def image_labels(experiment: Experiment) -> list[str]:
     return list(experiment["images"].get("datasets", [dataset_label(experiment["dataset"])]))
 
 
+def n_scored(experiment: Experiment) -> int:
+    """Return how many images are scored: the first of those that are inverted."""
+    images = experiment["images"]
+    return int(images.get("n_scored", images["n_images"]))
+
+
 def dataset_slug(dataset: Settings) -> str:
     """Return what file names call a dataset; it follows from the settings, so experiments share files."""
     classes = dataset.get("classes")

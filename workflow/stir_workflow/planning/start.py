@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from stir.errors import near_matches
+from stir.errors import StirError, near_matches
 from stir.names import shortened
 from stir_workflow.planning.apart import check_apart
 from stir_workflow.planning.artifact import Artifacts
@@ -17,11 +17,13 @@ from stir_workflow.planning.reading import find_experiment, is_file, read_experi
 
 DEFAULT = "quickstart"
 """The experiment that is run where none is named."""
-CONFIG_KEYS = ("experiment", "scale", "device")
+CONFIG_KEYS = ("experiment", "scale", "device", "vary")
 
 
 def start(config: Mapping[str, str], *, main_process: bool, undisturbed: bool = True) -> Artifacts:
     """Plan the experiments that ``--config experiment=... scale=...`` names, one or several with commas between.
+
+    With ``vary=...``, their sensitivity studies are planned as well.
 
     Parameters
     ----------
@@ -50,11 +52,30 @@ def start(config: Mapping[str, str], *, main_process: bool, undisturbed: bool = 
     _check_names(plans, paths)
     if main_process:
         check_published(plans, paths, scale)
-    plan = plans[0] if len(plans) == 1 else Artifacts(made for plan in plans for made in plan.by_path.values())
+    planned: Sequence[Artifacts] = plans if said["vary"] is None else _studies(plans, paths, said["vary"])
+    plan = planned[0] if len(planned) == 1 else Artifacts(made for each in planned for made in each.by_path.values())
     if main_process and undisturbed:
         say_set_aside(plan)
         drop_incomplete(plan.by_path.values())
     return plan
+
+
+def _studies(plans: Sequence[Plan], paths: Sequence[Path], vary: str) -> list[Artifacts]:
+    """Plan the experiments with their variants."""
+    from stir_workflow.planning.study import Study
+    from stir_workflow.planning.variants import settings_to_vary, variants_of
+
+    try:
+        varied = settings_to_vary(vary)
+    except StirError as error:
+        raise ExperimentError(f"--config vary: {error}") from error
+    studies: list[Artifacts] = []
+    for plan, path in zip(plans, paths, strict=True):
+        try:
+            studies.append(Study(plan, variants_of(plan.experiment, varied)))
+        except StirError as error:
+            raise ExperimentError("\n".join(f"{path}: {line}" for line in str(error).splitlines())) from error
+    return studies
 
 
 def say_set_aside(plan: Artifacts) -> None:

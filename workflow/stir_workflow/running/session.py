@@ -74,6 +74,13 @@ class Session:
         # Snakemake's log file may be on a full disk; a failure to write it must not cause a traceback.
         logging.raiseExceptions = False
 
+    def studies(self) -> list[str]:
+        """Return the targets of sensitivity studies; end the run if none is asked for."""
+        targets = [path for path in self.plan.stage_paths("publication") if self.plan.by_path[path].inputs.get("sensitivity")]
+        if not targets:
+            sys.exit("error: Expected settings to vary for the rule sensitivity; got none. Add vary=all to --config.")
+        return targets
+
     def check_folders(self) -> None:
         """Refuse to start jobs whose files could not be written.
 

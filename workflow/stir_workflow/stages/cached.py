@@ -20,8 +20,8 @@ Match = Mapping[str, Any]
 
 
 @contextmanager
-def opened_representations(path: Path) -> "Iterator[Cached]":
-    """Give the representations of a sealed file.
+def opened_representations(path: Path, first: int | None = None) -> "Iterator[Cached]":
+    """Give the representations of a sealed file: of all images, or of the first so many.
 
     Raises
     ------
@@ -33,13 +33,14 @@ def opened_representations(path: Path) -> "Iterator[Cached]":
 
     with opened(checked(path)) as file:
         recipe = sealed_recipe(path)
-        yield Cached(path, file, recipe.inputs["checkpoint"], recipe.settings)
+        yield Cached(path, file, recipe.inputs["checkpoint"], recipe.settings, first)
 
 
 class Cached:
     """Representations of one target model, of X and of the pictures of inversions."""
 
-    def __init__(self, path: Path, file: "h5py.File", checkpoint: Any, settings: Mapping[str, Any]) -> None:
+    def __init__(self, path: Path, file: "h5py.File", checkpoint: Any, settings: Mapping[str, Any], first: int | None) -> None:
+        self._first = first
         self.path, self._file, self.checkpoint = path, file, checkpoint
         self._layers, self._in_features = target_layers_of(settings), settings["basis"] == "features"
 
@@ -85,4 +86,4 @@ class Cached:
 
         if name not in self._file:
             raise ArtifactError(f"{self.path} has no array {name!r}; remake it.")
-        return torch.from_numpy(self._file[name][()])
+        return torch.from_numpy(self._file[name][: self._first])

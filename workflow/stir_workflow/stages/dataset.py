@@ -1,14 +1,8 @@
 """Stage dataset: images and labels, split into training and test."""
 
 import sys
-from typing import TYPE_CHECKING
 
 from stir_workflow.stages.job import Job
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import numpy as np
 
 
 def make(job: Job) -> None:
@@ -17,7 +11,7 @@ def make(job: Job) -> None:
 
     from stir.data.dataset import load_split
     from stir_workflow.store.artifacts import sealing
-    from stir_workflow.store.hdf5 import IMAGE_DIMS, Labelled, write_arrays
+    from stir_workflow.store.hdf5 import IMAGE_DIMS, Labelled, texts, write_arrays
 
     settings = job.settings
     generator = np.random.default_rng(settings["random_seed"])
@@ -33,15 +27,6 @@ def make(job: Job) -> None:
         "white_level": Labelled(np.asarray(split.white_level), (), "grey level"),
     }
     if split.class_names is not None:
-        arrays["class_names"] = Labelled(_texts(split.class_names), ("class",), "name")
+        arrays["class_names"] = Labelled(texts(split.class_names), ("class",), "name")
     with sealing(job.output, job.recipe) as path:
         write_arrays(path, arrays, job.recipe, device="cpu")
-
-
-def _texts(texts: "Sequence[str]") -> "np.ndarray":
-    """Return texts as an array that HDF5 marks as UTF-8."""
-    import h5py
-    import numpy as np
-
-    encoded = [text.encode() for text in texts]
-    return np.array(encoded, dtype=h5py.string_dtype("utf-8", max(map(len, encoded))))

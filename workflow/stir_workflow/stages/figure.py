@@ -1,7 +1,10 @@
 """Stage figure: heatmaps of STIR beside plain similarity, pictures of the IRIs, and the poster's other forms."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from importlib import import_module
+from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,17 +17,19 @@ if TYPE_CHECKING:
 
     from stir.plotting.pictures import ImageRow
 
+    Draw = Callable[[], Figure]
+
 PER_MEASURE = ("bars", "layer_curves", "growth")
 """Kinds with a figure per similarity measure, which the function ``draw_KIND`` of ``stir.plotting.KIND`` draws."""
-FIGURES = ("heatmaps", "images", *PER_MEASURE)
+HEATMAPS = ("heatmaps", "intervals")
+"""Matrices of scores; ``intervals`` writes the interval into every cell."""
+FIGURES = (*HEATMAPS, "images", *PER_MEASURE)
 """What an experiment may ask for under ``figures``: matrices of scores, pictures of the IRIs, and the poster's other forms."""
 DEFAULT_FIGURES = ("heatmaps", "images")
 
 
 def make(job: Job) -> None:
     """Draw an experiment's figures, from its tables and its IRIs, into a folder of its key; stamp them."""
-    from stir.errors import check_known
-    from stir.plotting.saving import save_figure
     from stir.tables import read_table
     from stir_workflow.store.stamps import make_keyed_folder, stamp, stamped
 
@@ -32,21 +37,39 @@ def make(job: Job) -> None:
     tables = stamped(job.one("table"))
     scores, models = (read_table(tables[f"{experiment}{part}.csv"]) for part in ("", "-models"))
     folder = make_keyed_folder(job.output)
-    files: list[Path] = []
+    asked = list(_asked(job, scores, models))
+    files = draw_all([draw for _, draw in asked], [folder / f"{experiment}-{name}" for name, _ in asked], job.processes)
+    stamp(job.output, job.recipe, files)
+
+
+def draw_all(draw: "Sequence[Draw]", stems: Sequence[Path], processes: int) -> list[Path]:
+    """Draw and save figures in processes of their own, and return their files; the files do not depend on the number."""
+    from stir.plotting.saving import save_drawn
+
+    workers = min(processes, len(stems))
+    if workers <= 1:
+        return [path for files in map(save_drawn, draw, stems) for path in files]
+    # Forked: matplotlib and pandas are imported once. No thread of this process holds a lock at this point.
+    with ProcessPoolExecutor(workers, mp_context=get_context("fork")) as pool:
+        return [path for files in pool.map(save_drawn, draw, stems) for path in files]
+
+
+def _asked(job: Job, scores: "pd.DataFrame", models: "pd.DataFrame") -> "Iterator[tuple[str, Draw]]":
+    """Give the name of every figure that the settings ask for, and the function that draws it."""
+    from stir.errors import check_known
+
     for kind in job.settings.get("figures", DEFAULT_FIGURES):
         check_known("figure", kind, FIGURES)
-        drawn = (
-            _images(job, models) if kind == "images" else drawn_from_tables(kind, scores, models, job.settings.get("layers", ()))
-        )
-        for name, figure in drawn:
-            files += save_figure(figure, folder / f"{experiment}-{name}")
-    stamp(job.output, job.recipe, files)
+        if kind == "images":
+            yield from _images(job, models)
+        else:
+            yield from drawn_from_tables(kind, scores, models, job.settings.get("layers", ()))
 
 
 def drawn_from_tables(
     kind: str, scores: "pd.DataFrame", models: "pd.DataFrame", labels: "Sequence[str]" = ()
-) -> "Iterator[tuple[str, Figure]]":
-    """Draw one kind of figure, and give each with its name: by layer, measure, and images where there are several.
+) -> "Iterator[tuple[str, Draw]]":
+    """Give the names of one kind of figure, by layer, measure, and images where there are several, and what draws each.
 
     Parameters
     ----------
@@ -57,16 +80,16 @@ def drawn_from_tables(
     labels : sequence of str
         What the experiment calls its layers, for figures where models have long names for them.
     """
-    if kind == "heatmaps":
-        yield from _heatmaps(scores, labels)
+    if kind in HEATMAPS:
+        yield from _heatmaps(scores, labels, intervals=kind == "intervals")
         return
     scores = scores[scores["reference_model"].isin(models["model"])]
     draw = getattr(import_module(f"stir.plotting.{kind}"), f"draw_{kind}")
     for measure, rows in scores.groupby("similarity_measure", sort=False):
-        yield f"{kind}-{measure}", draw(rows, models)
+        yield f"{kind}-{measure}", partial(draw, rows, models)
 
 
-def _heatmaps(scores: "pd.DataFrame", labels: "Sequence[str]") -> "Iterator[tuple[str, Figure]]":
+def _heatmaps(scores: "pd.DataFrame", labels: "Sequence[str]", *, intervals: bool) -> "Iterator[tuple[str, Draw]]":
     from stir.plotting.heatmaps import draw_heatmaps
     from stir.table_layers import layer_positions, layer_texts
 
@@ -77,14 +100,19 @@ def _heatmaps(scores: "pd.DataFrame", labels: "Sequence[str]") -> "Iterator[tupl
     for (images, number, measure), rows in by_matrix:
         texts = layer_texts(rows).unique()
         label = dict[object, str](enumerate(labels)).get(number, "_".join(texts))
-        name = figure_name(figure_layer(texts, label), str(measure), str(images) if several else None)
-        yield name, draw_heatmaps(rows, label)
+        what = heatmap_name(str(measure), intervals=intervals)
+        name = figure_name(figure_layer(texts, label), what, str(images) if several else None)
+        yield name, partial(draw_heatmaps, rows, label, intervals=intervals)
 
 
-def _images(job: Job, models: "pd.DataFrame") -> "Iterator[tuple[str, Figure]]":
-    """Draw the IRIs of every layer, for each dataset of images."""
+def heatmap_name(measure: str, *, intervals: bool) -> str:
+    """Return the part of a heatmap's name that says what it shows."""
+    return f"{measure}-intervals" if intervals else measure
+
+
+def _images(job: Job, models: "pd.DataFrame") -> "Iterator[tuple[str, Draw]]":
+    """Give what draws the IRIs of every layer, for each dataset of images."""
     from stir.flags import of_models
-    from stir.plotting.pictures import draw_pictures
 
     said = of_models(models)
     # The datasets are in the order in which the IRIs name them first.
@@ -92,7 +120,14 @@ def _images(job: Job, models: "pd.DataFrame") -> "Iterator[tuple[str, Figure]]":
     for label, dataset in zip(labels, job.inputs["datasets"], strict=True):
         for layer in job.settings["layers"]:
             name = figure_name(layer_slug(layer), "images", label if len(labels) > 1 else None)
-            yield name, draw_pictures(_image_rows(job, layer, label, dataset, said))
+            yield name, partial(_draw_images, job, layer, label, dataset, said)
+
+
+def _draw_images(job: Job, layer: str, images_dataset: str, dataset: Path, said: "Mapping[str, str]") -> "Figure":
+    from stir.plotting.pictures import draw_pictures
+
+    rows = _image_rows(job, layer, images_dataset, dataset, said)
+    return draw_pictures(rows, f"layer {layer}, images of {images_dataset}")
 
 
 def _image_rows(job: Job, layer: str, images_dataset: str, dataset: Path, said: "Mapping[str, str]") -> "list[ImageRow]":

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import torch
 
 DEVICES = ("auto", "cpu", "cuda")
+MOST_PROCESSES = 1024
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,8 @@ class Job:
     """Where a checkpoint is taken from: a path or URL. Where a dataset is looked for: a path. The experiment's file."""
     code: Path | None = None
     """Folder of the Python files that make its networks."""
+    processes: int = 1
+    """How many processes share the work, where a stage can share it; its output does not depend on it."""
 
     @classmethod
     def from_arguments(cls, stage: str, arguments: Sequence[str]) -> "Job":
@@ -55,7 +58,7 @@ class Job:
         inputs = {role: getattr(given, role) for role in facts.inputs if getattr(given, role)}
         keys = {role: [key_in(path) for path in paths] for role, paths in inputs.items()}
         recipe = Recipe(stage, facts.version, given.settings, recipe_inputs(stage, keys))
-        job = cls(recipe, given.output, inputs, given.device, given.source, given.code)
+        job = cls(recipe, given.output, inputs, given.device, given.source, given.code, given.processes)
         for written in (job.output, job.benchmark):
             check_inside(written)
         check_key(job.output, recipe)
@@ -139,6 +142,7 @@ def _parser(stage: str, roles: Mapping[str, Count]) -> argparse.ArgumentParser:
     parser.add_argument("--source", nargs="?", help="Path or URL of what is not made here.")
     parser.add_argument("--code", type=Path, nargs="?", help="Folder of the Python files that its networks come from, if any do.")
     parser.add_argument("--settings", type=_settings, required=True, help="The stage's settings, as a JSON object.")
+    parser.add_argument("--processes", type=_processes, default=1, help="How many processes share the work (stage figure).")
     parser.add_argument("--device", choices=DEVICES, default="auto")
     return parser
 
@@ -151,6 +155,12 @@ def _settings(text: str) -> dict[str, Any]:
     if not isinstance(settings, dict):
         raise argparse.ArgumentTypeError(f"expected a JSON object; got {text[:200]!r}")
     return settings
+
+
+def _processes(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) <= 4 and 1 <= int(text) <= MOST_PROCESSES):
+        raise argparse.ArgumentTypeError(f"expected a number of processes from 1 to {MOST_PROCESSES}; got {text[:80]!r}")
+    return int(text)
 
 
 def no_gpu() -> DeviceError:

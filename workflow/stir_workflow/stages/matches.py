@@ -7,42 +7,46 @@ from typing import Any
 import numpy as np
 
 from stir.errors import ConvergenceError
-from stir.names import GIVEN
+from stir.table_controls import GIVEN
 from stir_workflow.stages.iri import PERTURBED_IMAGES
 from stir_workflow.stages.layer_setting import LayerSetting
 from stir_workflow.store.artifacts import sealed_recipe
-from stir_workflow.store.hdf5 import read_arrays, read_attribute, read_present
+from stir_workflow.store.hdf5 import read_arrays, read_attribute
 
 ERRORS = (
     *("tolerance", "converged_fraction", "inversion_error_median", "inversion_error_p90", "pairwise_inversion_error_median"),
     *("seed_error_median", "correlation_median", "null_correlation_p99", "same_class_fraction", "iterations_median"),
 )
 """What inversions have, and perturbed images do not."""
+PER_IMAGE = (
+    *("seed_error", "inversion_error", "pairwise_inversion_error", "converged", "iterations"),
+    *("correlation", "null_correlation", "same_class"),
+)
+"""Arrays of IRI files that are summarised."""
 
 
-def read_matches(paths: Sequence[Path]) -> list[dict[str, Any]]:
-    """Summarise the inversion errors of IRI files, one dictionary a file."""
-    return [_match(path) for path in paths]
+def read_matches(paths: Sequence[Path], first: int | None = None) -> list[dict[str, Any]]:
+    """Summarise the inversion errors of IRI files, one dictionary a file; of all images, or of the first so many."""
+    return [_match(path, first) for path in paths]
 
 
-def _match(path: Path) -> dict[str, Any]:
+def _match(path: Path, first: int | None) -> dict[str, Any]:
     settings = sealed_recipe(path).settings
-    return _of_perturbed(settings) if PERTURBED_IMAGES in settings else _of_inversion(path, settings)
+    return _of_perturbed(settings, first) if PERTURBED_IMAGES in settings else _of_inversion(path, settings, first)
 
 
-def _of_perturbed(settings: Mapping[str, Any]) -> dict[str, Any]:
+def _of_perturbed(settings: Mapping[str, Any], first: int | None) -> dict[str, Any]:
     """Return what is known of perturbed images: nothing was inverted."""
-    known = {name: settings[name] for name in ("random_seed", "n_images")}
+    known = {"random_seed": settings["random_seed"], "n_images": first or settings["n_images"]}
     return {"layer": LayerSetting.of(settings).text, "inversion_method": GIVEN, "seed_images": None, **known} | dict.fromkeys(
         ERRORS, float("nan")
     )
 
 
-def _of_inversion(path: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
-    seed_error, error, pairwise, converged, iterations = read_arrays(
-        path, "seed_error", "inversion_error", "pairwise_inversion_error", "converged", "iterations"
+def _of_inversion(path: Path, settings: Mapping[str, Any], first: int | None) -> dict[str, Any]:
+    seed_error, error, pairwise, converged, iterations, correlation, null_correlation, same_class = (
+        array[:first] for array in read_arrays(path, *PER_IMAGE)
     )
-    correlation, null_correlation, same_class = read_arrays(path, "correlation", "null_correlation", "same_class")
     fake = ".fake_relu" if settings["fake_last_relu"] else ""
     chosen = {"precision_used": read_attribute(path, "precision_used")} if settings.get("precision") == "auto" else {}
     return chosen | {
@@ -62,11 +66,6 @@ def _of_inversion(path: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
         "same_class_fraction": float(np.mean(same_class == 1)) if (same_class >= 0).all() else float("nan"),
         "iterations_median": float(np.median(iterations)),
     }
-
-
-def read_converged(path: Path, n_images: int) -> np.ndarray:
-    """Return which images of an IRI file converged; of perturbed images, all count."""
-    return read_present(path, "converged").get("converged", np.ones(n_images, dtype=bool))
 
 
 def require_convergence(matches: Sequence[dict[str, Any]], minimum_converged_fraction: float) -> None:

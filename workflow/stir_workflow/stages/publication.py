@@ -9,5 +9,5 @@ def make(job: Job) -> None:
 
     from stir_workflow.store.publication import publish
 
-    for line in publish(job.output, job.recipe, [job.one("table"), job.one("figure")], job.source):
+    for line in publish(job.output, job.recipe, [stamp for stamps in job.inputs.values() for stamp in stamps], job.source):
         print(line, file=sys.stderr)

@@ -1,6 +1,7 @@
 """Stage table: scores, their summary, the models' accuracies and verdicts on statements as tidy CSV files."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,11 +9,24 @@ from stir_workflow.stages.job import Job
 from stir_workflow.stages.layer_setting import LayerSetting
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+
+    from stir_workflow.store.scores import Scores
 
 RESIZE = "bilinear, antialias"
 DIGITS = 12
 """Of the SHA-256 of a Python file."""
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Tables of scores and of models, and what is beside their rows."""
+
+    scores: "pd.DataFrame"
+    models: "pd.DataFrame"
+    without_each: "np.ndarray"
+    """(rows, n): STIR of each row of ``scores`` without each image."""
 
 
 def make(job: Job) -> None:
@@ -20,55 +34,64 @@ def make(job: Job) -> None:
     import json
     import sys
 
-    from stir.summaries import metrics, summary_table
+    from stir.summaries import metrics, summary_and_differences
     from stir.tables import csv_text
+    from stir_workflow.stages.per_image import write_per_image
     from stir_workflow.statements import judge
     from stir_workflow.store.atomic import write_atomically
+    from stir_workflow.store.scores import read_scores
     from stir_workflow.store.stamps import make_keyed_folder, stamp
 
-    experiment = job.settings["experiment"]
-    scores, accuracies = _scores_and_models(job)
-    groups = {model["name"]: model["group"] for model in job.settings["models"]}
-    references = {reference["name"]: reference["name"] for reference in job.settings.get("references", ())}
-    summary = summary_table(scores, groups | references)
+    settings, experiment = job.settings, job.settings["experiment"]
+    files = [read_scores(path) for path in job.inputs["scores"]]
+    made = _tables(job, files)
+    groups = {model["name"]: model.get("group", model["name"]) for model in _named(job)}
+    summary, differences = summary_and_differences(made.scores, groups, made.without_each)
     folder = make_keyed_folder(job.output)
-    tables = {"": scores, "-summary": summary, "-models": accuracies}
-    if statements := job.settings.get("statements"):
-        tables["-verdicts"] = judge(statements, scores[scores["reference_model"].isin(groups)], accuracies)
-    files = [folder / f"{experiment}{part}.csv" for part in tables]
-    for path, table in zip(files, tables.values(), strict=True):
+    tables = {"": made.scores, "-summary": summary, "-differences": differences, "-models": made.models}
+    if statements := settings.get("statements"):
+        tables["-verdicts"] = judge(statements, made.scores, made.models, without_each=made.without_each)
+    written = [folder / f"{experiment}{part}.csv" for part in tables]
+    for path, table in zip(written, tables.values(), strict=True):
         write_atomically(path, csv_text(table))
-    for_dvc = folder / f"{experiment}-metrics.json"
-    write_atomically(for_dvc, json.dumps(metrics(summary, accuracies), indent=1, allow_nan=False) + "\n")
-    stamp(job.output, job.recipe, [*files, for_dvc])
-    for line in _flagged(scores, accuracies):
+    for_dvc, per_image = folder / f"{experiment}-metrics.json", folder / f"{experiment}-per_image.h5"
+    write_atomically(for_dvc, json.dumps(metrics(summary, made.models), indent=1, allow_nan=False) + "\n")
+    images = {"images_datasets": settings["images_datasets"], "datasets": job.inputs["datasets"]}
+    write_per_image(per_image, job.recipe, files, names={each["checkpoint"]: each["name"] for each in _named(job)}, **images)
+    stamp(job.output, job.recipe, [*written, for_dvc, per_image])
+    for line in _flagged(made.scores, made.models):
         print(f"{experiment}: {line}", file=sys.stderr)
 
 
-def _scores_and_models(job: Job) -> "tuple[pd.DataFrame, pd.DataFrame]":
+def _named(job: Job) -> list[dict[str, Any]]:
+    """Return the models, and the references that are none of them."""
+    return [*job.settings["models"], *job.settings.get("references", [])]
+
+
+def _tables(job: Job, files: "Sequence[Scores]") -> Tables:
     """Put together the tables of scores and of models, each with its flags."""
     import json
+
+    import numpy as np
 
     from stir.flags import of_scores
     from stir.tables import check_rows, model_table, score_table
     from stir_workflow.store.artifacts import checked
-    from stir_workflow.store.scores import read_scores
 
-    settings = job.settings
-    models = [model | _facts(path) for model, path in zip(settings["models"], job.inputs["checkpoints"], strict=True)]
-    files = [read_scores(path).rows for path in job.inputs["scores"]]
-    references = [{**reference, "layers": _texts(reference["layers"])} for reference in settings.get("references", ())]
-    scores = score_table(files, models, settings["images_datasets"], references)
+    settings, named = job.settings, _named(job)
+    scores = score_table([each.rows for each in files], named, settings["images_datasets"])
+    without_each = np.concatenate([each.without_each for each in files])[scores.index]
+    scores = scores.reset_index(drop=True)
+    layers = {each["name"]: [LayerSetting.of(layer).text for layer in each["layers"]] for each in named}
+    targets = [model["name"] for model in settings["models"]]
+    own = {each["name"]: each["random_seeds"] for each in named if "random_seeds" in each}
     asked = {key: settings[key] for key in ("similarity_measures", "random_seeds", "images_datasets")}
-    check_rows(scores, {model["name"]: _texts(model["layers"]) for model in models}, **asked, references=references)
+    check_rows(scores, layers, targets=targets, own_random_seeds=own, **asked)
+    models = [model | _facts(path) for model, path in zip(settings["models"], job.inputs["checkpoints"], strict=True)]
     evaluated = job.inputs.get("evaluations", [])
     evaluations = [row for path in evaluated for row in json.loads(checked(path).read_text(encoding="utf-8"))]
     accuracies = model_table(evaluations, models)
-    return scores.assign(flags=of_scores(scores, accuracies)), accuracies
-
-
-def _texts(layers: Sequence[str | Mapping[str, Any]]) -> list[str]:
-    return [LayerSetting.of(layer).text for layer in layers]
+    return Tables(scores.assign(flags=of_scores(scores, accuracies)), accuracies, without_each)
 
 
 def _facts(path: Path) -> dict[str, Any]:

@@ -1,11 +1,12 @@
-"""A number with its standard error, over the unit that is honestly independent.
+"""A number with its standard error, over the units that are honestly independent.
 
 A statistic of pairs of models is no mean of independent values: pairs share models. So the
 unit is the training where there are several: the delete-one jackknife over models
-of each recipe, which keeps the pairs of a model together (Arvesen 1969, *Jackknifing U-statistics*)
-and errs on the wide side. Where leaving a model out leaves nothing to compare, the
+of each recipe, which keeps the pairs of a model together. Where leaving a model out leaves nothing to compare, the
 unit is the inversion's random seed, paired across all models: such an interval says how
-well these very networks were measured, and nothing of other trainings.
+well these very networks were measured, and nothing of other trainings. The variance over images is added to either: each
+image is left out of all scores at once, so that differences are paired. Plain similarity is not known without each image,
+so it contributes nothing to that variance. `stir.standard_errors` states the rule.
 """
 
 import math
@@ -14,12 +15,22 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.special import stdtrit
+
+from stir.standard_errors import (
+    LEVEL,
+    NOTHING,
+    TRAININGS,
+    Component,
+    combined,
+    interval,
+    over_images,
+    over_members,
+    over_seeds,
+)
+from stir_workflow.statements.pairs import WITHOUT_EACH
 
 Statistic = Callable[[pd.DataFrame], float]
-TRAININGS, ARCHITECTURES, SEEDS, PUBLISHED = "trainings", "architectures", "inversion seeds", "published sd"
-NOTHING = "none"
-LEVEL = 0.95
+ARCHITECTURES, PUBLISHED = "architectures", "published sd"
 
 
 @dataclass(frozen=True)
@@ -42,21 +53,38 @@ class Estimate:
     """A value, its standard error with degrees of freedom, and what they are over."""
 
     value: float
-    error: float
-    degrees: float
-    n: int
-    unit: str
+    component: Component
+    """The variance from all units."""
+
+    @property
+    def error(self) -> float:
+        """The standard error; NaN where there is none."""
+        return self.component.error
+
+    @property
+    def degrees(self) -> float:
+        """Degrees of freedom of the standard error."""
+        return self.component.degrees
+
+    @property
+    def n(self) -> int:
+        """Number of trainings, architectures, inversion seeds, or published numbers."""
+        return self.component.n
+
+    @property
+    def unit(self) -> str:
+        """The units that the interval is over, such as ``trainings and images``."""
+        return self.component.unit
 
     def interval(self, level: float = LEVEL) -> tuple[float, float]:
         """Return the two-sided t-interval; NaN where there is no standard error."""
-        if not math.isfinite(self.error):
-            return math.nan, math.nan
-        half = self.error * float(stdtrit(self.degrees, (1 + level) / 2))
-        return self.value - half, self.value + half
+        return interval(self.value, self.component, level)
 
 
 def estimate(rows: pd.DataFrame, statistic: Statistic, unit: Unit = TRAINING) -> Estimate:
-    """Estimate a statistic over published spreads, else over models, else over inversion seeds.
+    """Estimate a statistic over published spreads, else over models, else over inversion seeds; and over images.
+
+    Without models or inversion seeds to leave out there is no interval, even if there is one over images.
 
     Parameters
     ----------
@@ -69,23 +97,29 @@ def estimate(rows: pd.DataFrame, statistic: Statistic, unit: Unit = TRAINING) ->
     """
     if "stir_sd" in rows:
         return _from_published_spread(rows, statistic)
-    return _over_members(rows, statistic, unit) or _over_seeds(rows, statistic)
+    trainings, seeds = _over_members(rows, statistic, unit), _over_seeds(rows, statistic)
+    if not (trainings.known or seeds.known):
+        return Estimate(statistic(rows), Component(NOTHING, math.nan, math.nan, seeds.n))
+    return Estimate(statistic(rows), combined(_over_images(rows, statistic), trainings, seeds))
 
 
-def _over_members(rows: pd.DataFrame, statistic: Statistic, unit: Unit) -> Estimate | None:
-    """Jackknife, stratum by stratum; None where a stratum has one member, or the rest nothing to compare."""
-    reference, target = f"reference_{unit.member}", f"target_{unit.member}"
-    variances, degrees = [], []
-    for members in _strata(rows, unit):
-        rest = [statistic(rows[(rows[reference] != member) & (rows[target] != member)]) for member in members]
-        if len(members) < 2 or not np.isfinite(rest).all():
-            return None
-        variances.append((len(members) - 1) * float(np.var(rest)))
-        degrees.append(len(members) - 1)
-    total = sum(variances)
-    # Satterthwaite: a stratum that varies little, or has many members, leaves the degrees to the others.
-    freedom = total**2 / sum(v**2 / d for v, d in zip(variances, degrees, strict=True)) if total > 0 else sum(degrees)
-    return Estimate(statistic(rows), math.sqrt(total), freedom, sum(degrees) + len(degrees), unit.name)
+def _over_images(rows: pd.DataFrame, statistic: Statistic) -> Component:
+    """Leave each image out of all rows at once: the statistic of arrays, with a value per image, is an array."""
+    if WITHOUT_EACH not in rows:
+        return over_images(math.nan)
+    return over_images(statistic(rows.assign(stir=rows[WITHOUT_EACH])))
+
+
+def _over_members(rows: pd.DataFrame, statistic: Statistic, unit: Unit) -> Component:
+    """Jackknife, stratum by stratum; unknown where a stratum has one member, or the rest nothing to compare."""
+    reference, target = rows[f"reference_{unit.member}"], rows[f"target_{unit.member}"]
+    return over_members(
+        [
+            np.array([statistic(rows[(reference != member) & (target != member)]) for member in members])
+            for members in _strata(rows, unit)
+        ],
+        unit.name,
+    )
 
 
 def _strata(rows: pd.DataFrame, unit: Unit) -> list[list[str]]:
@@ -97,12 +131,8 @@ def _strata(rows: pd.DataFrame, unit: Unit) -> list[list[str]]:
     return [list(of_stratum) for _, of_stratum in members.groupby("stratum", sort=False)["member"]]
 
 
-def _over_seeds(rows: pd.DataFrame, statistic: Statistic) -> Estimate:
-    values = np.array([statistic(of_seed) for _, of_seed in rows.groupby("random_seed")])
-    n = len(values)
-    if n < 2:
-        return Estimate(statistic(rows), math.nan, math.nan, n, NOTHING)
-    return Estimate(statistic(rows), float(values.std(ddof=1)) / math.sqrt(n), n - 1, n, SEEDS)
+def _over_seeds(rows: pd.DataFrame, statistic: Statistic) -> Component:
+    return over_seeds([statistic(of_seed) for _, of_seed in rows.groupby("random_seed")])
 
 
 def _from_published_spread(rows: pd.DataFrame, statistic: Statistic) -> Estimate:
@@ -117,4 +147,4 @@ def _from_published_spread(rows: pd.DataFrame, statistic: Statistic) -> Estimate
             moved = rows.copy()
             moved.loc[index, score] += moved.loc[index, f"{score}_sd"]
             changes.append(statistic(moved) - value)
-    return Estimate(value, math.sqrt(sum(change**2 for change in changes)), math.inf, len(rows), PUBLISHED)
+    return Estimate(value, Component(PUBLISHED, sum(change**2 for change in changes), math.inf, len(rows)))

@@ -1,7 +1,9 @@
 """Pairs of different models with what is known of both: what statements are judged on."""
 
 from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from stir.errors import InvalidInputError
@@ -15,13 +17,17 @@ NEEDED = ["reference_model", "target_model", "reference_layer", "similarity_meas
 NEEDED += ["stir", "similarity", "converged_fraction"]
 
 
+WITHOUT_EACH = "stir_without_each"
+"""Column of arrays (n,): STIR without each image; absent for tables alone, which lack them."""
+
+
 def pairs_of(scores: pd.DataFrame, models: pd.DataFrame, similarity_measure: str = "linear_cka") -> pd.DataFrame:
-    """Merge the scores of pairs of different models with the table of models.
+    """Merge the scores of pairs of different models with the table of models; other references are left out.
 
     Parameters
     ----------
     scores : DataFrame
-        Of `stir.tables.score_table`.
+        Of `stir.tables.score_table`; perhaps with `WITHOUT_EACH`.
     models : DataFrame
         Of `stir.tables.model_table`; the first row of each model counts: the ball that it was trained in.
     similarity_measure : str
@@ -43,7 +49,7 @@ def pairs_of(scores: pd.DataFrame, models: pd.DataFrame, similarity_measure: str
         If columns, models or rows are missing, or rows are there twice.
     """
     _check_columns(scores, models)
-    rows = scores[scores["similarity_measure"] == similarity_measure]
+    rows = scores[scores["similarity_measure"].eq(similarity_measure) & ~_of_further_references(scores, models)]
     if rows.empty:
         measures = list(scores["similarity_measure"].unique())
         raise InvalidInputError(f"Expected scores by {similarity_measure!r}; got {measures}. Add it to similarity_measures.")
@@ -53,6 +59,12 @@ def pairs_of(scores: pd.DataFrame, models: pd.DataFrame, similarity_measure: str
     rows = rows[rows["reference_model"] != rows["target_model"]].reset_index(drop=True)
     _check_complete(rows)
     return _flagged(described(rows, _known_of(models)))
+
+
+def _of_further_references(scores: pd.DataFrame, models: pd.DataFrame) -> pd.Series:
+    """Return which rows are of a reference that is no model of the experiment, so that it is the target of none."""
+    no_target = ~scores["reference_model"].isin(scores["target_model"])
+    return no_target & ~scores["reference_model"].isin(models["model"])
 
 
 def last_layer(pairs: pd.DataFrame) -> pd.DataFrame:
@@ -75,8 +87,10 @@ def both(pairs: pd.DataFrame, **properties: object) -> pd.DataFrame:
     return pairs
 
 
-def mean(rows: pd.DataFrame, score: str) -> float:
-    """Return the mean of a score; NaN where one is, or where there is none."""
+def mean(rows: pd.DataFrame, score: str) -> Any:
+    """Return the mean of a score; NaN where one is, or where there is none; an array of means where scores are arrays."""
+    if rows[score].dtype == object and len(rows):
+        return np.mean(np.stack(list(rows[score])), axis=0)
     return float(rows[score].mean(skipna=False))
 
 

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import pandas as pd
 
 from stir.errors import InvalidInputError, check_known
 from stir_workflow.statements.defences import defences
 from stir_workflow.statements.losses_architectures import losses_architectures
 from stir_workflow.statements.more_data import more_data
-from stir_workflow.statements.pairs import pairs_of
+from stir_workflow.statements.pairs import WITHOUT_EACH, pairs_of
 from stir_workflow.statements.random_init import random_init
 from stir_workflow.statements.random_init_layers import random_init_layers
 from stir_workflow.statements.training_datasets import training_datasets
@@ -26,7 +27,12 @@ STATEMENTS: dict[str, Callable[[pd.DataFrame], list[Row]]] = {
 
 
 def judge(
-    names: Sequence[str], scores: pd.DataFrame, models: pd.DataFrame, *, similarity_measure: str = "linear_cka"
+    names: Sequence[str],
+    scores: pd.DataFrame,
+    models: pd.DataFrame,
+    *,
+    similarity_measure: str = "linear_cka",
+    without_each: np.ndarray | None = None,
 ) -> pd.DataFrame:
     """Judge statements on the tables of an experiment.
 
@@ -40,12 +46,15 @@ def judge(
         Of `stir.tables.model_table`.
     similarity_measure : str
         S_rep to judge by; the poster's is linear CKA.
+    without_each : array of shape (rows, n), optional
+        STIR of each row of ``scores`` without each image; without it, intervals are not over images.
 
     Returns
     -------
     DataFrame
         A row for each part of each statement and each dataset of images, with `VERDICT_COLUMNS`: ``value`` with its
-        95% interval ``low`` to ``high`` over ``n`` of ``unit``, the ``threshold``, and the ``verdict``: ``holds`` if
+        95% interval ``low`` to ``high``, the ``unit`` that it is over (such as ``trainings and images``) and the number ``n`` of
+        the first of these, the ``threshold``, and the ``verdict``: ``holds`` if
         the whole interval is on the claimed side, ``fails`` if on the other, else, or with a ``flag``, ``undecided``.
         ``flags`` are those of the scores that it was computed from, with the models named; they decide nothing.
 
@@ -56,6 +65,8 @@ def judge(
     """
     for name in names:
         check_known("statement", name, STATEMENTS)
+    if without_each is not None:
+        scores = scores.assign(**{WITHOUT_EACH: pd.Series(list(without_each), scores.index)})
     return judge_pairs(names, pairs_of(scores, models, similarity_measure))
 
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from stir.flags import OF_INVERSIONS, combined
-from stir_workflow.statements.estimate import LEVEL, NOTHING, TRAINING, Estimate, Statistic, Unit, estimate
+from stir.flags import OF_STIR, combined
+from stir.standard_errors import LEVEL, NOTHING
+from stir_workflow.statements.estimate import TRAINING, Estimate, Statistic, Unit, estimate
 
 VERDICT_COLUMNS = [
     "statement",
@@ -82,7 +83,7 @@ def part(
     """
     found = estimate(rows, statistic, unit)
     flag = _flag([found], rows, flags, of_inversions=of_inversions)
-    carried = combined(rows, without=frozenset() if of_inversions else frozenset(OF_INVERSIONS))
+    carried = combined(rows, without=frozenset() if of_inversions else frozenset(OF_STIR))
     return _row(name, claim, rows, [found], flag, threshold=threshold, above=above) | {"flags": carried}
 
 

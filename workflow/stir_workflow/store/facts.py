@@ -58,9 +58,14 @@ STAGES = {
         2, "results/representations", ".json", {"checkpoints": MANY, "dataset": ONE, "iris": MANY}, on_gpu=True, minutes=60
     ),
     "score": Facts(5, "results/scores", ".h5", {"representation": ONE, "iris": MANY}, mem_mb=8000, minutes=30),
-    "table": Facts(6, "results/tables", ".stamp", {"scores": MANY, "evaluations": ANY, "checkpoints": MANY}),
-    "figure": Facts(5, "results/figures", ".stamp", {"table": ONE, "iris": MANY, "datasets": MANY}),
-    "publication": Facts(1, "results/publications", ".stamp", {"table": ONE, "figure": ONE}),
+    "table": Facts(
+        7, "results/tables", ".stamp", {"scores": MANY, "evaluations": ANY, "checkpoints": MANY, "datasets": MANY}, mem_mb=8000
+    ),
+    "figure": Facts(6, "results/figures", ".stamp", {"table": ONE, "iris": MANY, "datasets": MANY}),
+    "study": Facts(1, "results/sensitivity", ".stamp", {"tables": MANY}),
+    "publication": Facts(1, "results/publications", ".stamp", {"table": OPTIONAL, "figure": OPTIONAL, "sensitivity": OPTIONAL}),
 }
 PARTS = frozenset({"pair"})
 """Stages whose artifacts are made and listed by the jobs of another stage."""
+EXTRA = frozenset({"study"})
+"""Stages whose artifacts are planned only if they are asked for."""

@@ -2,7 +2,7 @@
 
 import io
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -30,6 +30,12 @@ class Labelled:
     """An array; or an object that has a shape and returns tensors for slices, written in chunks of rows."""
     dims: tuple[str, ...]
     unit: str
+
+
+def texts(values: Sequence[str]) -> np.ndarray:
+    """Return texts as an array that HDF5 marks as UTF-8, of one length, so that the same texts give the same bytes."""
+    encoded = [value.encode() for value in values]
+    return np.array(encoded, dtype=h5py.string_dtype("utf-8", max([1, *map(len, encoded)])))
 
 
 def write_arrays(

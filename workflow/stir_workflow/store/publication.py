@@ -12,6 +12,7 @@ from stir_workflow.store.atomic import copy_atomically
 from stir_workflow.store.identity import Recipe
 from stir_workflow.store.quarantine import set_aside
 from stir_workflow.store.stamps import (
+    PUBLISHED,
     STAMP,
     belongs_to,
     drop_stamp,
@@ -22,6 +23,8 @@ from stir_workflow.store.stamps import (
     stamped,
     stands_for,
 )
+
+TABLES = (".csv", ".json", ".h5")
 
 
 def check_unclaimed(path: Path, experiment: str, places: Iterable[Path], origin: str | None = None) -> None:
@@ -91,7 +94,7 @@ def publish(path: Path, recipe: Recipe, stamps: Iterable[Path], origin: str | No
         If a table or figure is bad, or has the name of one of another experiment.
     """
     experiment = check_name("experiment", recipe.settings.get("experiment"))
-    sources = {stamp.with_name(name): file for stamp in stamps for name, file in stamped(stamp).items()}
+    sources = {_place(stamp, name): file for stamp in stamps for name, file in stamped(stamp).items()}
     for place in sources:
         _check_published(place, experiment)
     check_unclaimed(path, experiment, sources, origin)
@@ -107,12 +110,21 @@ def publish(path: Path, recipe: Recipe, stamps: Iterable[Path], origin: str | No
     for place, source in sources.items():
         if os.path.lexists(place) and sha256_if_there(place) not in known[place]:
             said.append(f"{place} was not made by this workflow. It was moved to {set_aside(place)}.")
+        place.parent.mkdir(parents=True, exist_ok=True)
         copy_atomically(source, place)
     stamp(path, recipe, sources, origin)
     for other in others:
         if other.parent == path.parent:
             drop_stamp(other)
     return said
+
+
+def _place(stamp: Path, name: str) -> Path:
+    """Return where a file is published: in the folder of its stamp; tables and figures of other stages in those of such."""
+    if stamp.parent.name in PUBLISHED:
+        return stamp.with_name(name)
+    tables, figures = (stamp.parent.with_name(folder) for folder in PUBLISHED)
+    return (tables if name.endswith(TABLES) else figures) / name
 
 
 def _has_original(place: Path, stamps: Iterable[Path]) -> bool:

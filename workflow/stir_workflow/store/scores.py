@@ -4,11 +4,10 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pandas as pd
 
-from stir_workflow.store.hdf5 import Labelled, read_arrays, read_attribute, write_arrays
+from stir_workflow.store.hdf5 import Labelled, read_arrays, read_attribute, texts, write_arrays
 from stir_workflow.store.identity import Recipe
 
 ROWS, PAIRS = "rows", "pairs"
@@ -67,8 +66,7 @@ def _stored(column: pd.Series) -> np.ndarray:
     """Return numbers as they are, and texts as UTF-8 of one length, so that the same table gives the same bytes."""
     if column.dtype.kind in "biuf":
         return column.to_numpy()
-    encoded = [("" if pd.isna(text) else str(text)).encode() for text in column]
-    return np.array(encoded, dtype=h5py.string_dtype("utf-8", max([1, *map(len, encoded)])))
+    return texts(["" if pd.isna(text) else str(text) for text in column])
 
 
 def _table(path: Path, group: str) -> pd.DataFrame:
