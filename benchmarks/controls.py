@@ -43,9 +43,8 @@ def untrained_keys(made: Artifact) -> set[str]:
 @contextmanager
 def without_controls(floors: set[str]) -> Iterator[None]:
     """Leave all controls out of the stages pair and score."""
-    from stir_workflow.stages.cached import Cached
-
     from stir import controls, representations
+    from stir_workflow.stages.cached import Cached
 
     pictures, represent_sets, read_index = pair._pictures, representations.represent_sets, score.read_index
 

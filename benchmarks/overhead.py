@@ -21,6 +21,7 @@ from pathlib import Path
 import pandas as pd
 
 from stir.provenance import code_version, package_versions
+from stir_workflow.store.facts import PARTS
 
 ROOT = Path(__file__).resolve().parent.parent
 GOALS = {"quickstart": 2.0, "half_minute": 1.25}
@@ -41,7 +42,8 @@ def run_once(folder: Path, experiment: str) -> float:
 def costs_of_jobs(folder: Path) -> pd.DataFrame:
     """Return a row per job, from the files in which jobs record their costs."""
     root = folder / "results" / "benchmarks"
-    files = sorted(root.rglob("*.tsv"))
+    # What parts cost is in the costs of the jobs that make them.
+    files = sorted(file for file in root.rglob("*.tsv") if file.relative_to(root).parts[0] not in PARTS)
     return pd.concat(pd.read_csv(file, sep="\t").assign(stage=file.relative_to(root).parts[0]) for file in files)
 
 

@@ -3,6 +3,9 @@
 Every message says what was expected, what was found, and what to do.
 """
 
+import sys
+import warnings
+from collections.abc import KeysView, Set
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
@@ -74,19 +77,41 @@ class FewImagesWarning(UserWarning):
     """There are too few images for an interval or a null; the score is returned without them."""
 
 
+LEAST_PART = 3
+"""The fewest letters of a word that is looked for within others."""
+
+
 def near_matches(word: str, known: "Iterable[str]") -> str:
-    """Return the known words that are similar to ``word``, or else all known words.
+    """Return the known words that contain ``word``, or else those that are similar, or else all of them.
+
+    Parameters
+    ----------
+    word : str
+        The unknown word.
+    known : iterable of str
+        In the order of preference, if they have an order.
 
     Returns
     -------
     str
         ``"Did you mean 'resnet8'?"`` or ``"Known: 'a', 'b'."``.
     """
-    known = sorted(known)
-    near = get_close_matches(str(word), known, n=3, cutoff=0.5)
+    known = sorted(known) if isinstance(known, Set) and not isinstance(known, KeysView) else list(known)
+    lowered = str(word).lower()
+    within = [name for name in known if len(lowered) >= LEAST_PART and lowered in name.lower()]
+    near = within[:3] or get_close_matches(str(word), known, n=3, cutoff=0.5)
     if near:
         return f"Did you mean {' or '.join(map(repr, near))}?"
-    return f"Known: {', '.join(map(repr, known))}."
+    return f"Known: {', '.join(map(repr, sorted(known)))}."
+
+
+def warn_caller(message: str, category: type[Warning] = UserWarning) -> None:
+    """Warn on the line outside this package that led to the warning."""
+    own = __name__.partition(".")[0]
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == own:
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level)
 
 
 def check_known(kind: str, name: str, known: "Collection[str]") -> None:

@@ -2,10 +2,11 @@
 
 import errno
 import os
-import warnings
 from pathlib import Path
 
 from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
+
+from stir.errors import warn_caller
 
 NO_LOCKS = frozenset({errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL})
 """Error numbers of file systems that have no locks or cannot reach their lock service."""
@@ -59,7 +60,7 @@ def take_lock(path: Path, *, wait: bool = True, mode: int = 0o644) -> BaseFileLo
             raise
         instead = "Files that name their process replace them; these are valid on one node only, so use one node at a time."
         if said := no_locks_message(path, error, instead):
-            warnings.warn(said, stacklevel=2)
+            warn_caller(said)
         return _taken(SoftFileLock(path.with_name(f"{path.name}.process"), mode=mode), wait)
 
 

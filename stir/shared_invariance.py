@@ -1,7 +1,6 @@
 """The whole method in one call: invert m1, represent the IRIs by m2, and compare."""
 
 import math
-import warnings
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,7 +11,7 @@ from torch import Generator, Tensor, nn
 from stir.beside_inversion import Target, represent_perturbed, represent_pictures
 from stir.checks import check_batch_size, check_images
 from stir.controls import N_ORDERS, ControlledScore, Perturbed, beside_controls, controls_of, draw_orders
-from stir.errors import FewImagesWarning, InvalidInputError
+from stir.errors import FewImagesWarning, InvalidInputError, warn_caller
 from stir.inversion import InversionSettings, InversionSnapshot, invert
 from stir.inversion.api import DEFAULTS
 from stir.inversion.settings import changed_settings
@@ -127,7 +126,7 @@ def shared_invariance(
     check_images(images, pixel_bounds=settings.pixel_bounds)
     check_batch_size(settings.batch_size)
     if missing := missing_for_few_images(len(images)):
-        warnings.warn(missing, FewImagesWarning, stacklevel=2)
+        warn_caller(missing, FewImagesWarning)
     target = Target(target_model, of_target, settings.batch_size)
     found = represent_pictures(target, {"images": images.__getitem__}, len(images), classes_of=["images"])
     target_of_reference, classes = found.of["images"], found.classes["images"]

@@ -3,7 +3,6 @@
 import hashlib
 import os
 import time
-import warnings
 import zipfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -13,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from stir.errors import warn_caller
 from stir.files import create, open_file
 from stir.provenance import code_version, package_versions
 
@@ -72,7 +72,7 @@ class Snapshot:
         try:
             state = _read(self.path)
         except Exception as error:  # a damaged file can raise any exception
-            warnings.warn(f"{self.path} cannot be read ({error}); the work restarts from scratch.", stacklevel=2)
+            warn_caller(f"{self.path} cannot be read ({error}); the work restarts from scratch.")
             return None
         return state if all(_same(state.get(name), value) for name, value in expected.items()) else None
 
@@ -94,7 +94,7 @@ class Snapshot:
         except (OSError, RuntimeError) as error:  # a full disk raises either error
             with suppress(OSError):  # if nothing can be written, nothing can be removed
                 self._part.unlink(missing_ok=True)
-            warnings.warn(f"{self.path} cannot be written ({error}); the work continues without it.", stacklevel=3)
+            warn_caller(f"{self.path} cannot be written ({error}); the work continues without it.")
 
 
 def made_by() -> dict[str, Any]:

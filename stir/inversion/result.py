@@ -3,20 +3,21 @@
 A match is shown per image by its error, by its correlation against a null of random pairs, and by the predicted class.
 """
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import ClassVar
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from stir.errors import ConvergenceWarning, MatchWarning, PrecisionWarning
+from stir.errors import ConvergenceWarning, MatchWarning, PrecisionWarning, warn_caller
 from stir.inversion.ensemble import Ensemble
 from stir.inversion.fast_forward import Forwards
 from stir.inversion.problem import blocks, member_errors
 from stir.models.outputs import NO_CLASS, predicted_classes
+from stir.results import Result
 from stir.seed_images import PARTNER_STREAM, random_stream
 
 POOL = 256
@@ -24,13 +25,27 @@ NULL_QUANTILE = 0.99
 """Of the correlations with other images: what half of the correlations with X must exceed."""
 
 
-@dataclass(frozen=True)
-class Inversion:
+@dataclass(frozen=True, eq=False, repr=False)
+class Inversion(Result):
     """IRIs and how well each matches; row i belongs to reference image i.
 
     Of an ensemble, each number is that of the model that matches worst: the largest errors, the smallest correlation and the
     largest null correlation, and whether every model predicts the same class.
     """
+
+    UNITS: ClassVar = {
+        "iri_images": "pixel value in [0, 1]",
+        "seed_images": "pixel value in [0, 1]",
+        "seed_error": "‖m1(X')−m1(X)‖₂ / ‖m1(X)‖₂",
+        "inversion_error": "‖m1(X')−m1(X)‖₂ / ‖m1(X)‖₂",
+        "pairwise_inversion_error": "‖m1(X')−m1(X)‖₂ / median distance of image pairs",
+        "correlation": "Pearson correlation of m1(X') with m1(X)",
+        "null_correlation": "the same with m1 of a random other image",
+        "same_class": "1 if m1 predicts the same class, 0 if not, -1 if none",
+        "converged": "whether inversion_error <= tolerance",
+        "iterations": "forward and backward passes",
+    }
+    ANSWERS: ClassVar = frozenset({"same_class"})
 
     iri_images: Float[Tensor, "n ..."]
     """X', the best iterates. Of an inversion with a snapshot, on disk: slices of it are tensors."""
@@ -60,6 +75,29 @@ class Inversion:
     """Precision that descents began in, ``"float32"`` (the model's own type) or ``"bfloat16"``; errors are the model's own."""
     forward_pass: str = "as given"
     """What descents were made with: what of the model was traced and folded, or why the model was used as given."""
+
+    @property
+    def converged_fraction(self) -> float:
+        """Fraction of the images that reached the tolerance."""
+        return self.converged.float().mean().item()
+
+    def __repr__(self) -> str:
+        n, *shape = self.iri_images.shape
+        error, null, before = self.inversion_error, self.null_correlation, self.seed_error.median()
+        same = "" if self.same_class is None else f", same class for {self.same_class.float().mean():.0%}"
+        return (
+            f"Inversion of {n} images ({' x '.join(map(str, shape))}) by {self.method}, descent in {self.precision_used}\n"
+            f"  converged         {self.converged_fraction:.0%} at tolerance {self.tolerance:g}\n"
+            f"  inversion error   median {error.median():.3g}, largest {error.max():.3g} (seed images {before:.2g})\n"
+            f"  correlation       median {self.correlation.median():.3f} (other images: {null.median():.3f}){same}\n"
+            f"  evaluations       median {self.iterations.median()}, largest {self.iterations.max()}"
+        )
+
+    def _repr_html_(self) -> str:
+        from stir.plotting.notebooks import html_of
+
+        rows = {"seed images": self.seed_images, "IRIs": self.iri_images}
+        return html_of(repr(self), rows, errors=self.inversion_error, converged=self.converged)
 
 
 @dataclass
@@ -153,12 +191,11 @@ def warn_of_unconverged(error: Tensor, converged: Tensor, tolerance: float) -> N
     """Warn of images that did not converge, on behalf of the caller of `invert`."""
     missed = int((~converged).sum())
     if missed:
-        warnings.warn(
+        warn_caller(
             f"{missed} of {len(error)} images did not reach inversion error {tolerance:g} "
             f"(median {error.median():.3g}, largest {error.max():.3g}). They are marked in `converged`: "
             "leave them out, raise max_iterations, or loosen tolerance.",
             ConvergenceWarning,
-            stacklevel=4,
         )
 
 
@@ -174,9 +211,7 @@ def warn_of_no_match(matches: Matches, seed_error: Tensor, tolerance: float) -> 
         what = f"X' correlates with X by {median:.3f} (median), and with other images by up to {highest:.3f} (99th percentile)"
     else:
         return
-    warnings.warn(
-        f"{what}: no match is shown. Invert to a tighter tolerance, or choose another layer.", MatchWarning, stacklevel=4
-    )
+    warn_caller(f"{what}: no match is shown. Invert to a tighter tolerance, or choose another layer.", MatchWarning)
 
 
 def warn_of_likeness(distance: float, tolerance: float) -> None:
@@ -190,20 +225,18 @@ def warn_of_likeness(distance: float, tolerance: float) -> None:
         Of 1 or more takes a black picture for a match, too: whoever passes it knows.
     """
     if distance <= tolerance < 1:
-        warnings.warn(
+        warn_caller(
             f"The layer represents the reference images nearly alike: their median distance is {distance:.2g} of their norm, "
             f"within the tolerance {tolerance:g}, so that each matches the others before anything is inverted and a match says "
             "nothing. Compare correlation with null_correlation; choose another layer or a smaller tolerance.",
             MatchWarning,
-            stacklevel=4,
         )
 
 
 def warn_of_precision(asked: str, forwards: Forwards) -> None:
     """Warn of a precision that the model or the device does not have, on behalf of the caller of `invert`."""
     if asked == "bfloat16" and forwards.precision != asked:
-        warnings.warn(
+        warn_caller(
             f"Expected a model that runs in bfloat16; the descent is made in float32 ({forwards.note}). Set precision='float32'.",
             PrecisionWarning,
-            stacklevel=4,
         )

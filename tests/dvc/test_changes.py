@@ -11,12 +11,18 @@ from tests.workflow.jobs import TINY_AFTER_PLAIN
 
 pytestmark = pytest.mark.long
 
+MAKERS = {"pair": "representation", "iri": "inversion"}
+"""Stage of parts -> stage whose jobs make them."""
+
 
 def dependants(stage):
     """Return the stages whose jobs are due when a version is raised: this one, and all with an input that these make."""
-    due = ["representation" if stage in PARTS else stage]
+    due = [MAKERS.get(stage, stage)]
+    if stage == "inversion":
+        return due  # recipes contain the keys of the IRIs, not that of the index
     for other in [name for name in STAGES if name not in PARTS | EXTRA]:
-        made_from = {role if role in STAGES else role.removesuffix("s") for role in STAGES[other].inputs}
+        roles = {role if role in STAGES else role.removesuffix("s") for role in STAGES[other].inputs}
+        made_from = {MAKERS.get(role, role) for role in roles}
         if other not in due and made_from & set(due):
             due.append(other)
     return due
@@ -39,7 +45,7 @@ def test_one_setting_of_one_model_changed_and_changed_back(pulled):
 def test_a_model_added_runs_only_its_own_jobs(pulled):
     models = pulled.experiment["models"]
     pulled.write_experiment(pulled.experiment | {"models": [*models, models[0] | {"name": "wide", "width": 3}]})
-    own = {"checkpoint": 1, "evaluation": 1, "iri": 2, "representation": 3, "score": 3}
+    own = {"checkpoint": 1, "evaluation": 1, "inversion": 2, "representation": 3, "score": 3}
     assert pulled.due() == own | {"table": 1, "figure": 1, "publication": 1, "all": 1}
 
 
@@ -76,4 +82,4 @@ def test_an_output_that_changed_under_its_version_fails_the_golden_test(clone):
 def test_a_deleted_file_in_the_middle_is_made_and_nothing_else(pulled):
     (iri, *_) = (pulled.path / "results" / "iris").rglob("*.h5")
     iri.unlink()
-    assert pulled.due() == {"iri": 1, "all": 1}
+    assert pulled.due() == {"inversion": 1, "all": 1}

@@ -72,7 +72,7 @@ def of_hdf5(path):
 
 
 def of_index(path):
-    """Files are represented by their names; their numbers are those of the stage pair."""
+    """Files are represented by their names; their numbers are those of the stages iri and pair."""
     return {name_of(path): [name_of(Path(file)) for file in json.loads(path.read_text(encoding="utf-8")).values()]}
 
 
@@ -141,6 +141,7 @@ NUMBERS = {
     "dataset": of_dataset,
     "checkpoint": of_checkpoint,
     "evaluation": of_evaluation,
+    "inversion": of_index,
     "representation": of_index,
     "table": of_tables,
 }

@@ -4,6 +4,8 @@ import inspect
 import re
 import subprocess
 import sys
+from dataclasses import fields
+from importlib.metadata import version
 
 import pytest
 
@@ -58,6 +60,7 @@ def test_every_public_name_resolves():
         "errors",
         "invariance",
         "invert",
+        "load",
         "load_checkpoint",
         "represent",
         "shared_invariance",
@@ -66,6 +69,12 @@ def test_every_public_name_resolves():
     for name in stir.__all__:
         assert getattr(stir, name).__name__.split(".")[-1] == name
         assert name in dir(stir)
+
+
+def test_the_version_is_that_of_the_distribution():
+    assert stir.__version__ == version("stir-workflow")
+    with pytest.raises(AttributeError):
+        stir.no_such_name  # noqa: B018
 
 
 def test_the_name_of_the_function_is_not_its_module():
@@ -102,5 +111,5 @@ def test_public_functions_document_every_parameter(function):
 def test_fields_of_public_results_are_documented():
     for result in (stir.Inversion, stir.SharedInvariance, STIRResult):
         source = inspect.getsource(result)
-        for field in result.__dataclass_fields__:
-            assert re.search(rf'^    {field}: .*\n    """\S', source, re.MULTILINE), field
+        for field in fields(result):
+            assert re.search(rf'^    {field.name}: .*\n    """\S', source, re.MULTILINE), field.name

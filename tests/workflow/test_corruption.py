@@ -18,6 +18,7 @@ ONE_OF_EACH = {
     "checkpoint": ("bit flipped", 0),
     "evaluation": ("emptied", 0),
     "iri": ("bit flipped", 1),
+    "inversion": ("truncated", 0),
     "pair": ("replaced with its seal", 0),
     "representation": ("bit flipped", 0),
     "score": ("seal deleted", 1),

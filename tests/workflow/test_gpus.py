@@ -12,7 +12,7 @@ from tests.experiment_files import ROOT
 from tests.workflow.snakemake import contents, planned, snakemake
 
 GPUS = ("tests-of-stir-left", "tests-of-stir-right")
-ON_GPU = {"checkpoint", "evaluation", "iri", "representation"}
+ON_GPU = {"checkpoint", "evaluation", "inversion", "representation"}
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +32,7 @@ def test_jobs_take_the_gpu_that_is_free_one_after_the_other_and_compute_the_same
     with leased_gpu([GPUS[0]]):
         ran = snakemake(copied, "tiny.yaml", "iris", "--cores", "8", "--resources", "gpu=2", config=["device=auto"])
     assert ran.code == 0, ran.text
-    assert ran.finished == {"iri": 2, "iris": 1}
+    assert ran.finished == {"inversion": 2, "iris": 1}
     assert re.findall(r": on GPU (\S+)", ran.text) == [GPUS[1]] * len(iris)
     assert "gpu=2" in ran.text
     assert contents(copied) == before

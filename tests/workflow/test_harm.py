@@ -25,7 +25,7 @@ def test_a_flipped_bit_is_said_set_aside_and_made_good_alone(copied):
     assert ran.code == 0, ran.text
     assert iri.name in ran.text
     assert "SHA-256 differs" in ran.text
-    assert ran.finished == {"iri": 1, "all": 1}
+    assert ran.finished == {"inversion": 1, "all": 1}
     assert len(list((iri.parent / ".quarantine").glob("*.h5.0"))) == 1
     assert contents(copied) == before
 
@@ -37,7 +37,7 @@ def test_whatever_is_missing_or_bad_is_made_and_nothing_else(copied, tiny):
     score, evaluation = first(copied, "score"), first(copied, "evaluation")
     score.write_bytes(score.read_bytes()[:-10])
     seal_path(evaluation).unlink()
-    assert dry_run(copied, tiny) == {"checkpoint": 1, "iri": 1, "score": 1, "evaluation": 1, "all": 1}
+    assert dry_run(copied, tiny) == {"checkpoint": 1, "inversion": 1, "score": 1, "evaluation": 1, "all": 1}
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ class TestATakenCheckpoint:
     def test_gives_the_scores_of_the_trained_one(self, copied, experiment):
         ran = snakemake(copied, write_yaml(copied / "taken.yaml", experiment), "scores")
         assert ran.code == 0, ran.text
-        assert ran.finished == {"checkpoint": 1, "iri": 1, "representation": 1, "score": 1, "scores": 1}
+        assert ran.finished == {"checkpoint": 1, "inversion": 1, "representation": 1, "score": 1, "scores": 1}
         trained = pd.read_csv(copied / "results" / "tables" / "tiny.csv")
         trained = trained.query("reference_model == 'residual-0' and target_model == 'residual-0' and random_seed == 0")
         taken = pd.read_csv(first(copied, "score", "taken.yaml"))

@@ -158,6 +158,8 @@ def test_another_folder_and_the_profile_give_the_same_files_bit_for_bit(finished
         "evaluations",
         "iris",
         "iris",
+        "iris",
+        "iris",
         "representations",
     ]
     assert [name for name in common if here[name] != there[name]] == []
@@ -200,7 +202,7 @@ class TestAChange:
         affected = {
             "checkpoint": 1,
             "evaluation": 1,
-            "iri": 2,
+            "inversion": 2,
             "representation": 3,
             "score": 3,
             "table": 1,

@@ -7,7 +7,7 @@ Artifacts that exist have no inputs.
 import sys
 
 from stir.errors import StirError
-from stir_workflow.running.asking import Asking, mem_mb, minutes
+from stir_workflow.running.asking import Asking, mem_mb
 from stir_workflow.running.session import Session
 
 try:
@@ -17,12 +17,8 @@ except StirError as error:
 
 PLAN, DEVICE, GPU = RUN.plan, RUN.device, RUN.gpus_per_job
 needed, asking = RUN.needed, Asking(PLAN)
-settings, threads_of, source, code = (
-    asking.settings,
-    asking.threads_of,
-    asking.source,
-    asking.code,
-)
+settings, threads_of, minutes = asking.settings, asking.threads_of, asking.minutes
+source, code, paths = asking.source, asking.code, asking.paths
 
 
 onstart:

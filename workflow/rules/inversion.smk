@@ -1,27 +1,28 @@
 """Identically represented inputs, and their representations by all models."""
 
 
-rule iri:
-    """Invert one reference model, or an ensemble, at one layer from one random seed; or take perturbed images from a file."""
+rule inversion:
+    """Invert one reference model, or an ensemble, at its layers and from its random seeds; or take perturbed images from a file."""
     input:
-        unpack(needed("iri", "checkpoint", "checkpoints", "dataset")),
+        unpack(needed("inversion", "checkpoint", "checkpoints", "dataset")),
     output:
-        iris="results/iris/{model}/{layer}.{how}.{random_seed}-{key}.h5",
-        seal="results/iris/{model}/{layer}.{how}.{random_seed}-{key}.h5.json",
+        index="results/iris/{model}.{how}-{key}.json",
+        seal="results/iris/{model}.{how}-{key}.json.json",
     log:
-        "results/logs/iri/{model}/{layer}.{how}.{random_seed}-{key}.log",
-    threads: threads_of("iri")
+        "results/logs/inversion/{model}.{how}-{key}.log",
+    threads: threads_of("inversion")
     resources:
         gpu=GPU,
-        mem_mb=mem_mb("iri"),
-        runtime=minutes("iri"),
+        mem_mb=mem_mb("inversion"),
+        runtime=minutes("inversion"),
     params:
-        source=source("iri"),
-        code=code("iri"),
-        settings=settings("iri"),
+        source=source("inversion"),
+        code=code("inversion"),
+        settings=settings("inversion"),
     shell:
-        "rm -f {log:q}; stir make iri --device {DEVICE} --checkpoint {input.checkpoint:q} --checkpoints {input.checkpoints:q}"
-        " --dataset {input.dataset:q} --source {params.source:q} --code {params.code:q} --settings {params.settings:q} --output {output.iris:q} 2>&1 | tee {log:q}"
+        "rm -f {log:q}; stir make inversion --device {DEVICE} --checkpoint {input.checkpoint:q} --checkpoints {input.checkpoints:q}"
+        " --dataset {input.dataset:q} --source {params.source:q} --code {params.code:q} --settings {params.settings:q}"
+        " --output {output.index:q} 2>&1 | tee {log:q}"
 
 
 rule representation:
@@ -39,17 +40,18 @@ rule representation:
         mem_mb=mem_mb("representation"),
         runtime=minutes("representation"),
     params:
+        iris=paths("representation", "iris"),
         code=code("representation"),
         settings=settings("representation"),
     shell:
         "rm -f {log:q}; stir make representation --device {DEVICE} --checkpoints {input.checkpoints:q} --dataset {input.dataset:q}"
-        " --iris {input.iris:q} --code {params.code:q} --settings {params.settings:q} --output {output.index:q} 2>&1 | tee {log:q}"
+        " --iris {params.iris:q} --code {params.code:q} --settings {params.settings:q} --output {output.index:q} 2>&1 | tee {log:q}"
 
 
 rule iris:
     """Identically represented inputs of every model, layer and random seed."""
     input:
-        PLAN.closure("iri"),
+        PLAN.closure("inversion"),
 
 
 rule representations:

@@ -15,9 +15,10 @@ rule score:
         mem_mb=mem_mb("score"),
         runtime=minutes("score"),
     params:
+        iris=paths("score", "iris"),
         settings=settings("score"),
     shell:
-        "rm -f {log:q}; stir make score --representation {input.representation:q} --iris {input.iris:q}"
+        "rm -f {log:q}; stir make score --representation {input.representation:q} --iris {params.iris:q}"
         " --settings {params.settings:q} --output {output.scores:q} 2>&1 | tee {log:q}"
 
 
@@ -55,9 +56,10 @@ rule figure:
         mem_mb=mem_mb("figure"),
         runtime=minutes("figure"),
     params:
+        iris=paths("figure", "iris"),
         settings=settings("figure"),
     shell:
-        "rm -f {log:q}; stir make figure --table {input.table:q} --iris {input.iris:q} --datasets {input.datasets:q}"
+        "rm -f {log:q}; stir make figure --table {input.table:q} --iris {params.iris:q} --datasets {input.datasets:q}"
         " --processes {threads} --settings {params.settings:q} --output {output.stamp:q} 2>&1 | tee {log:q}"
 
 

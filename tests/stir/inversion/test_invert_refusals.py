@@ -38,7 +38,7 @@ def _model(function):
         ({"max_iterations": 0}, r"max_iterations >= 1; got 0"),
         ({"pixel_bounds": (1.0, 0.0)}, r"pixel_bounds \(low, high\) with low < high"),
         ({"pixel_bounds": (0.0, 0.5)}, r"reference_images within pixel_bounds \(0\.0, 0\.5\); got values from 0 to 1\. Scale"),
-        ({"pooling": "mean"}, r"pooling 'mean'\. Did you mean 'token_mean' or 'spatial_mean'\?"),
+        ({"pooling": "mean"}, r"pooling 'mean'\. Did you mean 'spatial_mean' or 'token_mean'"),
         ({"layer": "hidden"}, r"no layer 'hidden'"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",

@@ -125,3 +125,10 @@ def test_a_name_keeps_its_meaning():
     with pytest.raises(InvalidInputError, match=r"'linear_cka' exists already\. Choose another name"):
         register_similarity_measure("linear_cka", lambda x, y: 0.5)
     assert SIMILARITY_MEASURES["linear_cka"] is before
+
+
+def test_a_part_of_a_name_suggests_the_names_that_contain_it():
+    with pytest.raises(InvalidInputError, match=r"'cka'\. Did you mean 'linear_cka' or"):
+        get_similarity_measure("cka")
+    with pytest.raises(InvalidInputError, match=r"'RSA'\. Did you mean 'rsa_spearman' or"):
+        get_similarity_measure("RSA")

@@ -58,7 +58,16 @@ class TestList:
         totals = stir_cache("list").output.split("\n\n")[1].splitlines()
         assert totals[0].split() == ["stage", "entries", "size", "unneeded"]
         entries = {line.split()[0]: int(line.split()[1]) for line in totals[1:]}
-        counts = {"dataset": 1, "checkpoint": 4, "evaluation": 2, "iri": 5, "pair": 8, "representation": 2, "score": 2}
+        counts = {
+            "dataset": 1,
+            "checkpoint": 4,
+            "evaluation": 2,
+            "inversion": 4,
+            "iri": 5,
+            "pair": 8,
+            "representation": 2,
+            "score": 2,
+        }
         assert counts.items() <= entries.items()
         assert entries["all"] == sum(entries.values()) - entries["all"]
 

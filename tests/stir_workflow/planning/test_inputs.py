@@ -4,8 +4,11 @@ from types import SimpleNamespace
 
 import pytest
 
+from stir_workflow.planning.artifact import Artifacts
 from stir_workflow.planning.inputs import Inputs
 from stir_workflow.store.facts import STAGES
+
+FEWER = {"layers": ["stage3"], "compute.inversions_per_job": 1}
 
 
 def asked(inputs, artifact):
@@ -30,15 +33,36 @@ def test_what_is_missing_waits_for_its_inputs_by_role_and_for_their_seals(plan, 
     inputs = Inputs(planned, lambda: False)
     for artifact in planned.by_path.values():
         named = asked(inputs, artifact)
-        assert {role: named[role] for role in artifact.inputs} == dict(artifact.inputs)
-        assert named["seals"] == [f"{path}.json" for path in artifact.input_paths()]
+        made_by_rules = {role: [planned.maker(path) for path in paths] for role, paths in artifact.inputs.items()}
+        assert {role: named[role] for role in artifact.inputs} == {
+            role: list(dict.fromkeys(paths)) for role, paths in made_by_rules.items()
+        }
+        assert named["seals"] == [f"{path}.json" for role in named if role != "seals" for path in named[role]]
+
+
+def test_a_job_with_iris_waits_for_the_indexes_that_list_them(plan, empty):
+    planned = plan({"compute.inversions_per_job": 3})
+    reference = planned.references[0]
+    indexes = [inversion.path for inversion in reference.inversions]
+    assert len(indexes) == 2
+    assert asked(Inputs(planned, lambda: False), reference.score)["iris"] == indexes
+
+
+def test_no_two_jobs_make_one_file_at_once(plan, empty):
+    """Two experiments that cut their inversions into jobs differently share IRIs."""
+    both = Artifacts([*plan({"compute.inversions_per_job": 4}).by_path.values(), *plan(FEWER).by_path.values()])
+    first, later = (plan(changes).references[0] for changes in ({}, FEWER))
+    inputs = Inputs(both, lambda: False)
+    assert asked(inputs, first.inversions[0])["shared"] == []
+    assert asked(inputs, later.inversions[0])["shared"] == [first.inversions[0].path]
+    assert asked(inputs, later.score)["iris"] == [first.inversions[0].path], "which makes them"
 
 
 def test_roles_without_inputs_are_named_too(plan, empty):
     """A rule's command names every role of its stage."""
     taken = {"name": "x", "architecture": "vgg6", "width": 1, "checkpoint": "a.pt", "sha256": "a" * 64}
     planned = plan({"models.0": taken})
-    assert asked(Inputs(planned, lambda: False), planned.models[0].checkpoint) == {"dataset": [], "seals": []}
+    assert asked(Inputs(planned, lambda: False), planned.models[0].checkpoint) == {"dataset": [], "shared": [], "seals": []}
 
 
 def test_what_is_there_waits_for_nothing_unless_it_is_forced(plan, empty):
@@ -46,7 +70,7 @@ def test_what_is_there_waits_for_nothing_unless_it_is_forced(plan, empty):
     score = planned.references[0].score
     make(score, empty)
     assert asked(Inputs(planned, lambda: False), score) == {}
-    assert asked(Inputs(planned, lambda: True), score)["iris"] == score.inputs["iris"]
+    assert asked(Inputs(planned, lambda: True), score)["iris"] == [planned.references[0].inversions[0].path]
 
 
 def test_folders_are_held_before_anything_is_looked_for(plan, empty):

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from stir_workflow.planning.plan import Plan
-from stir_workflow.stages import representation
+from stir_workflow.stages import inversion, representation
 from stir_workflow.stages.job import Job
 from stir_workflow.store.facts import EXTRA, PARTS, STAGES
 from tests.experiment_files import QUICKSTART, edited
@@ -16,7 +16,7 @@ from tests.experiment_files import QUICKSTART, edited
 REPRESENTATION = {"pair": 80, "representation": 8}
 RESULTS = {"score": 8, "table": 1, "figure": 1, "publication": 1}
 MADE_BY_RULES = set(STAGES) - PARTS - EXTRA
-DOWNSTREAM_OF_IRI = {"iri": 32} | REPRESENTATION | RESULTS
+DOWNSTREAM_OF_IRI = {"inversion": 8, "iri": 32} | REPRESENTATION | RESULTS
 COUNTED = {"dataset": 1, "checkpoint": 10, "evaluation": 8} | DOWNSTREAM_OF_IRI
 """Artifacts of the quickstart: of eight models, and of an untrained network for each of its two architectures."""
 
@@ -62,14 +62,29 @@ def test_representations_are_of_the_target_and_of_the_reference_models_iris(plan
             assert pair.inputs["iris"] == [iri.path for iri in reference.iris]
 
 
-def test_one_job_makes_the_representations_that_the_plan_names(plan):
-    planned = plan()
-    for reference in planned.references:
-        parts = reference.representation.parts
+@pytest.mark.parametrize("module", [inversion, representation])
+def test_a_job_makes_the_parts_that_the_plan_names(plan, module):
+    made = [one for one in plan().by_path.values() if one.recipe.stage == module.__name__.rpartition(".")[2]]
+    assert len(made) == 8
+    for artifact in made:
+        jobs = module.parts_of(job_of(artifact)).values()
+        assert [part.path for part in artifact.parts] == [str(job.output) for job in jobs]
+        assert [part.recipe for part in artifact.parts] == [job.recipe for job in jobs]
+
+
+@pytest.mark.parametrize(("size", "sizes"), [(1, [1, 1, 1, 1]), (3, [3, 1]), (4, [4]), (9, [4])])
+def test_jobs_invert_as_many_layers_and_random_seeds_as_the_experiment_says(plan, size, sizes):
+    one, other = plan(), plan({"compute.inversions_per_job": size})
+    for before, after in zip(one.references, other.references, strict=True):
+        assert [len(inversion.parts) for inversion in after.inversions] == sizes
+        assert after.iris == before.iris
+        assert after.score == before.score
+
+
+def test_an_index_of_representations_lists_them_by_checkpoint(plan):
+    for reference in plan().references:
         jobs = representation.parts_of(job_of(reference.representation))
-        assert [part.path for part in parts] == [str(job.output) for job in jobs.values()]
-        assert [part.recipe for part in parts] == [job.recipe for job in jobs.values()]
-        assert [part.recipe.inputs["checkpoint"] for part in parts] == list(jobs)
+        assert [part.recipe.inputs["checkpoint"] for part in reference.representation.parts] == list(jobs)
 
 
 def test_a_score_compares_one_reference_with_every_target(plan):
@@ -112,23 +127,24 @@ class TestClosure:
         for stage in MADE_BY_RULES:
             closure = planned.closure(stage)
             assert set(planned.stage_paths(stage)) <= set(closure)
-            assert {path for member in closure for path in planned.by_path[member].input_paths()} <= set(closure)
+            inputs = {path for member in closure for path in planned.by_path[member].input_paths()}
+            assert {planned.maker(path) for path in inputs} <= set(closure)
             assert len(closure) == len(set(closure))
 
     def test_holds_nothing_else(self, plan):
         planned = plan()
         stages = {stage: {planned.by_path[path].recipe.stage for path in planned.closure(stage)} for stage in MADE_BY_RULES}
         assert stages["checkpoint"] == {"dataset", "checkpoint"}
-        assert stages["iri"] == {"dataset", "checkpoint", "iri"}
-        assert stages["score"] == {"dataset", "checkpoint", "iri", "representation", "score"}
+        assert stages["inversion"] == {"dataset", "checkpoint", "inversion"}
+        assert stages["score"] == {"dataset", "checkpoint", "inversion", "representation", "score"}
         assert stages["publication"] >= {"table", "figure"} | stages["score"]
 
     def test_is_of_all_that_rules_make_where_no_stage_is_named(self, plan):
         planned = plan()
-        assert set(planned.closure()) == set(planned.paths()) - set(planned.stage_paths("pair"))
+        assert set(planned.closure()) == {path for path, made in planned.by_path.items() if made.recipe.stage not in PARTS}
 
 
-AT = {"checkpoint": 4, "evaluation": 4, "iri": 16, "pair": 56, "representation": 8} | RESULTS
+AT = {"checkpoint": 4, "evaluation": 4, "inversion": 4, "iri": 16, "pair": 56, "representation": 8} | RESULTS
 ALL_BUT_THE_DATASET = {"checkpoint": 10, "evaluation": 8} | DOWNSTREAM_OF_IRI
 CHANGES = [
     ({"dataset.random_seed": 1}, {"dataset": 1} | ALL_BUT_THE_DATASET),
@@ -138,25 +154,26 @@ CHANGES = [
     ({"training.1.attack.eps": 0.5}, AT),
     (
         {"models.0.width": 16},
-        {"checkpoint": 3, "evaluation": 2, "iri": 8, "pair": 40, "representation": 8} | RESULTS,
+        {"checkpoint": 3, "evaluation": 2, "inversion": 2, "iri": 8, "pair": 40, "representation": 8} | RESULTS,
     ),
     (
         {"models.0.training_seeds": [0, 2]},
-        {"checkpoint": 1, "evaluation": 1, "iri": 4, "pair": 17, "representation": 8} | RESULTS,
+        {"checkpoint": 1, "evaluation": 1, "inversion": 1, "iri": 4, "pair": 17, "representation": 8} | RESULTS,
     ),
     ({"evaluation.steps": 40}, {"evaluation": 8, "table": 1, "figure": 1, "publication": 1}),
-    ({"layers": ["stage3"]}, REPRESENTATION | RESULTS),
+    ({"layers": ["stage3"]}, {"inversion": 8} | REPRESENTATION | RESULTS),
     ({"inversion.tolerance": 0.2}, DOWNSTREAM_OF_IRI),
     ({"inversion.max_iterations": 200}, DOWNSTREAM_OF_IRI),
     ({"inversion.batch_size": 100}, DOWNSTREAM_OF_IRI),
     ({"inversion.method": "normalised_gradient"}, DOWNSTREAM_OF_IRI),
     ({"inversion.seed_images": "uniform_noise"}, DOWNSTREAM_OF_IRI),
-    ({"inversion.random_seeds": [0, 1, 2]}, DOWNSTREAM_OF_IRI | {"iri": 16}),
+    ({"inversion.random_seeds": [0, 1, 2]}, DOWNSTREAM_OF_IRI | {"inversion": 16, "iri": 16}),
     ({"inversion.minimum_converged_fraction": 0.5}, RESULTS),
     ({"representations.basis": "joint"}, REPRESENTATION | RESULTS),
     ({"similarity_measures": ["linear_cka"]}, RESULTS),
     ({"compute.threads": 2}, ALL_BUT_THE_DATASET),
     ({"compute.batch_size": 30}, {"evaluation": 8} | REPRESENTATION | RESULTS),
+    ({"compute.inversions_per_job": 3}, {"inversion": 16}),
     ({"models.0.name": "renamed"}, {"table": 1, "figure": 1, "publication": 1}),
     ({"training.1.name": "renamed", "models.2.training": "renamed", "models.3.training": "renamed"}, {}),
     ({"description": "Anything else?"}, {}),
@@ -173,7 +190,7 @@ def test_every_number_of_the_experiment_reaches_a_key(plan, quickstart):
     """No setting can be changed without an effect, whatever is added to the file."""
     for section in ("dataset", "images", "evaluation", "inversion", "compute"):
         for key, value in quickstart[section].items():
-            if isinstance(value, int | float):
+            if isinstance(value, int | float) and key != "inversions_per_job":
                 other = not value if isinstance(value, bool) else value / 2 if isinstance(value, float) else value + 1
                 assert changed(plan(), plan({f"{section}.{key}": other})), f"{section}.{key}"
     for key, value in quickstart["training"][1].items():
@@ -211,6 +228,7 @@ def test_a_model_added_adds_its_own_and_leaves_the_others_alone(plan, quickstart
     expected = {
         "checkpoint": 2,
         "evaluation": 1,
+        "inversion": 1,
         "iri": 4,
         "pair": 28,
         "representation": 9,
@@ -225,7 +243,7 @@ def test_a_model_added_adds_its_own_and_leaves_the_others_alone(plan, quickstart
 def test_a_raised_version_renames_its_stage_and_what_follows(plan, monkeypatch):
     before = plan()
     monkeypatch.setitem(STAGES, "iri", replace(STAGES["iri"], version=STAGES["iri"].version + 1))
-    assert changed(before, plan()) == DOWNSTREAM_OF_IRI
+    assert changed(before, plan()) == {stage: count for stage, count in DOWNSTREAM_OF_IRI.items() if stage != "inversion"}
 
 
 def test_a_taken_checkpoint_is_named_by_its_content_not_by_its_path(plan, quickstart):

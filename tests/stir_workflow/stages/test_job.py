@@ -12,7 +12,7 @@ from stir_workflow.stages.job import Job, computed_on
 from stir_workflow.store.facts import STAGES
 from stir_workflow.store.identity import Recipe
 
-ON_GPU = ["checkpoint", "evaluation", "iri", "pair", "representation"]
+ON_GPU = ["checkpoint", "evaluation", "inversion", "iri", "pair", "representation"]
 
 
 @pytest.fixture(autouse=True)

@@ -49,14 +49,14 @@ class TestThatAllIsMade:
         missing = [path for stage in ("iri", "pair", "representation") for path in plan.stage_paths(stage)][2:]
         for path in missing:
             (copied / path).unlink()
-        gpus = ["--set-resources", "iri:gpu=1", "representation:gpu=1"]
+        gpus = ["--set-resources", "inversion:gpu=1", "representation:gpu=1"]
         ran = on_slurm(copied, "tiny.yaml", *gpus)
         assert ran.code == 0, ran.text
-        assert ran.finished == {"iri": 2, "representation": 2, "all": 1}
+        assert ran.finished == {"inversion": 2, "representation": 2, "all": 1}
         assert contents(copied) == contents(finished)
         jobs = cluster.described()[before:]
-        assert sorted(stage(job) for job in jobs) == ["iri", "iri", "representation", "representation"]
-        assert len(submissions([job for job in jobs if stage(job) == "iri"])) == 1
+        assert sorted(stage(job) for job in jobs) == ["inversion", "inversion", "representation", "representation"]
+        assert len(submissions([job for job in jobs if stage(job) == "inversion"])) == 1
         assert [job["TresPerJob"] for job in jobs] == ["gres:gpu:1"] * 4
 
     @pytest.mark.long
@@ -71,7 +71,7 @@ class TestThatAllIsMade:
         assert asked == {
             "checkpoint": ("1", "8001M", "04:00:00"),
             "evaluation": ("2", "8000M", "00:10:00"),
-            "iri": ("1", "8001M", "02:00:00"),
+            "inversion": ("1", "8001M", "02:00:00"),
             "representation": ("1", "4000M", "01:00:00"),
             "score": ("2", "16000M", "00:30:00"),
             "report": ("1", "4000M", "00:45:00"),
@@ -138,13 +138,13 @@ class TestThatARunSurvives:
     def wait_for_snapshot(self, folder, cluster):
         """Wait until an inversion could go on; return the number of its job."""
         wait_for("a snapshot", lambda: any(folder.glob("results/iris/*/.*.snapshot.tmp")), cluster.errors, seconds=600)
-        return next(job["JobId"] for job in reversed(cluster.described()) if stage(job) == "iri")
+        return next(job["JobId"] for job in reversed(cluster.described()) if stage(job) == "inversion")
 
     def check(self, ran, folder):
         """Expect the files of an undisturbed run, and an inversion that did not restart from scratch."""
         assert ran.code == 0, ran.text
         assert contents(folder) == contents(folder.with_name("here"))
-        (log,) = (folder / "results" / "logs" / "iri").rglob("*.log")
+        (log,) = (folder / "results" / "logs" / "inversion").rglob("*.log")
         assert "inverting, from a snapshot" in log.read_text()
         assert not any(folder.glob("results/iris/*/.*.tmp"))
 
@@ -157,7 +157,7 @@ class TestThatARunSurvives:
         jobs = {job["JobId"]: job for job in cluster.described()}
         assert jobs[number]["JobState"] == "CANCELLED"
         later = [job for job in jobs.values() if int(job["JobId"]) > int(number)]
-        again = [job for job in later if stage(job) == "iri"]
+        again = [job for job in later if stage(job) == "inversion"]
         assert [job["MinMemoryNode"] for job in again] == ["16000M"], "a new attempt asks for more"
 
     def test_the_preemption_of_an_inversion(self, cluster, slow):
@@ -189,7 +189,7 @@ class TestThatARunSurvives:
     def test_a_restart_of_the_controller(self, cluster, tmp_path, finished, seconds):
         shutil.copy(TINY, tmp_path)
         with meanwhile(tmp_path, "tiny.yaml") as run:
-            wait_for("IRIs", lambda: any(tmp_path.glob("results/logs/iri/*/*.log")), cluster.errors, seconds=300)
+            wait_for("IRIs", lambda: any(tmp_path.glob("results/logs/inversion/*.log")), cluster.errors, seconds=300)
             cluster.stop_controller()
             time.sleep(seconds)
             cluster.start_controller()

@@ -86,8 +86,12 @@ class Artifacts:
     def __init__(self, artifacts: Iterable[Artifact]) -> None:
         self.by_path: dict[str, Artifact] = {}
         for made in artifacts:
-            for one in (made, *made.parts):
+            for one in (*made.parts, made):
                 self.by_path.setdefault(one.path, one)
+        self._maker: dict[str, str] = {}
+        for made in self.by_path.values():
+            for part in made.parts:
+                self._maker.setdefault(part.path, made.path)
         self._by_key = {(made.recipe.stage, made.key): made for made in self.by_path.values()}
 
     def at(self, stage: str, key: str) -> Artifact:
@@ -99,6 +103,15 @@ class Artifacts:
             If none is planned.
         """
         return self._by_key[stage, key]
+
+    def maker(self, path: str) -> str:
+        """Return the artifact whose job makes a file: that artifact itself, or the first one that lists it as a part."""
+        return self._maker.get(path, path)
+
+    def shared(self, made: Artifact) -> list[str]:
+        """Return the other artifacts whose jobs make parts of this one, so that no two jobs make one file at once."""
+        makers = dict.fromkeys(self.maker(part.path) for part in made.parts)
+        return [path for path in makers if path != made.path]
 
     def stage_paths(self, stage: str) -> list[str]:
         """Return the paths of a stage's artifacts."""
@@ -113,7 +126,7 @@ class Artifacts:
             path = waiting.pop()
             if path not in found:
                 found[path] = None
-                waiting += self.by_path[path].input_paths()
+                waiting += map(self.maker, self.by_path[path].input_paths())
         return list(found)
 
     def paths(self) -> list[str]:

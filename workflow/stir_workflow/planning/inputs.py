@@ -40,6 +40,7 @@ class Inputs:
         """Return the input function of a stage's rule, which names the roles of its inputs.
 
         An artifact that is there waits for nothing, so that one that is pruned or lost behind it is made again alone.
+        For an artifact that is a part, the one that lists it is named.
 
         Raises
         ------
@@ -54,7 +55,8 @@ class Inputs:
             made = self._plan.at(stage, wildcards.key)
             if self.is_there(made.path) and not self._is_forced():
                 return {}
-            named = {role: list(made.inputs.get(role, ())) for role in roles}
-            return named | {"seals": [str(seal_path(Path(path))) for path in made.input_paths()]}
+            makers = {role: list(dict.fromkeys(map(self._plan.maker, made.inputs.get(role, ())))) for role in roles}
+            named = makers | {"shared": self._plan.shared(made)}
+            return named | {"seals": [str(seal_path(Path(path))) for paths in named.values() for path in paths]}
 
         return inputs

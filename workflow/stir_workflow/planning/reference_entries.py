@@ -77,11 +77,16 @@ class Reference:
     model: PlannedReference
     images: str
     """Label of the dataset of X."""
-    iris: list[Artifact]
-    """Layer by layer, random seed by random seed; perturbed images have the first random seed alone."""
+    inversions: list[Artifact]
+    """Their parts are the IRIs."""
     representation: Artifact
     """Its parts are one file per target model."""
     score: Artifact
+
+    @property
+    def iris(self) -> list[Artifact]:
+        """Layer by layer, random seed by random seed; perturbed images have the first random seed alone."""
+        return iris_of(self.inversions)
 
     def row(self) -> dict[str, Any]:
         """Return what tables have to know of a reference that is none of the models."""
@@ -91,6 +96,11 @@ class Reference:
             "layers": [layer.listed() for layer in self.model.layers],
             "random_seeds": list(dict.fromkeys(iri.recipe.settings["random_seed"] for iri in self.iris)),
         }
+
+
+def iris_of(inversions: list[Artifact]) -> list[Artifact]:
+    """Return the IRIs that jobs make."""
+    return [iri for inversion in inversions for iri in inversion.parts]
 
 
 def planned_references(

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from stir.errors import ArtifactError
 from stir.names import shown
@@ -10,12 +9,6 @@ from stir_workflow.stages.job import Job, computed_on
 from stir_workflow.stages.layer_setting import LayerSetting
 from stir_workflow.stages.networks import network_of
 from stir_workflow.store.identity import KEY_DIGITS, Recipe
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from stir.inversion import Inversion
-    from stir_workflow.store.hdf5 import Labelled
 
 PERTURBED_IMAGES = "perturbed_images"
 """Setting, dataset and array of images of one's own that take the place of IRIs; the setting is the SHA-256 of their file."""
@@ -59,7 +52,7 @@ def _invert(job: Job) -> None:
         with sealing(job.output, job.recipe, **computed_on(device)) as path:
             # Recipes that leave no choice say it themselves.
             used = {} if how.precision == "float32" else {"precision_used": inversion.precision_used}
-            write_arrays(path, _arrays(inversion), job.recipe, **computed_on(device), attributes=used)
+            write_arrays(path, inversion.arrays(), job.recipe, **computed_on(device), attributes=used)
     snapshot.discard()
 
 
@@ -98,30 +91,3 @@ def reference_key(recipe: Recipe) -> str:
     if PERTURBED_IMAGES in recipe.settings:
         return str(recipe.settings[PERTURBED_IMAGES])[:KEY_DIGITS]
     return "+".join(recipe.inputs["checkpoints"]) if "checkpoints" in recipe.inputs else str(recipe.inputs["checkpoint"])
-
-
-def _arrays(inversion: "Inversion") -> "dict[str, Labelled]":
-    from stir_workflow.store.hdf5 import IMAGE_DIMS, Labelled
-
-    relative = "‖m1(X')−m1(X)‖₂ / ‖m1(X)‖₂"
-    pairwise = "‖m1(X')−m1(X)‖₂ / median distance of image pairs"
-    return {
-        "iri_images": Labelled(inversion.iri_images, IMAGE_DIMS, "pixel value in [0, 1]"),
-        "seed_images": Labelled(inversion.seed_images, IMAGE_DIMS, "pixel value in [0, 1]"),
-        "seed_error": Labelled(inversion.seed_error.numpy(), ("image",), relative),
-        "inversion_error": Labelled(inversion.inversion_error.numpy(), ("image",), relative),
-        "pairwise_inversion_error": Labelled(inversion.pairwise_inversion_error.numpy(), ("image",), pairwise),
-        "correlation": Labelled(inversion.correlation.numpy(), ("image",), "Pearson correlation of m1(X') with m1(X)"),
-        "null_correlation": Labelled(inversion.null_correlation.numpy(), ("image",), "the same with m1 of a random other image"),
-        "same_class": Labelled(_same_class(inversion), ("image",), "1 if m1 predicts the same class, 0 if not, -1 if none"),
-        "converged": Labelled(inversion.converged.numpy(), ("image",), "whether inversion_error <= tolerance"),
-        "iterations": Labelled(inversion.iterations.numpy(), ("image",), "forward and backward passes"),
-    }
-
-
-def _same_class(inversion: "Inversion") -> "np.ndarray":
-    import numpy as np
-
-    if inversion.same_class is None:
-        return np.full(len(inversion.converged), -1, dtype=np.int8)
-    return inversion.same_class.numpy().astype(np.int8)

@@ -1,36 +1,23 @@
 """Stage representation: one reference model's IRIs as all target models represent them, a file per target model.
 
-One job makes the files that are missing, so that PyTorch is imported once and a new model costs its own files only.
 Its artifact is an index: checkpoint key -> file. A checkpoint that is there for several choices of layers has further
 entries, whose keys the setting ``index`` of a target says.
 """
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from stir.errors import ArtifactError
 from stir_workflow.stages import pair
+from stir_workflow.stages.index import make_parts
 from stir_workflow.stages.job import Job
-from stir_workflow.store.artifacts import checked, is_good, sealing
 from stir_workflow.store.facts import STAGES
 from stir_workflow.store.identity import Recipe, key_in
 
 
 def make(job: Job) -> None:
     """Make the representation files that are missing, and list all of them."""
-    from stir.progress import progress_bar
-
-    parts = parts_of(job)
-    missing = [part for part in parts.values() if not is_good(part.output)]
-    with progress_bar("representations", len(missing), unit="target model") as bar:
-        for part in missing:
-            pair.make(part)
-            bar.update()
-    with sealing(job.output, job.recipe) as path:
-        index = {name: part.output.as_posix() for name, part in parts.items()}
-        path.write_text(json.dumps(index, indent=1) + "\n", encoding="utf-8")
+    make_parts(job, parts_of(job), pair.make, unit="representation")
 
 
 def parts_of(job: Job) -> dict[str, Job]:
@@ -51,18 +38,3 @@ def settings_of_target(settings: Mapping[str, Any], target: Mapping[str, Any]) -
     """Return the settings of one target model's file."""
     own = {"target_layers": target["layers"]} if "layers" in target else {}
     return {name: value for name, value in settings.items() if name != "targets"} | own
-
-
-def read_index(path: Path) -> dict[str, Path]:
-    """Return entry of the index -> representation file.
-
-    Raises
-    ------
-    ArtifactError
-        If the index is not what its seal says, or names a file that is not a representation.
-    """
-    index = {name: Path(file) for name, file in json.loads(checked(path).read_text(encoding="utf-8")).items()}
-    for file in index.values():
-        if not file.is_relative_to(path.parent) or ".." in file.parts:
-            raise ArtifactError(f"{path} names {file}, which does not lie beside it; remake it.")
-    return index

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from stir.table_controls import TARGET_SAME_CLASS
 from stir_workflow.stages.cached import Match, opened_representations
+from stir_workflow.stages.index import read_index
 from stir_workflow.stages.iri import reference_key
 from stir_workflow.stages.job import Job
 from stir_workflow.stages.layer_setting import LayerSetting
-from stir_workflow.stages.representation import read_index
 from stir_workflow.stages.scoring import Inverted, ScoredInversion, Which, floors, score_inversions
 
 if TYPE_CHECKING:
@@ -63,7 +63,11 @@ def make(job: Job) -> None:
 
 def _scores(job: Job, inverted: Sequence[Inverted]) -> "Scores":
     """Score every target model; the score of the reference model itself is the ceiling of the others."""
-    files, measures, first = read_index(job.one("representation")), job.settings["similarity_measures"], job.settings.get(N_IMAGES)
+    files, measures, first = (
+        read_index(job.one("representation")),
+        job.settings["similarity_measures"],
+        job.settings.get(N_IMAGES),
+    )
     untrained: Mapping[str, str] = job.settings.get(UNTRAINED, {})
     only_floors = {*untrained.values()} - {*untrained}
     reference, of_reference = _reference(job.inputs["iris"], files, first)
@@ -80,9 +84,7 @@ def _scores(job: Job, inverted: Sequence[Inverted]) -> "Scores":
     return _put_together(reference, scored, stirs, untrained)
 
 
-def _reference(
-    iris: Sequence[Path], files: Mapping[str, Path], first: int | None
-) -> "tuple[Reference, dict[str, Tensor]]":
+def _reference(iris: Sequence[Path], files: Mapping[str, Path], first: int | None) -> "tuple[Reference, dict[str, Tensor]]":
     """Return the reference, and m1(X) for every layer where it is one model."""
     from stir_workflow.store.artifacts import sealed_recipe
 

@@ -38,20 +38,24 @@ class Facts:
     """Megabytes requested from a cluster at the first attempt of a job."""
     minutes: int = 15
     """Wall time requested from a cluster at the first attempt of a job, in minutes."""
+    minutes_per_part: bool = False
+    """Whether these are the minutes of each artifact that its job makes and lists."""
 
 
 STAGES = {
     "dataset": Facts(1, "data/datasets", ".h5"),
     "checkpoint": Facts(2, "results/checkpoints", ".safetensors", {"dataset": OPTIONAL}, on_gpu=True, mem_mb=8000, minutes=240),
     "evaluation": Facts(3, "results/evaluations", ".json", {"checkpoint": ONE, "dataset": ONE}, on_gpu=True, minutes=10),
-    "iri": Facts(
-        3,
+    "iri": Facts(3, "results/iris", ".h5", {"checkpoint": OPTIONAL, "checkpoints": ANY, "dataset": ONE}, on_gpu=True),
+    "inversion": Facts(
+        1,
         "results/iris",
-        ".h5",
+        ".json",
         {"checkpoint": OPTIONAL, "checkpoints": ANY, "dataset": ONE},
         on_gpu=True,
         mem_mb=8000,
         minutes=120,
+        minutes_per_part=True,
     ),
     "pair": Facts(2, "results/representations", ".h5", {"checkpoint": ONE, "dataset": ONE, "iris": MANY}, on_gpu=True),
     "representation": Facts(
@@ -65,7 +69,7 @@ STAGES = {
     "study": Facts(1, "results/sensitivity", ".stamp", {"tables": MANY}),
     "publication": Facts(1, "results/publications", ".stamp", {"table": OPTIONAL, "figure": OPTIONAL, "sensitivity": OPTIONAL}),
 }
-PARTS = frozenset({"pair"})
+PARTS = frozenset({"iri", "pair"})
 """Stages whose artifacts are made and listed by the jobs of another stage."""
 EXTRA = frozenset({"study"})
 """Stages whose artifacts are planned only if they are asked for."""
