@@ -492,8 +492,3 @@ def test_a_reference_that_is_no_model_has_rows_with_its_own_random_seeds(scores)
     check_rows(rows, layers, targets=list(LAYERS), own_random_seeds={"metamers": [0]}, **ASKED)
     with pytest.raises(InvalidInputError, match="missing"):
         check_rows(rows, layers, targets=list(LAYERS), **ASKED)
-
-
-def test_summaries_keep_the_flags_of_layers_without_a_selector(scores):
-    flagged = scores.assign(reference_select=None, target_select=None, flags="low_ceiling")
-    assert summary_table(flagged, GROUPS)["flags"].str.startswith("low_ceiling (").all()

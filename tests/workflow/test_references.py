@@ -36,6 +36,7 @@ def test_perturbed_images_and_an_ensemble_have_rows_with_controls_beside_those_o
     assert not scores["flags"].str.contains("no_number|match_unknown", na=False).any()
     summary = read_table(copied / "results" / "tables" / "tiny-summary.csv")
     assert {"metamers", "both"} < set(summary["reference_group"])
+    assert summary["flags"].str.contains("low_ceiling", na=False).any()
     assert all(
         (copied / "results" / "figures" / f"tiny-{name}.png").exists()
         for name in ("penultimate-linear_cka", "penultimate-images")
