@@ -104,7 +104,9 @@ def _given(rows: pd.DataFrame) -> pd.Series:
 
 
 def _no_number(rows: pd.DataFrame) -> pd.Series:
-    return rows["stir"].isna() | (rows["similarity"].isna() & ~_given(rows))
+    """Find scores that are no numbers; plain similarity takes a reference that is one model, whose layer has features."""
+    several = rows["reference_features"].isna() if "reference_features" in rows else pd.Series(False, rows.index)
+    return rows["stir"].isna() | (rows["similarity"].isna() & ~(_given(rows) | several))
 
 
 def _joined(conditions: Mapping[str, pd.Series], index: pd.Index) -> pd.Series:

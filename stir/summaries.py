@@ -71,7 +71,7 @@ def summary_and_differences(
     # Aggregations skip missing numbers, but the mean of the others would be a different quantity.
     for score, columns in OF_SCORES.items():
         summary[columns] = summary[columns].mask(by_rows[score].count() < by_rows.size(), axis=0)
-    summary["flags"] = pd.Series({keys: combined(of_group) for keys, of_group in by_rows}, dtype=object)
+    summary["flags"] = [combined(of_group) for _, of_group in by_rows]  # in one order; keys that are empty match no index
     summary = summary.reset_index()
     cells = list(cells_of(rows, by_rows.ngroup().to_numpy(), without_each[of_pairs]))
     errors = pd.DataFrame([columns_of(cell) for cell in cells], summary.index, columns=["stir_low", "stir_high", *ERROR_COLUMNS])

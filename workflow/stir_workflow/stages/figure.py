@@ -76,13 +76,14 @@ def drawn_from_tables(
     kind : str
         Of `FIGURES`, without ``images``.
     scores, models : DataFrame
-        The experiment's tables.
+        The experiment's tables; of references that are none of the models there are heatmaps alone.
     labels : sequence of str
         What the experiment calls its layers, for figures where models have long names for them.
     """
     if kind in HEATMAPS:
         yield from _heatmaps(scores, labels, intervals=kind == "intervals")
         return
+    scores = scores[scores["reference_model"].isin(models["model"])]
     draw = getattr(import_module(f"stir.plotting.{kind}"), f"draw_{kind}")
     for measure, rows in scores.groupby("similarity_measure", sort=False):
         yield f"{kind}-{measure}", partial(draw, rows, models)
@@ -133,7 +134,7 @@ def _image_rows(job: Job, layer: str, images_dataset: str, dataset: Path, said: 
     """Read X, seed images and the IRIs of every model for a layer and a dataset of images."""
     from stir.plotting.pictures import ImageRow
     from stir_workflow.stages.images import read_pixels
-    from stir_workflow.store.hdf5 import read_arrays
+    from stir_workflow.store.hdf5 import read_arrays, read_present
 
     count = job.settings["n_pictures"]
     rows = [ImageRow("reference images", read_pixels(dataset, "test", first=count)[0])]
@@ -143,6 +144,9 @@ def _image_rows(job: Job, layer: str, images_dataset: str, dataset: Path, said: 
     by_key = {path.stem.rsplit("-", 1)[1]: path for path in job.inputs["iris"]}
     for iri in shown:
         path, model = by_key[iri["key"]], iri["model"]
+        if not read_present(path, "seed_images"):  # perturbed images, which nothing was inverted for
+            rows.append(ImageRow(model, read_arrays(path, "iri_images")[0][:count]))
+            continue
         images, seeds, errors, converged = read_arrays(path, "iri_images", "seed_images", "inversion_error", "converged")
         if len(rows) == 1:
             rows.append(ImageRow("seed images", seeds[:count]))
