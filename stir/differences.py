@@ -25,7 +25,7 @@ DIFFERENCE_COLUMNS = [
 ]
 
 
-def difference_table(summary: pd.DataFrame, cells: Sequence[Cell], layers: Sequence[int]) -> pd.DataFrame:
+def difference_table(summary: pd.DataFrame, cells: Sequence[Cell], layers: pd.Series) -> pd.DataFrame:
     """List the differences between cells that share layer, measure, images and inversions.
 
     Parameters
@@ -34,11 +34,11 @@ def difference_table(summary: pd.DataFrame, cells: Sequence[Cell], layers: Seque
         From `stir.summaries.summary_table`: a row per cell.
     cells : sequence of Cell
         Of these rows.
-    layers : sequence of int
-        Position of each row's layer among those of its reference model: architectures may name them differently.
+    layers : Series
+        Position of each cell's layer among those of its reference model: architectures may name them differently.
     """
     found = []
-    for _, rows in summary.assign(layer=layers).groupby(["layer", *SAME], sort=False, dropna=False):
+    for _, rows in summary.assign(layer=layers.to_numpy()).groupby(["layer", *SAME], sort=False, dropna=False):
         by_groups = dict(zip(zip(rows["reference_group"], rows["target_group"], strict=True), rows.index, strict=True))
         for kind, first, second in _compared(by_groups):
             found.append(_row(kind, summary, cells, (by_groups[first], by_groups[second])))
@@ -64,7 +64,7 @@ def _row(kind: str, summary: pd.DataFrame, cells: Sequence[Cell], numbers: tuple
         for which, row in (("first", first), ("second", second))
         for side in ("reference", "target")
     }
-    names = dict.fromkeys((first["reference_layer"], second["reference_layer"]))
+    names: dict[str, None] = dict.fromkeys(str(row["reference_layer"]) for row in (first, second))
     return {
         "comparison": kind,
         **groups,

@@ -1,7 +1,7 @@
 """How sure a mean of scores is: what images, inversion seeds and trainings contribute, and how that is combined; no torch."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -79,7 +79,7 @@ def over_members(without_each: Sequence[np.ndarray], unit: str = TRAININGS) -> C
     if not without_each or any(len(of) < 2 or not np.isfinite(of).all() for of in without_each):
         return unknown(unit, n)
     parts = [Component(unit, (len(of) - 1) * float(np.var(of)), len(of) - 1, len(of)) for of in without_each]
-    return Component(unit, *_summed(parts), n)
+    return _sum(unit, parts, n)
 
 
 def combined(images: Component, trainings: Component, seeds: Component) -> Component:
@@ -93,14 +93,15 @@ def combined(images: Component, trainings: Component, seeds: Component) -> Compo
     parts = [part for part in (trainings if trainings.known else seeds, images) if part.known]
     if not parts:
         return unknown(NOTHING)
-    return Component(" and ".join(part.unit for part in parts), *_summed(parts), parts[0].n)
+    return _sum(" and ".join(part.unit for part in parts), parts, parts[0].n)
 
 
-def _summed(parts: Sequence[Component]) -> Iterator[float]:
+def _sum(unit: str, parts: Sequence[Component], n: int) -> Component:
     # A part that varies little, or has many units, leaves the degrees to the others.
     total = sum(part.variance for part in parts)
-    yield total
-    yield total**2 / sum(p.variance**2 / p.degrees for p in parts) if total > 0 else sum(p.degrees for p in parts)
+    if total > 0:
+        return Component(unit, total, total**2 / sum(part.variance**2 / part.degrees for part in parts), n)
+    return Component(unit, total, sum(part.degrees for part in parts), n)
 
 
 def margin(component: Component, level: float = LEVEL) -> float:

@@ -78,7 +78,7 @@ def summary_and_differences(
     controls = _controls(rows, keys).reset_index(drop=True)
     last = ["images_dataset", "flags"]
     summary = pd.concat([summary.drop(columns=last), errors, controls, summary[last]], axis=1)
-    return summary, difference_table(summary, cells, by_rows["layer"].first().to_numpy())
+    return summary, difference_table(summary, cells, by_rows["layer"].first())
 
 
 def _means(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:

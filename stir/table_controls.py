@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-import pandas as pd
-
 TARGET_SAME_CLASS = "target_same_class_fraction"
 """How often the target model predicts the same class for X and X'."""
 CONTROL_COLUMNS = [
@@ -48,19 +46,6 @@ def with_holm(columns: Sequence[str]) -> list[str]:
     """Return the columns of a table: the corrected p-value follows the p-value, which rows of scores have alone."""
     after = columns.index(P_VALUE) + 1
     return [*columns[:after], P_HOLM, *columns[after:]]
-
-
-def holm(p_values: pd.Series) -> pd.Series:
-    """Return p-values corrected for their number: the i-th smallest of m times m − i + 1, made monotone, at most 1.
-
-    Missing ones stay missing, and do not count.
-
-    References
-    ----------
-    Holm 1979, Scandinavian Journal of Statistics 6, 65-70.
-    """
-    known = p_values.dropna().sort_values(kind="stable")
-    return (known * range(len(known), 0, -1)).cummax().clip(upper=1).reindex(p_values.index)
 
 
 def missing_for_few_images(n_images: int) -> str:

@@ -11,7 +11,8 @@ import pandas as pd
 
 from stir.errors import InvalidInputError
 from stir.flags import model_flag
-from stir.table_controls import COMPUTED_COLUMNS, CONTROL_COLUMNS, P_HOLM, P_VALUE, holm, with_holm
+from stir.p_values import holm
+from stir.table_controls import COMPUTED_COLUMNS, CONTROL_COLUMNS, P_HOLM, P_VALUE, with_holm
 from stir.table_layers import layer_columns, layer_texts
 
 SCORE_COLUMNS = [

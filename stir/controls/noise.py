@@ -10,9 +10,9 @@ from stir.errors import InvalidInputError
 N_NOISE = 3
 """Draws of noise; their mean and standard deviation are reported."""
 STEPS = 60
-"""Halvings of the interval that the length of the noise lies in; float64 has no more."""
-LARGEST_LENGTH = 1e6
-"""Length of unclamped noise, as a multiple of what is asked for, at which every pixel lies at a bound."""
+"""More than the search for the length of the noise takes."""
+ROWS = 64
+"""Images computed at a time, so that float64 copies of all of them are not needed."""
 
 
 def matched_noise(
@@ -24,8 +24,9 @@ def matched_noise(
 ) -> Float[Tensor, "n ..."]:
     r"""Return clip(x + s g) with Gaussian g, and s such that its distance from x is ‖x' − x‖₂, per image.
 
-    The distance grows with s, so s is found by bisection, in float64. Pixels at a bound do not move further, so noise
-    of a direction that leaves the bounds everywhere may fall short of the distance; then every pixel lies at a bound.
+    The squared distance is concave and piecewise linear in s², so that Newton's method reaches s from below in a few steps, in
+    float64. Pixels at a bound do not move further, so noise of a direction that leaves the bounds everywhere may fall short
+    of the distance; then every pixel lies at a bound.
 
     Parameters
     ----------
@@ -52,21 +53,36 @@ def matched_noise(
             f"Expected perturbed_images of the shape of images, {tuple(images.shape)}; got {tuple(perturbed_images.shape)}. "
             "Pass one perturbed image per image."
         )
-    x, distances = images.flatten(1).double(), (perturbed_images.double() - images.double()).flatten(1).norm(dim=1)
+    pairs = zip(images.split(ROWS), perturbed_images.split(ROWS), strict=True)
+    return torch.cat([_noisy(x, x_prime, bounds, generator) for x, x_prime in pairs])
+
+
+def _noisy(images: Tensor, perturbed_images: Tensor, bounds: tuple[float, float] | None, generator: Generator) -> Tensor:
+    """Return some images plus noise."""
+    x, x_prime = images.flatten(1).double(), perturbed_images.flatten(1).double()
     drawn = torch.randn(images.shape, generator=generator, dtype=torch.float64).flatten(1).to(x.device)
-    noise = drawn * (distances / drawn.norm(dim=1))[:, None]
+    squared = (x_prime - x).square().sum(dim=1, keepdim=True)
+    noise = drawn * (squared.sqrt() / drawn.norm(dim=1, keepdim=True))
+    noisy = x + noise
     if bounds is not None:
-        noise = (x + noise * _lengths(x, noise, distances, bounds)[:, None]).clamp(*bounds) - x
-    return (x + noise).reshape(images.shape).to(images.dtype)
+        noisy = (x + noise * _squared_lengths(x, noise, squared, bounds).sqrt()).clamp(*bounds)
+    return noisy.reshape(images.shape).to(images.dtype)
 
 
-def _lengths(
-    x: Float[Tensor, "n p"], noise: Float[Tensor, "n p"], distances: Float[Tensor, " n"], bounds: tuple[float, float]
-) -> Float[Tensor, " n"]:
-    """Return the factors of the noise at which it has the distance after clamping."""
-    low, high = torch.ones_like(distances), torch.full_like(distances, LARGEST_LENGTH)
+def _squared_lengths(
+    x: Float[Tensor, "n p"], noise: Float[Tensor, "n p"], squared: Float[Tensor, "n 1"], bounds: tuple[float, float]
+) -> Float[Tensor, "n 1"]:
+    """Return the squared factors of the noise at which it has the squared distance after clamping."""
+    squares = noise.square()
+    room = torch.where(noise > 0, bounds[1] - x, x - bounds[0]).clamp(min=0).square()
+    factors = torch.ones_like(squared)
     for _ in range(STEPS):
-        middle = (low * high).sqrt()
-        short = ((x + noise * middle[:, None]).clamp(*bounds) - x).norm(dim=1) < distances
-        low, high = torch.where(short, middle, low), torch.where(short, high, middle)
-    return high
+        free = squares * factors < room
+        moved = torch.where(free, squares, 0).sum(dim=1, keepdim=True)
+        found = (squared - torch.where(free, 0, room).sum(dim=1, keepdim=True)) / moved
+        # No pixel moves further: all of them lie at a bound, whatever the factor.
+        found = torch.where(moved > 0, found, factors)
+        if not (found > factors).any():
+            break
+        factors = torch.maximum(factors, found)
+    return factors

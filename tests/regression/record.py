@@ -94,19 +94,32 @@ def of_evaluation(path):
 
 
 def of_rows(path, prefix):
-    """Columns of numbers as lists, columns of text as text; keys are left out.
+    from stir.tables import read_table
+
+    return of_frame(read_table(path), prefix)
+
+
+def of_frame(table, prefix):
+    """Columns of numbers as lists, columns of text as text; keys and kinds of devices are left out.
 
     Flags are left out as well: they compare numbers with thresholds, and one number here is 0.0003 from its threshold.
     """
-    from stir.tables import read_table
-
-    table = read_table(path).drop(columns=["reference_checkpoint", "target_checkpoint"], errors="ignore")
+    table = table.drop(columns=["reference_checkpoint", "target_checkpoint"], errors="ignore")
     numbers = {f"{prefix}/rows": len(table), f"{prefix}/columns": ",".join(table.columns)}
-    for column in table.columns.drop("flags", errors="ignore"):
+    for column in table.columns.drop(["flags", "device_kind"], errors="ignore"):
         values = table[column].tolist()
         text = any(isinstance(value, str) for value in values)
         numbers[f"{prefix}/{column}"] = ",".join(map(str, values)) if text else [None if v != v else v for v in values]
     return numbers
+
+
+def of_scores(path):
+    """Rows, and the arrays beside them, of which missing rows are left out."""
+    from stir_workflow.store.scores import read_scores
+
+    scores = read_scores(path)
+    arrays = [(name, array[~np.isnan(array).any(axis=1)]) for name, array in (("per_image", scores.per_image),)]
+    return of_frame(scores.rows, name_of(path)) | of_arrays(arrays, name_of(path))
 
 
 def of_tables(stamp):
@@ -142,6 +155,7 @@ NUMBERS = {
     "checkpoint": of_checkpoint,
     "evaluation": of_evaluation,
     "representation": of_index,
+    "score": of_scores,
     "table": of_tables,
 }
 

@@ -135,3 +135,26 @@ def test_a_table_that_was_written_before_there_were_flags_flags_only_what_is_no_
     rows = table().drop(columns="flags")
     rows.loc[rows.index[0], "stir"] = math.nan
     assert list(read_flags(rows).iloc[:2]) == ["no_number", ""]
+
+
+def test_a_low_ceiling_and_a_score_that_is_not_above_its_null_are_flagged_and_plain_similarity_is_not():
+    low = table(stir_ceiling=0.98)
+    assert combined(low) == f"low_ceiling ({FIRST})"
+    chance = table(stir_null_p_holm=0.06)
+    assert (
+        combined(chance[chance["target_model"] == MODELS[1]["model"]]) == f"not_above_null ({MODELS[1]['model']} given {FIRST})"
+    )
+    for rows in (low, chance):
+        assert is_flagged(rows, "stir").any()
+        assert not is_flagged(rows, "similarity").any()
+
+
+def test_tables_without_controls_have_none_of_their_flags():
+    assert (table().drop(columns=["stir_ceiling", "stir_null_p_holm"]).pipe(of_inversions) == "").all()
+
+
+def test_perturbed_images_of_ones_own_have_no_flags_of_inversions():
+    given = dict.fromkeys(("converged_fraction", "correlation_median", "similarity"), math.nan)
+    rows = table(inversion_method="given", **given)
+    assert (rows.loc[rows["inversion_method"] == "given", "flags"] == "").all()
+    assert (table(**given).loc[0, "flags"]) == "no_number; match_unknown; few_converged"

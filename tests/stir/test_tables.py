@@ -2,11 +2,14 @@
 
 import math
 
+import numpy as np
 import pandas as pd
 import pytest
 
+from stir.differences import DIFFERENCE_COLUMNS
 from stir.errors import InvalidInputError
-from stir.summaries import metrics, summary_table
+from stir.p_values import holm
+from stir.summaries import METRICS, metrics, summary_and_differences, summary_table
 from stir.table_layers import features_text, layer_name, layer_positions, layer_texts
 from stir.tables import (
     MODEL_COLUMNS,
@@ -70,7 +73,7 @@ def scores_of(reference):
 
 @pytest.fixture
 def scores():
-    return score_table([scores_of(reference) for reference in ("c2", "c0", "c1")], MODELS, ["cifar10"] * 3)
+    return score_table([scores_of(reference) for reference in ("c2", "c0", "c1")], MODELS, ["cifar10"] * 3).reset_index(drop=True)
 
 
 def of_pair(summary, reference, target):
@@ -336,7 +339,9 @@ def test_metrics_nest_means_and_accuracies_by_what_they_are_of(scores):
         ("ape", "zebra"),
     }
     there = found["scores"]["zebra"]["ape"]["stage3"]["linear_cka"]
-    assert there == {"stir_mean": pytest.approx((0.25 + 0.40) / 2), "similarity_mean": pytest.approx(0.7)}
+    assert there["stir_mean"] == pytest.approx((0.25 + 0.40) / 2)
+    assert there["similarity_mean"] == pytest.approx(0.7)
+    assert list(there) == METRICS
 
 
 def test_a_score_that_is_no_number_is_not_averaged_away(scores):
@@ -353,7 +358,9 @@ def test_a_score_that_is_no_number_is_not_averaged_away(scores):
 def test_metrics_leave_out_what_is_not_a_number(scores):
     summary = summary_table(scores.assign(stir=math.nan), GROUPS)
     found = metrics(summary, pd.DataFrame({"model": [], "clean_accuracy": [], "robust_accuracy": []}))
-    assert found["scores"]["zebra"]["ape"]["stage3"]["linear_cka"].keys() == {"similarity_mean"}
+    assert found["scores"]["zebra"]["ape"]["stage3"]["linear_cka"].keys() & {"stir_mean", "stir_low", "similarity_mean"} == {
+        "similarity_mean"
+    }
 
 
 def test_no_row_is_lost_whose_key_looks_like_a_number(tmp_path):
@@ -406,3 +413,82 @@ def test_rows_are_asked_for_by_layer_and_pooling(scores):
     check_rows(pooled(scores), {name: ["stage3", "stage3 (global_average)"] for name in GROUPS}, **asked)
     with pytest.raises(InvalidInputError, match=r"are not asked for: .*'stage3 \(global_average\)'"):
         check_rows(pooled(scores), {name: ["stage3"] for name in GROUPS}, **asked)
+
+
+def test_p_values_are_corrected_over_all_rows_of_a_table_and_missing_ones_do_not_count():
+    found = holm(pd.Series([0.01, 0.04, np.nan, 0.03, 0.005], index=[4, 3, 2, 1, 0]))
+    assert found.tolist() == pytest.approx([0.03, 0.06, math.nan, 0.06, 0.02], nan_ok=True)
+    assert holm(pd.Series([0.7, 0.8])).tolist() == [1.0, 1.0]
+    rows = [scores_of(reference).assign(stir_null_p_value=0.001) for reference in ("c2", "c0", "c1")]
+    assert score_table(rows, MODELS, ["cifar10"] * 3)["stir_null_p_holm"].tolist() == pytest.approx([0.018] * 18)
+
+
+def test_the_index_of_a_table_says_which_row_of_the_files_each_is():
+    files = [scores_of(reference) for reference in ("c2", "c0", "c1")]
+    table = score_table(files, MODELS, ["cifar10"] * 3)
+    assert pd.concat(files, ignore_index=True)["stir"][table.index].tolist() == table["stir"].tolist()
+
+
+def without_each(scores, *, n_images=40):
+    """STIR without each image, where image i moves every score by the same."""
+    return scores["stir"].to_numpy()[:, None] + np.linspace(-1, 1, n_images) / 1000
+
+
+def test_a_summary_keeps_errors_over_images_inversions_and_trainings_apart_and_says_what_its_interval_is_over(scores):
+    summary, _ = summary_and_differences(scores, GROUPS, without_each(scores))
+    row = of_pair(summary, "zebra", "ape")
+    assert row["stir_se_images"] == pytest.approx(math.sqrt(39 * np.var(np.linspace(-1, 1, 40) / 1000)))
+    # means of the inversion seeds: .30 and .35
+    assert row["stir_se_inversion_seeds"] == pytest.approx(0.05 / 2)
+    assert math.isnan(row["stir_se_training_seeds"]), "there is one ape"
+    assert row["interval_over"] == "inversion seeds and images"
+    assert row["stir_low"] < row["stir_mean"] < row["stir_high"]
+    assert of_pair(summary_table(scores, GROUPS), "zebra", "ape")["interval_over"] == "inversion seeds"
+    one = scores["random_seed"] == 0
+    alone = of_pair(summary_table(scores[one].reset_index(drop=True), GROUPS), "zebra", "ape")
+    assert (alone["interval_over"], math.isnan(alone["stir_low"])) == ("none", True)
+
+
+def test_an_interval_is_over_trainings_if_each_kind_of_model_is_there_twice(scores):
+    groups = dict.fromkeys(GROUPS, "animal")
+    row = of_pair(summary_table(scores, groups), "animal", "animal")
+    assert row["interval_over"] == "trainings"
+    means = {frozenset(pair): np.mean([*STIR[pair], *STIR[pair[::-1]]]) for pair in STIR if pair[0] < pair[1]}
+    assert row["stir_se_training_seeds"] == pytest.approx(math.sqrt(2 * np.var(list(means.values()))))
+
+
+def test_differences_of_cells_are_paired(scores):
+    _, found = summary_and_differences(scores, GROUPS, without_each(scores))
+    assert list(found["comparison"]) == ["direction", "references"]
+    direction = found.iloc[0]
+    assert direction["stir_difference"] == pytest.approx(0.325 - 0.175)
+    assert direction["stir_se_images"] == pytest.approx(0), "an image moves both cells alike"
+    # by inversion seed: .30 - .125 and .35 - .225
+    assert direction["stir_se_inversion_seeds"] == pytest.approx(0.05 / 2)
+    assert direction["stir_difference_low"] < direction["stir_difference"] < direction["stir_difference_high"]
+    assert list(found.columns) == DIFFERENCE_COLUMNS
+
+
+def test_a_table_of_one_group_has_no_differences_and_the_same_columns(scores):
+    _, found = summary_and_differences(scores, dict.fromkeys(GROUPS, "animal"), without_each(scores))
+    assert (len(found), list(found.columns)) == (0, DIFFERENCE_COLUMNS)
+
+
+def test_pairs_that_are_not_above_their_null_are_counted_and_means_of_controls_are_not_of_some(scores):
+    rows = scores.assign(stir_null_p_holm=0.01, stir_noise=0.5, stir_ceiling=0.9)
+    zebra_to_ape = (rows["reference_model"] == "zebra-0") & (rows["target_model"] == "ape")
+    rows.loc[zebra_to_ape, "stir_null_p_holm"] = 0.5
+    rows.loc[rows.index[zebra_to_ape][0], "stir_noise"] = math.nan
+    row = of_pair(summary_table(rows, GROUPS), "zebra", "ape")
+    assert (row["not_above_null"], row["stir_ceiling_mean"]) == (1, 0.9)
+    assert math.isnan(row["stir_noise_mean"])
+    assert of_pair(summary_table(rows, GROUPS), "ape", "zebra")["stir_noise_mean"] == 0.5
+
+
+def test_a_reference_that_is_no_model_has_rows_with_its_own_random_seeds(scores):
+    metamers = scores[(scores["reference_model"] == "ape") & (scores["random_seed"] == 0)].assign(reference_model="metamers")
+    rows = pd.concat([scores, metamers], ignore_index=True)
+    layers = LAYERS | {"metamers": ["stage3"]}
+    check_rows(rows, layers, targets=list(LAYERS), own_random_seeds={"metamers": [0]}, **ASKED)
+    with pytest.raises(InvalidInputError, match="missing"):
+        check_rows(rows, layers, targets=list(LAYERS), **ASKED)

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from stir_workflow.store.artifacts import checked, seal_path
+from stir_workflow.store.scores import read_scores
 from stir_workflow.store.stamps import keyed_folder
 from tests.experiment_files import edited, write_yaml
 from tests.stir_workflow.sealed import flip_a_bit
@@ -127,7 +128,7 @@ class TestATakenCheckpoint:
         assert ran.finished == {"checkpoint": 1, "iri": 1, "representation": 1, "score": 1, "scores": 1}
         trained = pd.read_csv(copied / "results" / "tables" / "tiny.csv")
         trained = trained.query("reference_model == 'residual-0' and target_model == 'residual-0' and random_seed == 0")
-        taken = pd.read_csv(first(copied, "score", "taken.yaml"))
+        taken = read_scores(first(copied, "score", "taken.yaml")).rows
         assert len(taken) == len(trained) == 2
         assert list(taken["stir"]) == list(trained["stir"])
 

@@ -81,16 +81,6 @@ class TestNames:
         assert all(re.fullmatch(r"[A-Za-z0-9_/.-]+", path) for path in planned.by_path)
         assert any("/stage2-a-0-global_average." in path for path in planned.by_path)
 
-    def test_tables_say_how_layers_are_read_where_an_experiment_chooses_it(self, plan):
-        pooled = {"label": "x", "layer": "stage3", "pooling": "global_average"}
-        for layers, described in (
-            (["stage3"], None),
-            ([pooled], True),
-            (["stage3.0.relu1:0"], True),
-            ([by_model("stage3")], True),
-        ):
-            assert plan({"layers": layers}).references[0].score.recipe.settings.get("layers_described") is described
-
 
 REFUSED = [
     (

@@ -1,6 +1,5 @@
 """Layers with selectors and poolings reach inversions, representations, scores and tables under names of their own."""
 
-import pandas as pd
 import pytest
 import torch
 
@@ -11,6 +10,7 @@ from stir_workflow.stages.images import read_images
 from stir_workflow.stages.iri import OF_THE_JOB
 from stir_workflow.stages.pair import N_FEATURES
 from stir_workflow.store.hdf5 import read_arrays, read_attribute
+from stir_workflow.store.scores import read_scores
 from tests.stir_workflow.stages.test_target_layers import Made
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*did not reach inversion error:stir.errors.ConvergenceWarning")
@@ -45,7 +45,7 @@ def test_one_layer_read_in_two_ways_has_arrays_of_two_names(made):
 def test_rows_say_how_both_layers_are_read_and_how_many_features_they_have(made, basis):
     reference = made.representation(made.reference, basis=basis)
     target = made.representation(made.target, basis=basis, target_layers=TARGET_LAYERS)
-    rows = pd.read_csv(made.score(reference, target, layers_described=True)).iloc[2:]
+    rows = read_scores(made.score(reference, target)).rows.iloc[2:]
     assert list(rows["reference_pooling"]) == ["flatten", "global_average"]
     assert list(rows["target_layer"]) == ["stage1", "penultimate"]
     assert list(rows["target_pooling"]) == ["global_max", "flatten"]
@@ -53,11 +53,6 @@ def test_rows_say_how_both_layers_are_read_and_how_many_features_they_have(made,
     assert list(rows["reference_features"]) == [128, 8]
     assert list(rows["target_features"]) == [4, 16]
     assert (read_attribute(reference, N_FEATURES) is None) == (basis == "features")
-
-
-def test_rows_of_experiments_that_choose_nothing_have_no_such_columns(made):
-    rows = pd.read_csv(made.score(made.representation(made.reference), made.representation(made.target)))
-    assert not [column for column in rows if column.endswith(("select", "pooling", "features"))]
 
 
 def test_settings_of_a_layer_are_those_of_the_job_of_its_inversion():

@@ -2,6 +2,7 @@
 
 import json
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -17,6 +18,7 @@ from stir_workflow.store.artifacts import sealing
 from stir_workflow.store.facts import STAGES
 from stir_workflow.store.hdf5 import Labelled, write_arrays
 from stir_workflow.store.identity import Recipe
+from stir_workflow.store.scores import Scores, read_scores, write_scores
 from stir_workflow.store.stamps import stamped
 from tests.tables_of_scores import model, score_rows, wobble
 
@@ -24,6 +26,7 @@ MODELS = [
     {**row, "name": row["model"], "group": row["objective"], "checkpoint": f"key{number}", "layers": ["penultimate"]}
     for number, row in enumerate(model(objective, seed) for objective in ("vanilla", "at") for seed in (0, 1))
 ]
+TABLES = ["tiny-differences.csv", "tiny-metrics.json", "tiny-models.csv", "tiny-per_image.h5", "tiny-summary.csv"]
 KEYS = {row["name"]: row["checkpoint"] for row in MODELS}
 
 
@@ -48,7 +51,27 @@ def weights(folder, number):
     return folder / f"small-{recipe.key}.safetensors"
 
 
-def job_of_table(folder, *, labels=("cifar10",), changed=(), accuracies=(), **settings):
+def sealed_scores(folder, recipe, rows, n_images):
+    """Scores of one reference; of image i, all that is known is i: it moves scores by i thousandths."""
+    moved = np.arange(n_images) / 1000
+    pairs = rows[["target_checkpoint", "random_seed"]].assign(layer=rows["reference_layer"])
+    per_image = pairs["random_seed"].to_numpy()[:, None] + moved
+    scores = Scores(rows, rows["stir"].to_numpy()[:, None] + moved, pairs, per_image)
+    with sealing(folder / f"score-{recipe.key}.h5", recipe) as temporary:
+        write_scores(temporary, scores, recipe, device_kind="cpu")
+    return folder / f"score-{recipe.key}.h5"
+
+
+def sealed_dataset(folder, label):
+    """Test labels alone."""
+    recipe = Recipe("dataset", 1, {"name": label})
+    arrays = {"test_labels": Labelled(np.arange(100) % 7, ("image",), "class number")}
+    with sealing(folder / f"{label}-{recipe.key}.h5", recipe) as temporary:
+        write_arrays(temporary, arrays, recipe, device="cpu")
+    return folder / f"{label}-{recipe.key}.h5"
+
+
+def job_of_table(folder, *, labels=("cifar10",), changed=(), accuracies=(), n_images=30, **settings):
     """Scores, evaluations and checkpoints as their stages leave them, and the job of the table."""
     rows = score_rows(MODELS, stir, images_datasets=labels).replace(KEYS).assign(converged_fraction=1.0)
     for row, column, value in changed:
@@ -56,13 +79,13 @@ def job_of_table(folder, *, labels=("cifar10",), changed=(), accuracies=(), **se
     rows = rows.rename(columns={"reference_model": "reference_checkpoint", "target_model": "target_checkpoint"})
     rows = rows.assign(**dict.fromkeys(set(SCORE_COLUMNS) - {"reference_model", "target_model"} - {*rows.columns}, 1.0))
     inputs = {"scores": [], "evaluations": [], "checkpoints": [weights(folder, number) for number in range(len(MODELS))]}
+    inputs["datasets"] = [sealed_dataset(folder, label) for label in labels]
     images_datasets = []
     for key in KEYS.values():
         for label in labels:
             recipe = Recipe("score", 1, {"of": key, "images": label})
             of_file = rows[(rows["reference_checkpoint"] == key) & (rows["images_dataset"] == label)]
-            text = of_file.drop(columns="images_dataset").to_csv(index=False)
-            inputs["scores"].append(sealed(folder / f"score-{recipe.key}.csv", recipe, text))
+            inputs["scores"].append(sealed_scores(folder, recipe, of_file.drop(columns="images_dataset"), n_images))
             images_datasets.append(label)
         for eps in (1.0, 2.0):
             recipe = Recipe("evaluation", 1, {"of": key, "eps": eps})
@@ -96,7 +119,7 @@ def names(job):
 def test_verdicts_are_written_where_statements_are_given(tmp_path):
     job = job_of_table(tmp_path, statements=["random_init"])
     table.make(job)
-    assert names(job) == ["tiny-metrics.json", "tiny-models.csv", "tiny-summary.csv", "tiny-verdicts.csv", "tiny.csv"]
+    assert names(job) == [*TABLES, "tiny-verdicts.csv", "tiny.csv"]
     assert {name.removeprefix("tiny").rpartition(".")[0] for name in names(job)} == {"", *TABLE_ENDINGS}
     verdicts = pd.read_csv(stamped(job.output)["tiny-verdicts.csv"])
     assert verdicts.set_index("part").loc["at_over_vanilla", "verdict"] == "holds"
@@ -106,7 +129,7 @@ def test_verdicts_are_written_where_statements_are_given(tmp_path):
 def test_no_verdicts_where_none_are(tmp_path, settings):
     job = job_of_table(tmp_path, **settings)
     table.make(job)
-    assert names(job) == ["tiny-metrics.json", "tiny-models.csv", "tiny-summary.csv", "tiny.csv"]
+    assert names(job) == [*TABLES, "tiny.csv"]
     assert len(pd.read_csv(stamped(job.output)["tiny-models.csv"])) == 8
 
 
@@ -230,3 +253,47 @@ def written(path, arrays, recipe):
     with sealing(path, recipe) as temporary:
         write_arrays(temporary, labelled, recipe, device="cpu")
     return path
+
+
+def test_scores_per_image_are_beside_the_tables_with_pairs_and_images_named(tmp_path):
+    job = job_of_table(tmp_path, labels=("cifar10", "cifar100"))
+    table.make(job)
+    with h5py.File(stamped(job.output)["tiny-per_image.h5"]) as file:
+        pairs = pd.DataFrame({name: file[name].asstr()[()] for name in ("reference_model", "target_model", "images_dataset")})
+        per_image, seeds = file["shared_invariance"][()], file["random_seed"][()]
+        assert file["images/cifar100/index"][()].tolist() == list(range(30))
+        assert file["images/cifar10/label"][:8].tolist() == [0, 1, 2, 3, 4, 5, 6, 0]
+        assert set(file["reference_layer"].asstr()[()]) == {"penultimate"}
+    assert set(pairs["reference_model"]) == set(pairs["target_model"]) == {*KEYS}
+    assert len(pairs.assign(seed=seeds).drop_duplicates()) == len(pairs) == 2 * 4 * 4 * 3
+    assert per_image[:, 2] == pytest.approx(seeds + 0.002)
+
+
+def test_summaries_and_verdicts_are_also_over_images(tmp_path):
+    job = job_of_table(tmp_path, statements=["random_init"])
+    table.make(job)
+    summary, verdicts = (pd.read_csv(stamped(job.output)[f"tiny-{part}.csv"]) for part in ("summary", "verdicts"))
+    assert summary["stir_se_images"].tolist() == pytest.approx([(29 * np.var(np.arange(30) / 1000)) ** 0.5] * 4)
+    assert set(summary["interval_over"]) == {"inversion seeds and images", "trainings and images"}
+    assert verdicts.set_index("part")["unit"].to_dict() == {
+        "at_over_vanilla": "inversion seeds and images",
+        "cka_high_vanilla": "inversion seeds",
+        "cka_high_at": "inversion seeds",
+        "stir_gap_over_cka_gap": "inversion seeds and images",
+    }
+
+
+def test_references_that_are_no_models_have_rows_and_cells_and_statements_leave_them_out(tmp_path):
+    reference = {"name": "metamers", "checkpoint": "digest", "layers": ["penultimate"], "random_seeds": [0]}
+    job = job_of_table(tmp_path, statements=["random_init"], references=[reference], images_datasets=["cifar10"] * 5)
+    rows = read_scores(job.inputs["scores"][0]).rows
+    changed = {"inversion_method": "given", "similarity": np.nan, "stir_null_p_value": 0.001}
+    given = rows[rows["random_seed"] == 0].assign(reference_checkpoint="digest", **changed)
+    job.inputs["scores"].append(sealed_scores(tmp_path, Recipe("score", 1, {"of": "metamers"}), given, 30))
+    table.make(job)
+    scores, summary, verdicts = (read_table(stamped(job.output)[f"tiny{part}.csv"]) for part in ("", "-summary", "-verdicts"))
+    of_metamers = scores[scores["reference_model"] == "metamers"]
+    assert len(of_metamers) == 4
+    assert of_metamers["flags"].isna().all()
+    assert list(summary[summary["reference_group"] == "metamers"]["target_group"]) == ["vanilla", "at"]
+    assert verdicts.set_index("part").loc["at_over_vanilla", "verdict"] == "holds"

@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-import pandas as pd
 import pytest
 import torch
 
@@ -20,6 +19,7 @@ from stir_workflow.store.artifacts import sealed_recipe, sealing
 from stir_workflow.store.facts import STAGES
 from stir_workflow.store.hdf5 import read_arrays, read_attribute
 from stir_workflow.store.identity import Recipe
+from stir_workflow.store.scores import read_scores
 
 LAYERS, TARGET_LAYERS = ["stage1", "penultimate"], ["stage2", "pooling"]
 COMMON = {"n_images": 12, "threads": 1, "batch_size": 12}
@@ -59,7 +59,7 @@ class Made:
             for role, given in inputs.items()
         }
         recipe = Recipe(name, STAGES[name].version, settings, keys)
-        path = self.folder / f"{name}-{recipe.key}{'.csv' if name == 'score' else '.h5'}"
+        path = self.folder / f"{name}-{recipe.key}.h5"
         stage.make(Job(recipe, path, paths, "cpu"))
         return path
 
@@ -102,7 +102,7 @@ def test_rows_say_both_layers_and_score_them(made):
         made.representation(made.reference),
         made.representation(made.target, target_layers=TARGET_LAYERS),
     )
-    rows = pd.read_csv(made.score(reference, target))
+    rows = read_scores(made.score(reference, target)).rows
     itself, other = rows.iloc[:2], rows.iloc[2:]
     assert list(itself["reference_layer"]) == list(itself["target_layer"]) == list(other["reference_layer"]) == LAYERS
     assert list(other["target_layer"]) == TARGET_LAYERS
@@ -114,7 +114,7 @@ def test_rows_say_both_layers_and_score_them(made):
 
 
 def test_the_same_names_need_no_target_layers(made):
-    rows = pd.read_csv(made.score(made.representation(made.reference), made.representation(made.target)))
+    rows = read_scores(made.score(made.representation(made.reference), made.representation(made.target))).rows
     assert list(rows["target_layer"]) == list(rows["reference_layer"]) == LAYERS * 2
 
 

@@ -101,3 +101,45 @@ def test_published_spreads_are_propagated_as_standard_errors():
     rows = pd.DataFrame({"stir": [0.6, 0.5], "stir_sd": [0.03, 0.04], "similarity": [0.9, 0.9], "similarity_sd": [0.0, 0.0]})
     low, high = estimate(rows, of_stir).interval()
     assert (low, high) == pytest.approx(stats.norm.interval(0.95, loc=0.55, scale=0.025))
+
+
+def with_images(rows, of_image):
+    return rows.assign(stir_without_each=[row.stir + of_image(row) for row in rows.itertuples()])
+
+
+def test_the_variance_over_images_is_added():
+    rows = rows_of([model("at", seed) for seed in range(3)], lambda r, t, s: 0.1 * (r["training_seed"] + t["training_seed"]))
+    moved = np.linspace(-1, 1, 50) / 100
+    found, alone = estimate(with_images(rows, lambda row: moved), of_stir), estimate(rows, of_stir)
+    assert found.unit == "trainings and images"
+    assert (found.n, found.value) == (alone.n, alone.value)
+    assert found.error**2 == pytest.approx(alone.error**2 + 49 * np.var(moved))
+
+
+def test_an_image_that_moves_both_scores_of_a_difference_alike_adds_nothing_to_its_error():
+    models = [model(objective, seed) for objective in ("at", "vanilla") for seed in (0, 1)]
+    rows = rows_of(models, lambda r, t, seed: 0.2 * seed + (0.3 if r["objective"] == "at" else 0), seeds=(0, 1, 2))
+    rows = pd.concat([both(rows, objective="at"), both(rows, objective="vanilla")])
+    moved = np.linspace(-1, 1, 50) / 100
+    found = estimate(
+        with_images(rows, lambda row: moved),
+        lambda r: mean(both(r, objective="at"), "stir") - mean(both(r, objective="vanilla"), "stir"),
+    )
+    assert found.unit == "inversion seeds and images"
+    assert found.interval() == pytest.approx((0.3, 0.3))
+
+
+def test_images_alone_give_no_interval_and_too_few_add_nothing():
+    one = rows_of([model("at", 0), model("at", 1)], lambda *_: 0.5)
+    assert estimate(with_images(one, lambda row: np.linspace(-1, 1, 50)), of_stir).unit == "none"
+    several = rows_of([model("at", 0), model("at", 1)], lambda r, t, seed: 0.1 * seed, seeds=(0, 1))
+    assert estimate(with_images(several, lambda row: np.linspace(-1, 1, 19)), of_stir).unit == "inversion seeds"
+
+
+def test_two_trainings_that_are_compared_only_with_each_other_have_no_spread_of_trainings():
+    """Leaving either out leaves the other architectures alone: a spread of zero, which is none that was seen."""
+    of_each = [rows_of([model("at", seed, architecture=name) for seed in (0, 1)], lambda *_: 0.5) for name in ("vgg6", "resnet8")]
+    rows = pd.concat(of_each, ignore_index=True)
+    for side in ("reference", "target"):
+        rows[f"{side}_recipe"] = rows[f"{side}_architecture"]
+    assert estimate(rows, of_stir).unit == "none"

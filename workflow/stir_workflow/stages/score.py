@@ -1,14 +1,18 @@
 """Stage score: STIR and plain S_rep of one reference model against every target model, beside their controls."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stir.table_controls import TARGET_SAME_CLASS
 from stir_workflow.stages.cached import Match, opened_representations
+from stir_workflow.stages.iri import reference_key
 from stir_workflow.stages.job import Job
+from stir_workflow.stages.layer_setting import LayerSetting
 from stir_workflow.stages.representation import read_index
-from stir_workflow.stages.scoring import ScoredInversion, Which, floors, score_inversions
+from stir_workflow.stages.scoring import Inverted, ScoredInversion, Which, floors, score_inversions
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,9 +30,11 @@ Found = Sequence[tuple[Match, ScoredInversion]]
 
 @dataclass(frozen=True)
 class Reference:
-    """The reference model, as rows name it."""
+    """A reference model, an ensemble, or perturbed images, as rows name them."""
 
-    checkpoint: str
+    key: str
+    members: tuple[str, ...]
+    """Checkpoints of the models that X' was made with; none for perturbed images."""
     columns: dict[str, dict[str, Any]]
     """Layer -> what rows say of it."""
 
@@ -38,32 +44,26 @@ def make(job: Job) -> None:
     from stir.provenance import device_kind
     from stir_workflow.stages.matches import read_matches, require_convergence
     from stir_workflow.store.artifacts import sealing
-    from stir_workflow.store.hdf5 import read_arrays
+    from stir_workflow.store.hdf5 import read_present
     from stir_workflow.store.scores import write_scores
 
     job.torch_device()
     matches = read_matches(job.inputs["iris"])
     require_convergence(matches, job.settings["minimum_converged_fraction"])
-    converged = [read_arrays(path, "converged")[0] for path in job.inputs["iris"]]
+    converged = [read_present(path, "converged").get("converged") for path in job.inputs["iris"]]
     scores = _scores(job, list(zip(matches, converged, strict=True)))
     kind = device_kind("cpu")
     with sealing(job.output, job.recipe, device_kind=kind) as path:
         write_scores(path, scores, job.recipe, device_kind=kind)
 
 
-def _scores(job: Job, inverted: "list[tuple[Match, np.ndarray]]") -> "Scores":
+def _scores(job: Job, inverted: Sequence[Inverted]) -> "Scores":
     """Score every target model; the score of the reference model itself is the ceiling of the others."""
-    from stir_workflow.store.artifacts import sealed_recipe
-
     files, measures = read_index(job.one("representation")), job.settings["similarity_measures"]
-    own = str(sealed_recipe(job.inputs["iris"][0]).inputs["checkpoint"])
     untrained: Mapping[str, str] = job.settings.get(UNTRAINED, {})
     only_floors = {*untrained.values()} - {*untrained}
-    layers = list(dict.fromkeys(match["layer"] for match, _ in inverted))
-    with opened_representations(files[own]) as cached:
-        of_reference = {layer: cached.of_images(layer) for layer in layers}
-        reference = Reference(own, {layer: cached.columns(layer, "reference") for layer in layers})
-    orders = _orders(len(inverted[0][1]))
+    reference, of_reference = _reference(job.inputs["iris"], files)
+    orders = _orders(inverted[0][0]["n_images"])
     scored, stirs = {}, {}
     for checkpoint, path in files.items():
         with opened_representations(path) as cached:
@@ -74,6 +74,26 @@ def _scores(job: Job, inverted: "list[tuple[Match, np.ndarray]]") -> "Scores":
                 scored[checkpoint] = list(found)
                 stirs[checkpoint] = _stirs(scored[checkpoint])
     return _put_together(reference, scored, stirs, untrained)
+
+
+def _reference(iris: Sequence[Path], files: Mapping[str, Path]) -> "tuple[Reference, dict[str, Tensor]]":
+    """Return the reference, and m1(X) for every layer where it is one model."""
+    from stir_workflow.store.artifacts import sealed_recipe
+
+    recipes = [sealed_recipe(path) for path in iris]
+    layers = {layer.text: layer for layer in (LayerSetting.of(recipe.settings) for recipe in recipes)}
+    columns = {text: layer.columns("reference") | {"reference_features": math.nan} for text, layer in layers.items()}
+    members = tuple(key for role in ("checkpoint", "checkpoints") for key in _listed(recipes[0].inputs.get(role, [])))
+    of_reference = {}
+    if len(members) == 1:
+        with opened_representations(files[members[0]]) as cached:
+            of_reference = {layer: cached.of_images(layer) for layer in layers}
+            columns = {layer: of_layer | cached.columns(layer, "reference") for layer, of_layer in columns.items()}
+    return Reference(reference_key(recipes[0]), members, columns), of_reference
+
+
+def _listed(keys: str | list[str]) -> list[str]:
+    return [keys] if isinstance(keys, str) else keys
 
 
 def _orders(n_images: int) -> "Tensor | None":
@@ -116,7 +136,9 @@ def _put_together(
             per_image.append(inversion.per_image)
             for measure in inversion.scores:
                 which = (match["layer"], match["random_seed"], measure)
-                compared = {"ceiling": stirs[reference.checkpoint][which], "untrained": floor.get(which, float("nan"))}
+                # Of an ensemble, the lowest: what all of its models share is no more than each shares with itself.
+                ceiling = min((stirs[member][which] for member in reference.members), default=1.0)
+                compared = {"ceiling": ceiling, "untrained": floor.get(which, math.nan)}
                 rows.append(_row(reference, checkpoint, match, inversion, measure, compared))
                 without_each.append(_without_each(inversion, measure))
     return Scores(pd.DataFrame(rows), np.stack(without_each), pd.DataFrame(pairs), np.stack(per_image))
@@ -135,7 +157,7 @@ def _row(
     scored = inversion.scores[measure]
     beside = beside_controls(scored.stir, scored.controls, n_images=match["n_images"], similarity_measure=measure, **compared)
     return {
-        "reference_checkpoint": reference.checkpoint,
+        "reference_checkpoint": reference.key,
         "target_checkpoint": checkpoint,
         **reference.columns[match["layer"]],
         **inversion.target_columns,

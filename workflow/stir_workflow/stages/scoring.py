@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     from stir.controls import Controls
 
-Inverted = "Sequence[tuple[Match, np.ndarray]]"
-"""What is known of inversions, and which images of each converged."""
+Inverted = tuple[Match, "np.ndarray | None"]
+"""What is known of an inversion, and which images converged; None for perturbed images, for which nothing was inverted."""
 Which = tuple[str, int, str]
 """Layer of the reference model, random seed, similarity measure."""
 
@@ -44,7 +44,7 @@ class ScoredInversion:
 def score_inversions(
     cached: Cached,
     of_reference: "Mapping[str, Tensor]",
-    inverted: "Sequence[tuple[Match, np.ndarray]]",
+    inverted: Sequence[Inverted],
     *,
     similarity_measures: Sequence[str],
     orders: "Tensor | None",
@@ -56,7 +56,7 @@ def score_inversions(
     cached : Cached
         Representations of the target model.
     of_reference : mapping
-        Layer -> m1(X).
+        Layer -> m1(X); empty where no single model is the reference.
     inverted : sequence of tuple
         What is known of each inversion, and which of its images converged; those of one layer together.
     similarity_measures : sequence of str
@@ -77,7 +77,7 @@ def score_inversions(
         scores: list[dict[str, Scored]] = [{} for _ in together]
         for measure in similarity_measures:
             place = f"{cached.path}, layer {layer}, similarity measure {measure!r}"
-            similarity = _measured(measure, of_reference[layer], of_images, place)
+            similarity = _measured(measure, of_reference[layer], of_images, place) if layer in of_reference else float("nan")
             stirs = [_measured(measure, of_images, each.of_perturbed, place) for each in perturbed]
             controls = controls_of(of_images, perturbed, orders=orders, similarity_measure=measure)
             for number, (_, converged) in enumerate(together):
@@ -96,9 +96,7 @@ def score_inversions(
             )
 
 
-def floors(
-    cached: Cached, inverted: "Sequence[tuple[Match, np.ndarray]]", similarity_measures: Sequence[str]
-) -> dict[Which, float]:
+def floors(cached: Cached, inverted: Sequence[Inverted], similarity_measures: Sequence[str]) -> dict[Which, float]:
     """Return STIR of a model that is a floor for others; NaN where a measure refuses it."""
     found = {}
     for layer, group in groupby(inverted, key=lambda one: one[0]["layer"]):
@@ -131,11 +129,13 @@ def _or_nan(measure: str, x: "Tensor", y: "Tensor") -> float:
 
 
 def _stir_of_converged(
-    of_images: "Tensor", of_perturbed: "Tensor", converged: "np.ndarray", measure: str, of_all: float
+    of_images: "Tensor", of_perturbed: "Tensor", converged: "np.ndarray | None", measure: str, of_all: float
 ) -> float:
     """Score the converged images alone; NaN where they are too few for the measure."""
     import torch
 
+    if converged is None:
+        return float("nan")
     if converged.all():
         return of_all
     rows = torch.from_numpy(converged)

@@ -10,7 +10,7 @@ so it contributes nothing to that variance. `stir.standard_errors` states the ru
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -112,14 +112,19 @@ def _over_images(rows: pd.DataFrame, statistic: Statistic) -> Component:
 
 def _over_members(rows: pd.DataFrame, statistic: Statistic, unit: Unit) -> Component:
     """Jackknife, stratum by stratum; unknown where a stratum has one member, or the rest nothing to compare."""
+    return over_members([_without_each(rows, statistic, unit, members) for members in _strata(rows, unit)], unit.name)
+
+
+def _without_each(rows: pd.DataFrame, statistic: Statistic, unit: Unit, members: Sequence[str]) -> np.ndarray:
+    """Return the statistic without each member; NaN where the same rows are left without any, so that its spread is not seen.
+
+    Two members that are compared only with each other leave the same rows; of other members, a statistic may remain.
+    """
     reference, target = rows[f"reference_{unit.member}"], rows[f"target_{unit.member}"]
-    return over_members(
-        [
-            np.array([statistic(rows[(reference != member) & (target != member)]) for member in members])
-            for members in _strata(rows, unit)
-        ],
-        unit.name,
-    )
+    rests = [rows[(reference != member) & (target != member)] for member in members]
+    if len(rests) > 1 and all(rest.index.equals(rests[0].index) for rest in rests):
+        return np.full(len(rests), math.nan)
+    return np.array([statistic(rest) for rest in rests])
 
 
 def _strata(rows: pd.DataFrame, unit: Unit) -> list[list[str]]:
