@@ -89,6 +89,7 @@ def coverage(
 def main(repetitions: int) -> None:
     """Print a table of coverages, with the versions that it was made with."""
     torch.set_num_threads(1)
+    made_by = f"{device_kind('cpu')}; code {code_version()}; {package_versions()}"
     generator = Generator().manual_seed(0)
     interval, sizes = (bootstrapped, (100,)) if "--bootstrap" in sys.argv else (measured, (100, 300, 1000))
     rows = [row for population in POPULATIONS for n in sizes for row in coverage(population, n, repetitions, generator, interval)]
@@ -96,7 +97,7 @@ def main(repetitions: int) -> None:
     print(table.to_markdown(index=False, floatfmt=".3f") if "--markdown" in sys.argv else table.round(3).to_string(index=False))
     means = table.groupby(["estimator", "n"])["coverage"].agg(["mean", "min", "max"]).round(3)
     print(f"\nCoverage over the {len(POPULATIONS)} populations:\n{means.to_string()}\n")
-    print(f"{repetitions} repetitions per row; {device_kind('cpu')}; code {code_version()}; {package_versions()}")
+    print(f"{repetitions} repetitions per row; {made_by}")
 
 
 if __name__ == "__main__":
