@@ -1,7 +1,6 @@
 """What a score would be if the images of X' had nothing to do with those of X: they are shuffled."""
 
 import math
-import sys
 from dataclasses import dataclass
 
 import torch
@@ -21,6 +20,8 @@ N_ORDERS_OF_OTHERS = 39
 """Shuffles of other measures, each of which computes the measure again."""
 LEAST_SKEWNESS = 1e-3
 """A distribution of less skewness is taken as normal."""
+LEAST_P_VALUE = 1e-8
+"""Smaller p-values are given as this one: moments of so few shuffles say no more of a tail."""
 LEAST_EXCEEDING = 10
 """Shuffled scores at least as high from which their number gives the p-value; the tail of a distribution does below."""
 
@@ -43,7 +44,7 @@ class Null:
         or more of the shuffled ones are. Below, such a fraction could not get under 1 / (1 + B), so it is the
         upper tail of a Pearson type III distribution with the mean, the standard deviation and the skewness of the
         shuffled scores, which must not exceed that fraction. A negative skewness is taken as 0, since it would bound
-        the scores from above; the p-value is never 0.
+        the scores from above; no p-value is under `LEAST_P_VALUE`.
 
         References
         ----------
@@ -54,7 +55,7 @@ class Null:
         counted = (1 + exceeding) / (1 + len(self.scores))
         if exceeding >= LEAST_EXCEEDING:
             return counted
-        return min(counted, max(self._tail(score), sys.float_info.min))
+        return min(counted, max(self._tail(score), LEAST_P_VALUE))
 
     def _tail(self, score: float) -> float:
         """Return the probability of more than a score under a Pearson type III distribution of the moments."""
