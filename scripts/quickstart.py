@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from stir.flags import SEPARATOR
+
 ROOT = Path(__file__).resolve().parent.parent
 KEPT = ROOT / "docs" / "quickstart"
 README = ROOT / "README.md"
@@ -21,7 +23,12 @@ FIGURES = ("quickstart-penultimate-linear_cka.png", "quickstart-penultimate-imag
 PAPER = {("vanilla", "similarity"): "0.967", ("at", "similarity"): "0.937"}
 PAPER |= {("vanilla", "stir"): "0.605, 0.562", ("at", "stir"): "0.934, 0.939"}
 MARK = "\\*"
-NAMES = {"similarity": "plain linear CKA", "stir": "STIR"}
+NAMES = {
+    "similarity": "plain linear CKA",
+    "stir": "STIR",
+    "stir_noise": "the same of noise as far from X",
+    "stir_excess": "excess over noise",
+}
 
 
 def keep_results() -> None:
@@ -45,9 +52,9 @@ def render() -> str:
         "|---|---|---|---|",
     ]
     for training in ("vanilla", "at"):
-        for score in ("similarity", "stir"):
+        for score, name in NAMES.items():
             cells = [_cell(chosen.loc[f"digits-{network}-{training}"], score) for network in ("resnet8", "vgg6")]
-            lines.append(f"| {NAMES[score]}, {training} | {PAPER[training, score]} | {' | '.join(cells)} |")
+            lines.append(f"| {name}, {training} | {PAPER.get((training, score), '')} | {' | '.join(cells)} |")
     flagged = _flagged(summary[_own_group(summary)])
     return "\n".join([*lines, "", _footnote(chosen), "", _accuracies(), "", *_measures(summary), *flagged])
 
@@ -71,8 +78,8 @@ def _measures(summary: pd.DataFrame) -> list[str]:
 
 
 def _cell(row: pd.Series, score: str) -> str:
-    if score == "similarity":
-        return f"{row['similarity_mean']:.3f}"
+    if score != "stir":
+        return f"{row[f'{score}_mean']:.3f}"
     mark = MARK if _flags(row) else ""
     return f"{row['stir_mean']:.3f}{mark} ± {row['stir_sd_training_seeds']:.3f} ± {row['stir_sd_inversion_seeds']:.3f}"
 
@@ -85,9 +92,13 @@ def _flags(row: pd.Series) -> str:
 
 def _flagged(rows: pd.DataFrame) -> list[str]:
     """Explain the marks, naming the models; nothing is rendered if no score is marked."""
-    found = dict.fromkeys(filter(None, (_flags(row) for _, row in rows.iterrows())))
+    found: dict[str, dict[str, None]] = {}
+    for part in (part for _, row in rows.iterrows() for part in _flags(row).split(SEPARATOR) if part):
+        word, _, models = part.removesuffix(")").partition(" (")
+        found.setdefault(word, {}).update(dict.fromkeys(models.split(", ")))
+    named = [f"{word} ({', '.join(models)})" for word, models in found.items()]
     meaning = "[docs/warnings.md](docs/warnings.md) explains the flags"
-    return ["", f"{MARK} {'; '.join(found)}: {meaning}."] if found else []
+    return ["", f"{MARK} {'; '.join(named)}: {meaning}."] if found else []
 
 
 def _footnote(chosen: pd.DataFrame) -> str:
@@ -101,7 +112,8 @@ def _footnote(chosen: pd.DataFrame) -> str:
         f"`{first['inversion_method']}` to inversion error {scores['tolerance'].iloc[0]:g}, at least "
         f"{chosen['converged_fraction_min'].min():.0%} of the images converged. "
         f"Device: {', '.join(made['device'])}; {versions}. Paper: both directions of STIR; "
-        "its networks differ in their initial weights, ours also in the order of training images."
+        "its networks differ in their initial weights, ours also in the order of training images. "
+        "[docs/controls.md](docs/controls.md) reads these numbers beside their ceiling, floors and intervals."
     )
 
 
