@@ -26,7 +26,7 @@ MARK = "\\*"
 NAMES = {
     "similarity": "plain linear CKA",
     "stir": "STIR",
-    "stir_noise": "the same of noise as far from X",
+    "stir_noise": "noise of the same distance",
     "stir_excess": "excess over noise",
 }
 
