@@ -341,13 +341,13 @@ class TestVerifyLeaves:
         seal_one(iris)
         assert stir("verify").exit_code == 0
 
-    @pytest.mark.parametrize("name", [b"\xff-0123456789.csv", b"\x1b[31m-0123456789.csv", b"a\nb-0123456789.csv"])
+    @pytest.mark.parametrize("name", [b"\xff-0123456789.h5", b"\x1b[31m-0123456789.h5", b"a\nb-0123456789.h5"])
     def test_and_escapes_names_that_are_no_text(self, iris, name):
         seal_one(iris)
         (iris / os.fsdecode(name)).write_text("mine")
         result = stir("verify")
         assert result.exit_code == 0
-        (line,) = [line for line in result.stderr.splitlines() if "-0123456789.csv" in line]
+        (line,) = [line for line in result.stderr.splitlines() if "-0123456789.h5" in line]
         assert line.isprintable()
         assert "has no seal" in line
 

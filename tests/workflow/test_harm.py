@@ -125,7 +125,7 @@ class TestATakenCheckpoint:
     def test_gives_the_scores_of_the_trained_one(self, copied, experiment):
         ran = snakemake(copied, write_yaml(copied / "taken.yaml", experiment), "scores")
         assert ran.code == 0, ran.text
-        assert ran.finished == {"checkpoint": 1, "inversion": 1, "representation": 1, "score": 1, "scores": 1}
+        assert ran.finished == {"checkpoint": 2, "inversion": 1, "representation": 1, "score": 1, "scores": 1}
         trained = pd.read_csv(copied / "results" / "tables" / "tiny.csv")
         trained = trained.query("reference_model == 'residual-0' and target_model == 'residual-0' and random_seed == 0")
         taken = read_scores(first(copied, "score", "taken.yaml")).rows

@@ -37,7 +37,7 @@ class TestLessThanEverything:
         of_one = plan.references[0].representation
         ran = snakemake(tmp_path, "small.yaml", of_one.path, "--dry-run")
         assert ran.code == 0, ran.text
-        assert ran.planned == {"dataset": 1, "checkpoint": 4, "inversion": 4, "representation": 1}
+        assert ran.planned == {"dataset": 1, "checkpoint": 5, "inversion": 4, "representation": 1}
 
     def test_forced_jobs_run_with_all_that_follows(self, tmp_path, experiment):
         ran = snakemake(tmp_path, "small.yaml", "tables", "--dry-run", "--forceall")

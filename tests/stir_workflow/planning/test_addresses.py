@@ -199,7 +199,7 @@ def test_arguments_are_plain_values_of_which_a_key_can_be_made(load, quickstart,
 def test_without_an_evaluation_there_are_no_accuracies(plan):
     planned = plan({"evaluation": "none"})
     assert planned.evaluations == []
-    assert set(planned.table.recipe.inputs) == {"scores", "checkpoints"}
+    assert set(planned.table.recipe.inputs) == {"scores", "checkpoints", "datasets"}
     assert changed(plan(), planned) == {"table": 1, "figure": 1, "publication": 1}
 
 

@@ -32,7 +32,8 @@ class TestSeveralDatasets:
         planned = plan(content=several)
         assert [reference.images for reference in planned.references] == ["digits"] * 9 + ["half"] * 9
         untrained = 3  # resnet8 for ten classes and for five, vgg6 for ten
-        assert len(planned.by_path) == 2 + 9 + untrained + 9 + 2 * 9 * 4 + 2 * 9 * (9 + untrained) + 18 + 18 + 3
+        iris, pairs = 2 * 9 * (4 + 1), 2 * 9 * (9 + untrained + 1)  # each with an index
+        assert len(planned.by_path) == 2 + 9 + untrained + 9 + iris + pairs + 18 + 3
         for reference in planned.references:
             dataset = [planned.datasets[reference.images].path]
             assert all(made.inputs["dataset"] == dataset for made in [*reference.iris, *reference.representation.parts])

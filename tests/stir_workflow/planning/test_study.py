@@ -31,7 +31,7 @@ def made_by(study, number):
 
 @pytest.mark.parametrize("setting", ["tolerance", "seed_images", "method"])
 def test_an_inversion_setting_makes_inversions_and_nothing_before_them(study, setting):
-    assert made_by(study(setting), 0) == {"iri": 32, "representation": 8} | TABLE
+    assert made_by(study(setting), 0) == {"inversion": 8, "representation": 8} | TABLE
 
 
 def test_fewer_images_are_scored_from_the_inversions_that_exist(study):
@@ -59,7 +59,7 @@ def test_a_pooling_changes_the_layers_that_it_makes_a_difference_to(study):
     ((variant, planned),) = study("pooling", pooling=["global_average"]).plans
     stage3 = {"label": "stage3", "layer": "stage3", "pooling": "global_average"}
     assert variant.experiment["layers"] == [stage3, "penultimate"]
-    assert made_by(study("pooling", pooling=["global_average"]), 0)["iri"] == 16
+    assert made_by(study("pooling", pooling=["global_average"]), 0)["inversion"] == 8
     assert planned.models[0].layers[0].pooling == "global_average"
 
 

@@ -135,7 +135,16 @@ class TestReferences:
 
     def test_it_adds_its_inversions_and_no_network(self, plan):
         made = changed(plan(), plan({"references": [{"name": "floor", "untrained": "digits-vgg6-at-0"}]}))
-        assert made == {"iri": 4, "pair": 10, "representation": 1, "score": 1, "table": 1, "figure": 1, "publication": 1}
+        assert made == {
+            "inversion": 1,
+            "iri": 4,
+            "pair": 10,
+            "representation": 1,
+            "score": 1,
+            "table": 1,
+            "figure": 1,
+            "publication": 1,
+        }
 
     def test_one_that_is_a_reference_already_is_refused(self, quickstart, refusal):
         twice = [{"name": name, "untrained": f"digits-vgg6-{name}-0"} for name in ("vanilla", "at")]

@@ -154,8 +154,9 @@ def count_of_files(experiment: Experiment) -> Iterator[str]:
     """Find an experiment of more jobs than can be planned."""
     models = sum(len(model_names(model)) for model in experiment["models"])
     iris = len(experiment["layers"]) * len(experiment["inversion"]["random_seeds"])
+    jobs = -(-iris // experiment["compute"]["inversions_per_job"])
     references, targets = models + len(experiment["references"]), models + count_untrained(experiment)
-    files = models + targets + references * len(image_labels(experiment)) * (iris + targets + 2)
+    files = models + targets + references * len(image_labels(experiment)) * (iris + jobs + targets + 2)
     if files > MOST_FILES:
         yield (
             f"models: expected an experiment of at most {MOST_FILES:,} files; got {files:,} from {models} models with {iris} "
