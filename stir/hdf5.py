@@ -56,6 +56,21 @@ def write_labelled(path: Path, arrays: Mapping[str, Labelled], attributes: Mappi
                 dataset.dims[axis].label = label
 
 
+def check_space(path: Path, n_bytes: int) -> None:
+    """Refuse a file that the disk has no space for, by reserving the space and giving it back: HDF5 itself fails badly.
+
+    Raises
+    ------
+    OSError
+        If the disk is too full. Nothing is left behind.
+    """
+    with path.open("xb") as file:
+        try:
+            os.posix_fallocate(file.fileno(), 0, n_bytes + BYTES_BESIDE_ARRAYS)
+        finally:
+            path.unlink()
+
+
 class _Reserved(io.BufferedRandom):
     """A new file whose space on the disk is reserved before HDF5 sees it as an empty file.
 

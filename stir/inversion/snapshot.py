@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Mapping
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -95,9 +96,10 @@ def _open(path: Path, shape: tuple[int, ...], dtype: torch.dtype) -> "h5py.Datas
 def _create(path: Path, shape: tuple[int, ...], dtype: torch.dtype) -> "h5py.Dataset":
     import h5py
 
-    from stir.hdf5 import opened
+    from stir.hdf5 import check_space, opened
 
     path.unlink(missing_ok=True)
+    check_space(path, prod(shape) * dtype.itemsize)
     places = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
     # From here on only pixels are written, each at its place, so that a file that a kill leaves behind opens again.
     places.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)

@@ -165,7 +165,8 @@ def test_another_folder_and_the_profile_give_the_same_files_bit_for_bit(finished
     ]
     assert [name for name in common if here[name] != there[name]] == []
     all_rows, rows = (
-        pd.read_csv(folder / "results" / "tables" / f"{name}.csv", dtype=str)
+        # Corrected p-values depend on the number of scores in the table.
+        pd.read_csv(folder / "results" / "tables" / f"{name}.csv", dtype=str).drop(columns="stir_null_p_holm")
         for folder, name in ((finished, "tiny"), (tmp_path, "one"))
     )
     assert len(rows) == 4
