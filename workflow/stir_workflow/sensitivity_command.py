@@ -10,6 +10,8 @@ import click
 from stir.errors import StirError
 
 PROFILE = "workflow/profiles/default"
+STDERR = 2
+"""Of this process: standard output is for what the command says itself."""
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
@@ -50,7 +52,7 @@ def sensitivity(
         if dry_run:
             click.echo("\n".join(aligned(study.counts(), left=1)))
             return
-        ran = subprocess.run(_command(config, snakemake_arguments), check=False)
+        ran = subprocess.run(_command(config, snakemake_arguments), check=False, stdout=STDERR)
         if ran.returncode:
             sys.exit(ran.returncode)
         csv = Path("results/tables", f"{study.name}-sensitivity.csv")
