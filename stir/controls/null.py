@@ -100,6 +100,8 @@ def permutation_null(
         A name in `stir.similarity.SIMILARITY_MEASURES`; one that is a cosine of matrices is not computed again per order.
     """
     measure = get_similarity_measure(similarity_measure)
+    if measure.shuffled is not None:
+        return Null(measure.shuffled(x, y, orders))
     if measure.cosine is None:
         return Null(torch.tensor([measure(x, y[order]) for order in orders], dtype=torch.float64))
     k, l = (measure.cosine.matrix(z, argument).double() for z, argument in ((x, "x"), (y, "y")))  # noqa: E741

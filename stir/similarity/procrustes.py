@@ -1,6 +1,8 @@
 """Orthogonal Procrustes similarity."""
 
 import torch
+from jaxtyping import Float, Int
+from torch import Tensor
 
 from stir.similarity.chunks import Matrix
 from stir.similarity.matrix_checks import check_matrices
@@ -40,3 +42,19 @@ def procrustes(x: Matrix, y: Matrix) -> float:
     of_x, of_y = reduction(x).matrix, reduction(y).matrix
     nuclear_norm = torch.linalg.svdvals(of_x.mT @ of_y).sum()
     return (nuclear_norm / (of_x.norm() * of_y.norm())).item()
+
+
+def shuffled_procrustes(x: Matrix, y: Matrix, orders: Int[Tensor, "b n"]) -> Float[Tensor, " b"]:
+    """Return the similarities of x and y with the images of y in other orders, which leave mean and norm as they are.
+
+    Parameters
+    ----------
+    x, y : Matrix
+        As in `procrustes`.
+    orders : Int[Tensor, "b n"]
+        Permutations of the images.
+    """
+    check_matrices(x, y, least_n=3)
+    of_x, of_y = reduction(x).matrix, reduction(y).matrix
+    nuclear_norms = torch.stack([torch.linalg.svdvals(of_x.mT @ of_y[order]).sum() for order in orders])
+    return nuclear_norms / (of_x.norm() * of_y.norm())

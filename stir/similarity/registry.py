@@ -1,10 +1,10 @@
 """Similarity measures (S_rep) by their names in experiment files and tables."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from stir.errors import InvalidInputError, check_known
@@ -16,7 +16,7 @@ from stir.similarity.mean_cca import mean_cca
 from stir.similarity.minibatch_cka import minibatch_cka
 from stir.similarity.mutual_knn import mutual_knn, neighbours
 from stir.similarity.pnka import mean_pnka, pnka, relations
-from stir.similarity.procrustes import procrustes
+from stir.similarity.procrustes import procrustes, shuffled_procrustes
 from stir.similarity.pwcca import pwcca
 from stir.similarity.rbf_cka import rbf_cka, rbf_kernel
 from stir.similarity.rsa import Comparison, Dissimilarity, dissimilarity_matrix, rsa
@@ -60,6 +60,8 @@ class SimilarityMeasure:
     """Requires more images than the sum of the dimensions of the two representations."""
     cosine: Cosine | None = None
     """The measure as the cosine of two matrices of pairs of images, where it is one."""
+    shuffled: Callable[[Matrix, Matrix, Int[Tensor, "b n"]], Float[Tensor, " b"]] | None = None
+    """The measure with the images of y in other orders, where that takes less than computing it for each order."""
 
     def __call__(self, x: Matrix, y: Matrix) -> float:
         """Return the similarity of x and y."""
@@ -104,7 +106,7 @@ SIMILARITY_MEASURES: dict[str, SimilarityMeasure] = {
     "mean_cca": _invariant(mean_cca, of_full_rank=True),
     "svcca": _invariant(svcca),
     "pwcca": SimilarityMeasure(pwcca, least_n=3, of_full_rank=True),
-    "procrustes": _invariant(procrustes),
+    "procrustes": replace(_invariant(procrustes), shuffled=shuffled_procrustes),
     "rsa_spearman": _rsa("spearman", "correlation"),
     "rsa_pearson": _rsa("pearson", "correlation"),
     "rsa_spearman_euclidean": _rsa("spearman", "euclidean"),

@@ -77,3 +77,11 @@ def test_the_tail_of_99_shuffles_is_that_of_100_000(name):
 def test_too_few_images_for_a_null_are_refused(generator):
     with pytest.raises(InvalidInputError, match="at least 6 images for a null; got 5"):
         draw_orders(5, 10, generator=generator)
+
+
+@pytest.mark.parametrize("name", [name for name, measure in SIMILARITY_MEASURES.items() if measure.shuffled is not None])
+@pytest.mark.parametrize("width", [5, 80])
+def test_a_measure_that_shuffles_by_itself_scores_as_it_does_for_each_order(name, width, generator):
+    x, y = (torch.randn(30, d, generator=generator, dtype=torch.float64) for d in (7, width))
+    orders, measure = draw_orders(30, 6, generator=generator), SIMILARITY_MEASURES[name]
+    assert measure.shuffled(x, y, orders).tolist() == pytest.approx([measure(x, y[order]) for order in orders], rel=1e-12)

@@ -6,15 +6,14 @@ asks this plan for everything; it decides nothing itself.
 
 import os
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from stir.data import dataset_source
 from stir.table_controls import GIVEN
 from stir_workflow.planning.artifact import Artifact, Artifacts, artifact
+from stir_workflow.planning.inversions import planned_inversions
 from stir_workflow.planning.loading import Experiment
 from stir_workflow.planning.models import PlannedModel, planned_models
 from stir_workflow.planning.reference_entries import (
-    Ensemble,
     PerturbedImages,
     PlannedReference,
     Reference,
@@ -30,13 +29,10 @@ from stir_workflow.planning.settings import (
     dataset_slug,
     datasets_of,
     image_labels,
-    inversion_settings,
     layer_label,
     n_scored,
 )
 from stir_workflow.planning.untrained import floors, planned_targets, planned_untrained
-from stir_workflow.stages.inversion import settings_of_iri
-from stir_workflow.stages.iri import PERTURBED_IMAGES
 from stir_workflow.stages.representation import settings_of_target
 
 PICTURES = 10
@@ -103,7 +99,9 @@ class Plan(Artifacts):
         return artifact("evaluation", model.slug, settings, checkpoint=model.checkpoint, dataset=self.datasets[model.dataset])
 
     def _reference(self, model: PlannedReference, images: str) -> Reference:
-        inversions = self._inversions(model, images)
+        common = self._n_images | self._threads
+        slug = self._images_slug(model, images)
+        inversions = planned_inversions(model, self.datasets[images], self._experiment, common, slug)
         iris = iris_of(inversions)
         representation = self._representation(model, images, iris)
         return Reference(model, images, inversions, representation, self._score(model, images, iris, representation))
@@ -113,65 +111,6 @@ class Plan(Artifacts):
         dataset = self.datasets[images]
         own = isinstance(model, PlannedModel) and model.checkpoint.recipe.inputs.get("dataset") == dataset.key
         return "" if own else f".{dataset_slug(dataset.recipe.settings)}"
-
-    def _inversions(self, model: PlannedReference, images: str) -> list[Artifact]:
-        """Plan the jobs that invert a reference; each makes IRIs of as many layers and random seeds as the experiment says."""
-        made_from: dict[str, Any] = {"dataset": self.datasets[images]}
-        source = None
-        if isinstance(model, PerturbedImages):
-            source, (common, how, inverted) = model.path, self._perturbed(model, images)
-        else:
-            made_from, (common, how, inverted) = model.inverted | made_from, self._inverted(model, images)
-        size = self._experiment["compute"]["inversions_per_job"]
-        return [
-            artifact(
-                "inversion",
-                f"{model.slug}.{how}",
-                {**common, "inversions": of_job},
-                source,
-                parts=tuple(
-                    artifact("iri", str(one["name"]), settings_of_iri(common, one), source, **made_from) for one in of_job
-                ),
-                **made_from,
-            )
-            for of_job in (inverted[start : start + size] for start in range(0, len(inverted), size))
-        ]
-
-    def _inverted(self, model: PlannedModel | Ensemble, images: str) -> tuple[Settings, str, list[Settings]]:
-        """Return what all IRIs of a reference have in common, what file names say of it, and the settings of each."""
-        inversion = self._experiment["inversion"]
-        common = inversion_settings(inversion) | self._n_images | self._threads
-        how = f"{inversion['method']}.{inversion['seed_images']}{self._images_slug(model, images)}"
-        return (
-            common,
-            how,
-            [
-                {
-                    "name": f"{model.slug}/{layer.slug}.{how}.{random_seed}",
-                    **model.layer_settings(number),
-                    "random_seed": random_seed,
-                }
-                for number, layer in enumerate(model.layers)
-                for random_seed in inversion["random_seeds"]
-            ],
-        )
-
-    def _perturbed(self, given: PerturbedImages, images: str) -> tuple[Settings, str, list[Settings]]:
-        """Return the same of a set of perturbed images per layer, so that all that reads IRIs reads them.
-
-        The random seed draws their noise.
-        """
-        random_seed = self._experiment["inversion"]["random_seeds"][0]
-        common = {PERTURBED_IMAGES: given.sha256, "random_seed": random_seed, **self._n_images, **self._threads}
-        how = f"{GIVEN}{self._images_slug(given, images)}"
-        return (
-            common,
-            how,
-            [
-                {"name": f"{given.slug}/{layer.slug}.{how}.{random_seed}", **layer.settings(), "random_seed": random_seed}
-                for layer in given.layers
-            ],
-        )
 
     def _method(self, reference: PlannedReference, images: str) -> str:
         """Return what file names say of how X' was made."""
