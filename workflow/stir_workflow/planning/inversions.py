@@ -1,5 +1,6 @@
 """The jobs that invert a reference, and the IRIs that each makes."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from stir.table_controls import GIVEN
@@ -53,7 +54,7 @@ def planned_inversions(
 
 def _inverted(
     reference: PlannedModel | Ensemble, experiment: Experiment, common: Settings, images_slug: str
-) -> tuple[Settings, str, list[Settings]]:
+) -> tuple[Settings, str, Sequence[Settings]]:
     """Return what all IRIs of a reference have in common, what file names say of it, and the settings of each."""
     inversion = experiment["inversion"]
     how = f"{inversion['method']}.{inversion['seed_images']}{images_slug}"
@@ -66,12 +67,12 @@ def _inverted(
         for number, layer in enumerate(reference.layers)
         for random_seed in inversion["random_seeds"]
     ]
-    return inversion_settings(inversion) | common, how, of_each
+    return {**inversion_settings(inversion), **common}, how, of_each
 
 
 def _perturbed(
     given: PerturbedImages, experiment: Experiment, common: Settings, images_slug: str
-) -> tuple[Settings, str, list[Settings]]:
+) -> tuple[Settings, str, Sequence[Settings]]:
     """Return the same of a set of perturbed images per layer, so that all that reads IRIs reads them.
 
     The random seed draws their noise.
