@@ -3,11 +3,12 @@
 ``python -m scripts.controls`` after ``make readme``, which copies the tables there; a test renders the block again.
 """
 
-import re
 import sys
 from pathlib import Path
 
 import pandas as pd
+
+from scripts import blocks
 
 ROOT = Path(__file__).resolve().parent.parent
 SUMMARY = ROOT / "docs" / "quickstart" / "quickstart-summary.csv"
@@ -79,11 +80,7 @@ def _readings(pairs: dict[str, pd.Series]) -> list[str]:
 
 def page_with(block: str) -> str:
     """Return the page with its block replaced."""
-    pattern = re.compile(f"{re.escape(BEGIN)}.*{re.escape(END)}", re.DOTALL)
-    text, count = pattern.subn(lambda _: f"{BEGIN}\n{block}\n{END}", PAGE.read_text(encoding="utf-8"))
-    if count != 1:
-        sys.exit(f"Expected one block {BEGIN} ... {END} in {PAGE}; got {count}.")
-    return text
+    return blocks.page_with(PAGE, BEGIN, END, block)
 
 
 if __name__ == "__main__":

@@ -5,13 +5,12 @@ and a test renders it again.
 """
 
 import json
-import re
 import shutil
-import sys
 from pathlib import Path
 
 import pandas as pd
 
+from scripts import blocks
 from stir.flags import SEPARATOR
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -129,11 +128,7 @@ def _accuracies() -> str:
 
 def readme_with(block: str) -> str:
     """Return the README with its block replaced."""
-    pattern = re.compile(f"{re.escape(BEGIN)}.*{re.escape(END)}", re.DOTALL)
-    text, count = pattern.subn(lambda _: f"{BEGIN}\n{block}\n{END}", README.read_text(encoding="utf-8"))
-    if count != 1:
-        sys.exit(f"Expected one block {BEGIN} ... {END} in {README}; got {count}.")
-    return text
+    return blocks.page_with(README, BEGIN, END, block)
 
 
 if __name__ == "__main__":

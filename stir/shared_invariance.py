@@ -2,15 +2,16 @@
 
 import math
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
-import torch
 from jaxtyping import Bool, Float, Int
 from torch import Generator, Tensor, nn
 
 from stir.beside_inversion import Target, represent_perturbed, represent_pictures
 from stir.checks import check_batch_size, check_images
 from stir.controls import N_ORDERS, ControlledScore, Perturbed, beside_controls, controls_of, draw_orders
+from stir.controls.or_nan import pnka_or_nan, similarity_or_nan
 from stir.errors import FewImagesWarning, InvalidInputError, warn_caller
 from stir.inversion import InversionSettings, InversionSnapshot, invert
 from stir.inversion.api import DEFAULTS
@@ -19,7 +20,7 @@ from stir.layers import LayerSpec, Select, layer_spec
 from stir.models.outputs import NO_CLASS
 from stir.representations import represent
 from stir.score import score
-from stir.similarity import get_similarity_measure, pnka
+from stir.similarity import get_similarity_measure
 from stir.stored_images import Images
 from stir.table_controls import LEAST_IMAGES_OF_NULL, missing_for_few_images
 
@@ -119,14 +120,9 @@ def shared_invariance(
     """
     settings = changed_settings(settings, changes)
     get_similarity_measure(similarity_measure)
-    of_reference, of_target = (
-        layer_spec(each, select, settings.pooling) for each in _layers(layer, reference_layer, target_layer)
-    )
-
-    check_images(images, pixel_bounds=settings.pixel_bounds)
-    check_batch_size(settings.batch_size)
-    if missing := missing_for_few_images(len(images)):
-        warn_caller(missing, FewImagesWarning)
+    layers = _layers(layer, reference_layer, target_layer)
+    of_reference, of_target = (layer_spec(each, select, settings.pooling) for each in layers)
+    _check(images, settings)
     target = Target(target_model, of_target, settings.batch_size)
     found = represent_pictures(target, {"images": images.__getitem__}, len(images), classes_of=["images"])
     target_of_reference, classes = found.of["images"], found.classes["images"]
@@ -140,37 +136,37 @@ def shared_invariance(
         progress=progress,
         snapshot=snapshot,
     )
-    perturbed, classes_of_iris = represent_perturbed(
-        target,
-        images,
-        inversion.iri_images,
-        inversion.seed_images,
-        pixel_bounds=settings.pixel_bounds,
-        random_seed=random_seed,
-    )
-    reference_of_reference, reference_of_iri = (
-        represent(reference_model, of, layer=of_reference, batch_size=settings.batch_size)
-        for of in (images, inversion.iri_images)
-    )
+    pictures = images, inversion.iri_images, inversion.seed_images
+    bounds = settings.pixel_bounds
+    perturbed, classes_of_iris = represent_perturbed(target, *pictures, pixel_bounds=bounds, random_seed=random_seed)
+    reference = partial(represent, reference_model, layer=of_reference, batch_size=settings.batch_size)
+    of_both = reference(images), reference(inversion.iri_images)
     scored = score(
-        reference_of_reference=reference_of_reference,
+        reference_of_reference=of_both[0],
         target_of_reference=target_of_reference,
         target_of_iri=perturbed.of_perturbed,
         similarity_measure=similarity_measure,
     )
-    ceiling = _or_nan(similarity_measure, reference_of_reference, reference_of_iri)
+    ceiling = similarity_or_nan(similarity_measure, *of_both)
     return SharedInvariance(
         score=scored.stir,
         similarity=scored.similarity,
         controls=_beside(scored.stir, target_of_reference, perturbed, similarity_measure, ceiling),
         target_same_class_fraction=_same_class_fraction(classes, classes_of_iris),
-        per_image=_per_image(target_of_reference, perturbed.of_perturbed),
+        per_image=pnka_or_nan(target_of_reference, perturbed.of_perturbed),
         inversion_error=inversion.inversion_error,
         converged=inversion.converged,
         iri_images=inversion.iri_images,
         seed_images=inversion.seed_images,
         similarity_measure=similarity_measure,
     )
+
+
+def _check(images: Images, settings: InversionSettings) -> None:
+    check_images(images, pixel_bounds=settings.pixel_bounds)
+    check_batch_size(settings.batch_size)
+    if missing := missing_for_few_images(len(images)):
+        warn_caller(missing, FewImagesWarning)
 
 
 def _beside(stir: float, of_images: Tensor, perturbed: Perturbed, name: str, ceiling: float) -> ControlledScore:
@@ -181,25 +177,10 @@ def _beside(stir: float, of_images: Tensor, perturbed: Perturbed, name: str, cei
     return beside_controls(stir, controls, n_images=n, similarity_measure=name, ceiling=ceiling)
 
 
-def _or_nan(name: str, x: Tensor, y: Tensor) -> float:
-    """Return a similarity; NaN where the measure cannot compare the representations."""
-    try:
-        return get_similarity_measure(name)(x, y)
-    except InvalidInputError:
-        return math.nan
-
-
 def _same_class_fraction(classes: Int[Tensor, " n"], other: Int[Tensor, " n"]) -> float:
     if bool((classes == NO_CLASS).any() | (other == NO_CLASS).any()):
         return math.nan
     return (classes == other).double().mean().item()
-
-
-def _per_image(x: Tensor, y: Tensor) -> Float[Tensor, " n"]:
-    try:
-        return pnka(x, y)
-    except InvalidInputError:
-        return torch.full((len(x),), math.nan, dtype=torch.float64, device=x.device)
 
 
 AnyLayer = str | LayerSpec | None

@@ -28,6 +28,16 @@ def test_the_numbers_are_those_of_the_kept_tables():
     assert script["readme_with"](script["render"]()) == README
 
 
+def test_it_says_how_many_jobs_the_quickstart_has():
+    from stir_workflow.planning.loading import load_experiment
+    from stir_workflow.planning.plan import Plan
+    from stir_workflow.store.facts import PARTS
+    from tests.experiment_files import QUICKSTART
+
+    made = Plan("quickstart", load_experiment(QUICKSTART)).by_path.values()
+    assert f"{sum(artifact.recipe.stage not in PARTS for artifact in made)} jobs, a few minutes" in README
+
+
 def named_in_table(heading):
     """Return the names in the first column of a table."""
     rows = re.search(rf"^\| `{heading}` \| \|\n(.*?)\n\n", README, re.DOTALL | re.MULTILINE).group(1)

@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from stir.controls.null import N_ORDERS_OF_OTHERS, Null, permutation_null
+from stir.controls.or_nan import similarity_or_nan
 from stir.errors import InvalidInputError
 from stir.similarity import SimilarityMeasure, get_similarity_measure
 from stir.similarity.cosines import Cosine, cosine, cosines_without_each, shuffled_cosines
@@ -68,16 +69,13 @@ def controls_of(
     """
     measure = get_similarity_measure(similarity_measure)
     if measure.cosine is None:
-        return [_by_measure(measure, similarity_measure, of_images, each, orders) for each in perturbed]
+        return [_by_measure(similarity_measure, of_images, each, orders) for each in perturbed]
     return _by_matrices(measure, measure.cosine, of_images, perturbed, orders)
 
 
-def _by_measure(measure: SimilarityMeasure, name: str, x: Tensor, perturbed: Perturbed, orders: Tensor | None) -> Controls:
+def _by_measure(name: str, x: Tensor, perturbed: Perturbed, orders: Tensor | None) -> Controls:
     def floor(other: Tensor | None) -> float:
-        try:
-            return math.nan if other is None else measure(x, other)
-        except InvalidInputError:
-            return math.nan
+        return math.nan if other is None else similarity_or_nan(name, x, other)
 
     null = None
     if orders is not None and not math.isnan(floor(perturbed.of_perturbed)):

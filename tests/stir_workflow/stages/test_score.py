@@ -11,6 +11,7 @@ from stir.errors import ArtifactError
 from stir.similarity import linear_cka
 from stir_workflow.stages.cached import opened_representations
 from stir_workflow.stages.matches import read_matches
+from stir_workflow.stages.score import ceiling_of
 from stir_workflow.stages.scoring import _stir_of_converged
 from stir_workflow.store.artifacts import seal_path
 from tests.stir_workflow.sealed import flip_a_bit, seal_one
@@ -62,3 +63,9 @@ def test_no_file_is_opened_before_its_seal_was_checked(tmp_path, monkeypatch, ha
     harm(path)
     with pytest.raises(ArtifactError, match="make it"):
         read(path)
+
+
+def test_the_ceiling_is_the_lowest_of_an_ensembles_models_and_unknown_where_one_is():
+    assert ceiling_of([0.99, 0.9]) == 0.9
+    assert ceiling_of([]) == 1.0
+    assert all(math.isnan(ceiling_of(own)) for own in ([math.nan, 0.9], [0.9, math.nan]))

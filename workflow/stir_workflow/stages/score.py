@@ -144,12 +144,22 @@ def _put_together(
             per_image.append(inversion.per_image)
             for measure in inversion.scores:
                 which = (match["layer"], match["random_seed"], measure)
-                # Of an ensemble, the lowest: what all of its models share is no more than each shares with itself.
-                ceiling = min((stirs[member][which] for member in reference.members), default=1.0)
+                ceiling = ceiling_of([stirs[member][which] for member in reference.members])
                 compared = {"ceiling": ceiling, "untrained": floor.get(which, math.nan)}
                 rows.append(_row(reference, checkpoint, match, inversion, measure, compared))
                 without_each.append(_without_each(inversion, measure))
     return Scores(pd.DataFrame(rows), np.stack(without_each), pd.DataFrame(pairs), np.stack(per_image))
+
+
+def ceiling_of(own: Sequence[float]) -> float:
+    """Return the ceiling from STIR of each model that X' was made with; NaN where one is.
+
+    For an ensemble it is the lowest: what all of its models share is no more than each shares with itself. Where no model
+    made X', it is 1.
+    """
+    import numpy as np
+
+    return float(np.min(own)) if own else 1.0
 
 
 def _row(

@@ -70,6 +70,7 @@ def score_inversions(
         If STIR or the plain similarity cannot be computed, naming file, layer and measure.
     """
     from stir.controls import controls_of
+    from stir.controls.or_nan import pnka_or_nan
 
     for layer, group in groupby(inverted, key=lambda one: one[0]["layer"]):
         together = list(group)
@@ -91,20 +92,22 @@ def score_inversions(
                     cached.columns(layer, "target"),
                     cached.computed(),
                     cached.same_class_fraction(match),
-                    _per_image(of_images, each.of_perturbed),
+                    pnka_or_nan(of_images, each.of_perturbed).numpy(),
                 ),
             )
 
 
 def floors(cached: Cached, inverted: Sequence[Inverted], similarity_measures: Sequence[str]) -> dict[Which, float]:
     """Return STIR of a model that is a floor for others; NaN where a measure refuses it."""
+    from stir.controls.or_nan import similarity_or_nan
+
     found = {}
     for layer, group in groupby(inverted, key=lambda one: one[0]["layer"]):
         of_images = cached.of_images(layer)
         for match, _ in group:
             of_perturbed = cached.perturbed(match).of_perturbed
             for measure in similarity_measures:
-                found[layer, match["random_seed"], measure] = _or_nan(measure, of_images, of_perturbed)
+                found[layer, match["random_seed"], measure] = similarity_or_nan(measure, of_images, of_perturbed)
     return found
 
 
@@ -118,38 +121,17 @@ def _measured(measure: str, x: "Tensor", y: "Tensor", place: str) -> float:
         raise InvalidInputError(f"{place}: {error}") from error
 
 
-def _or_nan(measure: str, x: "Tensor", y: "Tensor") -> float:
-    from stir.errors import InvalidInputError
-    from stir.similarity import get_similarity_measure
-
-    try:
-        return get_similarity_measure(measure)(x, y)
-    except InvalidInputError:
-        return float("nan")
-
-
 def _stir_of_converged(
     of_images: "Tensor", of_perturbed: "Tensor", converged: "np.ndarray | None", measure: str, of_all: float
 ) -> float:
     """Score the converged images alone; NaN where they are too few for the measure."""
     import torch
 
+    from stir.controls.or_nan import similarity_or_nan
+
     if converged is None:
         return float("nan")
     if converged.all():
         return of_all
     rows = torch.from_numpy(converged)
-    return _or_nan(measure, of_images[rows], of_perturbed[rows])
-
-
-def _per_image(of_images: "Tensor", of_perturbed: "Tensor") -> "np.ndarray":
-    """Return PNKA of every image; NaN for all where it is undefined for one."""
-    import numpy as np
-
-    from stir.errors import InvalidInputError
-    from stir.similarity import pnka
-
-    try:
-        return pnka(of_images, of_perturbed).numpy()
-    except InvalidInputError:
-        return np.full(len(of_images), np.nan)
+    return similarity_or_nan(measure, of_images[rows], of_perturbed[rows])
