@@ -3,10 +3,11 @@
 import contextlib
 import io
 import re
-import runpy
 from pathlib import Path
 
 import pandas as pd
+
+from scripts import controls, pretrained, quickstart
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -24,8 +25,7 @@ def test_the_example_prints_what_the_readme_says():
 
 
 def test_the_numbers_are_those_of_the_kept_tables():
-    script = runpy.run_module("scripts.quickstart")
-    assert script["readme_with"](script["render"]()) == README
+    assert quickstart.readme_with(quickstart.render()) == README
 
 
 def test_it_says_how_many_jobs_the_quickstart_has():
@@ -51,13 +51,11 @@ def test_it_names_every_similarity_measure():
 
 
 def test_the_page_on_pretrained_networks_is_that_of_the_kept_tables():
-    script = runpy.run_module("scripts.pretrained")
-    assert script["render"]() == (ROOT / "docs" / "pretrained.md").read_text(encoding="utf-8")
+    assert pretrained.render() == (ROOT / "docs" / "pretrained.md").read_text(encoding="utf-8")
 
 
 def test_the_page_on_controls_is_that_of_the_kept_tables():
-    script = runpy.run_module("scripts.controls")
-    assert script["page_with"](script["render"](pd.read_csv(script["SUMMARY"]))) == script["PAGE"].read_text(encoding="utf-8")
+    assert controls.page_with(controls.render(pd.read_csv(controls.SUMMARY))) == controls.PAGE.read_text(encoding="utf-8")
 
 
 def test_it_names_every_architecture():
