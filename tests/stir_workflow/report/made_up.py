@@ -247,7 +247,7 @@ def _findings(groups: list[str], n_models: int) -> list[Finding]:
     table = "made_up-summary.csv"
     return [
         Finding(
-            f"STIR between models of {groups[-1]} is 0.89 (95% interval 0.87 to 0.91, n = {n_models} models), above noise, 0.46.",
+            f"STIR between models of {groups[-1]} is 0.89 (0.87 to 0.91, n = {n_models} models), above noise, 0.46.",
             "holds",
             table,
         ),
