@@ -7,16 +7,18 @@ from typing import Any
 
 import altair as alt
 
+BAR = "M-.16,-1.1h.32v2.2h-.32Z"
+"""A shape: an upright bar."""
 KINDS = {
-    "STIR": ("circle", "var(--accent)", 110),
-    "plain similarity": ("diamond", "var(--c3)", 80),
-    "ceiling": ("stroke", "var(--ink)", 220),
-    "noise": ("cross", "var(--c2)", 80),
-    "untrained": ("triangle-up", "var(--c4)", 70),
-    "seed images": ("square", "var(--c5)", 60),
-    "null, 95th percentile": ("triangle-down", "var(--c6)", 70),
+    "STIR": ("circle", "var(--accent)"),
+    "plain similarity": ("diamond", "var(--c3)"),
+    "ceiling": (BAR, "var(--ink)"),
+    "noise": ("cross", "var(--c2)"),
+    "untrained": ("triangle-up", "var(--c4)"),
+    "seed images": ("square", "var(--c5)"),
+    "null, 95th percentile": ("triangle-down", "var(--c6)"),
 }
-"""What stands on the scale of a score -> shape, colour and size."""
+"""What stands on the scale of a score -> shape and colour."""
 COLOURS = [f"var(--c{number})" for number in range(1, 9)]
 ROWS = alt.NamedData("rows")
 FONT = "Inter, system-ui, sans-serif"
@@ -37,22 +39,21 @@ def specifications() -> dict[str, dict[str, Any]]:
 
 def _bullets() -> alt.LayerChart:
     """Scores between floor and ceiling: one line per ``row``."""
-    base = alt.Chart(ROWS).encode(y=alt.Y("row:N", sort=None, title=None, axis=alt.Axis(labelLimit=220, domain=False, ticks=False)))
+    base = alt.Chart(ROWS).encode(y=alt.Y("row:N", sort=None, title=None, axis=alt.Axis(labelLimit=330, domain=False, ticks=False)))
     x = alt.X("floor:Q", title="score", scale=alt.Scale(zero=True, nice=True))
     room = base.mark_bar(height=16, color="var(--room)", cornerRadius=2).encode(x=x, x2="ceiling:Q")
     interval = base.mark_rule(strokeWidth=5, color="var(--accent)", opacity=0.45, strokeCap="round").encode(x="low:Q", x2="high:Q")
     names = list(KINDS)
-    scales = [alt.Scale(domain=names, range=[kind[place] for kind in KINDS.values()]) for place in range(3)]
-    legend = alt.Legend(title=None, orient="bottom", columns=4, symbolFillColor=None, labelLimit=260)
+    scales = [alt.Scale(domain=names, range=[kind[place] for kind in KINDS.values()]) for place in range(2)]
+    legend = alt.Legend(title=None, orient="bottom", columns=4, labelLimit=260)
     points = (
         base.transform_fold(names, as_=["kind", "value"])
         .transform_filter(alt.expr.isValid(alt.datum.value))
-        .mark_point(filled=True, opacity=1, strokeWidth=2.5)
+        .mark_point(filled=True, opacity=1, size=85)
         .encode(
             x="value:Q",
             shape=alt.Shape("kind:N", scale=scales[0], legend=legend),
             color=alt.Color("kind:N", scale=scales[1], legend=legend),
-            size=alt.Size("kind:N", scale=scales[2], legend=None),
             tooltip=["row:N", "kind:N", alt.Tooltip("value:Q", format=".3f")],
         )
     )
@@ -66,14 +67,14 @@ def _layers() -> alt.LayerChart:
     names = ["STIR", "plain similarity", "ceiling", "noise", "untrained"]
     colours = alt.Scale(domain=names, range=[KINDS[name][1] for name in names])
     dashes = alt.Scale(domain=names, range=[[1, 0], [6, 3], [2, 2], [8, 2, 2, 2], [3, 5]])
-    shapes = alt.Scale(domain=names, range=[KINDS[name][0].replace("stroke", "circle") for name in names])
+    shapes = alt.Scale(domain=names, range=[KINDS[name][0].replace(BAR, "square") for name in names])
     legend = alt.Legend(title=None, orient="bottom", columns=3)
     lines = base.encode(
         y=alt.Y("value:Q", title="score", scale=alt.Scale(nice=True)),
         color=alt.Color("kind:N", scale=colours, legend=legend),
         tooltip=["layer:O", "kind:N", alt.Tooltip("value:Q", format=".3f")],
     )
-    drawn = lines.mark_line(strokeWidth=1.8).encode(strokeDash=alt.StrokeDash("kind:N", scale=dashes, legend=legend))
+    drawn = lines.mark_line(strokeWidth=1.8).encode(strokeDash=alt.StrokeDash("kind:N", scale=dashes, legend=None))
     points = lines.mark_point(filled=True, opacity=1, size=45).encode(shape=alt.Shape("kind:N", scale=shapes, legend=legend))
     return alt.layer(band, drawn, points).properties(height=230)
 
@@ -148,7 +149,7 @@ def _label_style() -> dict[str, Any]:
 
 
 def _finished(chart: alt.Chart | alt.LayerChart) -> dict[str, Any]:
-    chart = chart.properties(width="container").configure(
+    chart = chart.properties(width="container", autosize=alt.AutoSizeParams(type="fit-x", contains="padding")).configure(
         background="transparent",
         font=FONT,
         aria=False,
@@ -163,6 +164,6 @@ def _finished(chart: alt.Chart | alt.LayerChart) -> dict[str, Any]:
             labelFontSize=12,
             titleFontSize=12,
         ),
-        legend=alt.LegendConfig(labelColor="var(--ink)", labelFontSize=12, symbolStrokeWidth=2),
+        legend=alt.LegendConfig(labelColor="var(--ink)", labelFontSize=12),
     )
     return chart.to_dict(context={"pre_transform": False})

@@ -17,7 +17,7 @@ const chart = (node, name, rows, says) => {
     const inner = element('div', {class: 'inner'});
     node.replaceChildren(inner);
     const spec = {...data.charts[name], datasets: {rows}};
-    vegaEmbed(inner, spec, {ast: true, actions: false, renderer: 'svg', defaultStyle: false, tooltip: TOOLTIP})
+    vegaEmbed(inner, spec, {ast: true, actions: false, renderer: 'svg', defaultStyle: false, tooltip: TOOLTIP, logLevel: 1})
       .then((result) => drawn.set(node, result));
   });
 };

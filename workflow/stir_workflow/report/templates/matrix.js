@@ -1,8 +1,9 @@
 const PANELS = [['stir', 'STIR', 's'], ['similarity', 'plain similarity', 's'], ['stir_excess', 'excess over noise', 'e']];
 const LEAST_WITH_DIGITS = 30;
 const LEAST_WITH_NAMES = 10;
-const LARGEST_CELL = 56;
+const LARGEST_CELL = 52;
 const GAP = 28;
+const HINT = 'Point at a cell, or move to it with Tab and the arrow keys: its interval, controls and inversions are shown here. Enter or a click opens the pair.';
 
 const classOf = (value, [low, high], prefix) => {
   const step = Math.round((data.steps - 1) * (value - low) / (high - low));
@@ -11,7 +12,7 @@ const classOf = (value, [low, high], prefix) => {
 
 // The size of cells at which all matrices fit, beside each other where there is room.
 const layout = (rows, columns, panels) => {
-  const width = byId('panels').clientWidth;
+  const width = byId('tools').clientWidth;
   const longest = Math.max(...[...rows, ...columns].map((place) => names[state.kind][place].length), 4);
   const label = Math.min(7.2 * longest + 14, width < 700 ? 120 : 190);
   const fitting = (across) => Math.floor((width - label - GAP * (across - 1)) / (across * columns.length));
@@ -56,12 +57,19 @@ const matrix = (block, panel, rows, columns, place) => {
   return element('figure', {class: 'panel'}, element('figcaption', null, element('h3', null, panel[1]), scale), element('div', {class: 'scroll'}, table));
 };
 
+// Until a cell is pointed at, the first of two different models is shown.
+const inspectFirst = (block, rows, columns) => {
+  const cell = cellOf(block, rows[0], columns.find((column) => column !== rows[0]) ?? columns[0]);
+  if (cell) inspect(cell);
+  byId('inspector').append(element('p', {class: 'muted hint'}, HINT));
+};
+
 let shown = {rows: [], columns: [], block: null};
 
 const drawMatrices = () => {
   const holder = byId('panels');
   const block = chosenBlock();
-  byId('inspector').replaceChildren(element('p', {class: 'muted'}, 'Point at a cell, or move to it with Tab and the arrow keys, to see its interval, controls and inversions.'));
+  byId('inspector').replaceChildren(element('p', {class: 'muted'}, HINT));
   if (!block) {
     shown = {rows: [], columns: [], block: null};
     holder.replaceChildren(element('p', {class: 'notice'}, 'There are no scores for this choice.'));
@@ -84,4 +92,5 @@ const drawMatrices = () => {
   holder.style.setProperty('--head', `${place.cell < LEAST_WITH_NAMES ? 12 : Math.min(6.6 * place.longest + 12, 170)}px`);
   holder.replaceChildren(...panels.map((panel) => matrix(block, panel, rows, columns, place)));
   byId('tools').elements.cell.value = place.cell;
+  inspectFirst(block, rows, columns);
 };
