@@ -95,7 +95,7 @@ def _within(groups: Sequence[GroupCell]) -> Iterator[tuple[str, str]]:
 
 def _stir(cell: GroupCell) -> str:
     over = _interval(cell.stir_low, cell.stir_high, cell.interval_over)
-    return f"STIR is {cell.stir:.3f} ({over}; n = {cell.n_model_pairs} ordered pairs of models)"
+    return f"STIR is {cell.stir:.3f} ({over}; n = {_plural(cell.n_model_pairs, 'ordered pair')} of models)"
 
 
 def _extremes(groups: Sequence[GroupCell]) -> Iterator[tuple[str, str]]:
@@ -125,11 +125,10 @@ def _against(groups: Sequence[GroupCell]) -> Iterator[tuple[str, str]]:
         ]
         if sides:
             count = Counter(sides)
-            decided = HOLDS if count[UNDECIDED] < len(sides) else UNDECIDED
             yield (
                 f"Against {name}: of {_plural(len(sides), 'pair')} of groups, STIR is higher in {count['above']}, lower in "
                 f"{count['below']}, and undecided in {count[UNDECIDED]}.",
-                decided,
+                NOTE if count[UNDECIDED] < len(sides) else UNDECIDED,
             )
     excess = [cell.stir_excess for cell in groups if cell.stir_excess is not None]
     if excess:
@@ -143,7 +142,7 @@ def _against_null(pairs: Sequence[Cell]) -> Iterator[tuple[str, str]]:
         yield (
             f"{above} of {_plural(len(p_values), 'pair')} of different models have a STIR above that of shuffled images "
             f"(p at most {LARGEST_P_VALUE:g} after Holm's correction, in every inversion seed).",
-            HOLDS if above == len(p_values) else UNDECIDED,
+            HOLDS if above == len(p_values) else NOTE,
         )
 
 
@@ -158,7 +157,10 @@ def _differences(differences: pd.DataFrame) -> Iterator[tuple[str, str]]:
         if rest := order[MOST // 2 :]:
             undecided = sum(_of(row) == UNDECIDED for row in rest)
             what = "groups' own STIR" if kind == WITHIN else "the two directions"
-            yield f"Of {_plural(len(rest), 'further comparison')} of {what}, {undecided} are undecided.", NOTE
+            yield (
+                f"Of {_plural(len(rest), 'further comparison')} of {what}, {len(rest) - undecided} are decided and {undecided} undecided.",
+                NOTE,
+            )
 
 
 def _of(row: dict[Any, Any]) -> str:
@@ -200,7 +202,10 @@ def _notes(groups: Sequence[GroupCell], cells: Sequence[Cell], models: Sequence[
     elif n_images < FEW_IMAGES:
         yield f"{n_images} images are few: intervals over images are wide, and biased measures are high for any two models."
     if any(cell.stir_low is not None for cell in groups):
-        yield "Intervals are those of STIR; plain similarity and noise are means without intervals of their own."
+        yield (
+            "Intervals are those of STIR; plain similarity and noise are means without intervals of their own. No interval is "
+            "corrected for the number of comparisons."
+        )
     if not any("training" in cell.interval_over for cell in groups):
         yield "No interval includes other trainings of these models: the findings are of these very networks."
     converged = {cell.reference_model: cell.converged_fraction for cell in cells if cell.converged_fraction is not None}
