@@ -158,7 +158,7 @@ def _differences(differences: pd.DataFrame) -> Iterator[tuple[str, str]]:
             undecided = sum(_of(row) == UNDECIDED for row in rest)
             what = "groups' own STIR" if kind == WITHIN else "the two directions"
             yield (
-                f"Of {_plural(len(rest), 'further comparison')} of {what}, {len(rest) - undecided} are decided and {undecided} undecided.",
+                f"Of {_plural(len(rest), 'further comparison')} of {what}, {undecided} are undecided and the others decided.",
                 NOTE,
             )
 

@@ -128,8 +128,8 @@ class PairScores:
     images_dataset: str
     random_seed: int
     scores: np.ndarray
-    classes: Mapping[str, np.ndarray]
-    """Of ``reference_class``, ``reference_class_iri``, ``target_class``, ``target_class_iri``, those that are known."""
+    classes: Mapping[str, Sequence[str | None]]
+    """Of ``reference_class``, ``reference_class_iri``, ``target_class``, ``target_class_iri``, those that are known, by name."""
     matches: Mapping[str, np.ndarray] = field(default_factory=dict)
     """Of the reference model's IRIs: ``inversion_error`` and ``converged``, where they are known."""
 
@@ -146,13 +146,21 @@ def ends_of(scores: np.ndarray, count: int) -> tuple[list[int], list[int]]:
     return most, order[::-1][: min(count, len(order) - len(most))]
 
 
-def agreement_of(
-    pair: PairScores, count: int, names: Sequence[str], indices: Sequence[int], class_names: Sequence[str]
-) -> Agreement:
-    """Choose the images of a pair, and name their classes; pictures are not in it yet."""
+def agreement_of(pair: PairScores, count: int, names: Sequence[str], indices: Sequence[int]) -> Agreement:
+    """Choose the images of a pair; pictures are not in it yet.
+
+    Parameters
+    ----------
+    pair : PairScores
+        Of all images.
+    count : int
+        From `count_of`.
+    names, indices : sequences
+        Class and number in the test set of each image.
+    """
 
     def image(at: int) -> AgreementImage:
-        known: dict[str, Any] = {name: _class_name(int(of[at]), class_names) for name, of in pair.classes.items()}
+        known: dict[str, Any] = {name: of[at] for name, of in pair.classes.items()}
         if "converged" in pair.matches:
             known |= {"error": number(pair.matches["inversion_error"][at]), "converged": bool(pair.matches["converged"][at])}
         return AgreementImage(int(indices[at]), names[at], round(float(pair.scores[at]), 4), **known)
@@ -161,12 +169,6 @@ def agreement_of(
     median = number(np.nanmedian(pair.scores)) if np.isfinite(pair.scores).any() else None
     who = (pair.reference_model, pair.target_model, pair.layer, pair.images_dataset, pair.random_seed)
     return Agreement(*who, most, least, median)
-
-
-def _class_name(number: int, class_names: Sequence[str]) -> str | None:
-    if number < 0:
-        return None
-    return class_names[number] if number < len(class_names) else str(number)
 
 
 def with_pictures(
