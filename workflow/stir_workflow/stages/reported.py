@@ -1,7 +1,7 @@
 """What a report needs beside an experiment's tables, read from artifacts: training, IRIs, classes, provenance."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,9 @@ from stir_workflow.store.lineage import Ancestor, lineage
 if TYPE_CHECKING:
     from stir_workflow.report.tables import Tables
 
+COMPUTED = ("dataset", "checkpoint", "evaluation", "iri", "score")
+"""Stages whose settings a report shows."""
+OF_ONE_JOB = ("random_seed", "untrained", "members")
 KEYED = ("dataset", "checkpoint", "table")
 """Stages whose keys a report lists; those of others are in the seals beside their files."""
 
@@ -46,7 +49,7 @@ def beside_tables(job: Job, tables: "Tables") -> Beside:
         galleries=shown.galleries,
         agreements=shown.agreements,
         images=album.images,
-        provenance=provenance_of(job.one("table"), settings["settings"]),
+        provenance=provenance_of(job.one("table")),
         left_out=shown.left_out,
     )
 
@@ -64,7 +67,7 @@ def _curves(job: Job, table: Mapping[str, Any]) -> Iterator[tuple[str, LearningC
             yield name, LearningCurve(**{part: [round(float(value), 4) for value in values] for part, values in curve.items()})
 
 
-def provenance_of(table: Path, settings: Mapping[str, Any]) -> Provenance:
+def provenance_of(table: Path) -> Provenance:
     """Return what made a table, as its seals and the benchmarks of its jobs tell.
 
     Raises
@@ -81,7 +84,7 @@ def provenance_of(table: Path, settings: Mapping[str, Any]) -> Provenance:
             versions[package][str(version)] = None
     hardware = dict.fromkeys(f"{each.seal['device']}: {each.seal.get('device_kind', 'unknown')}" for each in ancestors)
     return Provenance(
-        settings=_yaml(settings),
+        settings=_yaml(_settings(ancestors)),
         versions={package: ", ".join(several) for package, several in sorted(versions.items())},
         hardware=list(hardware),
         times=list(_times(ancestors)),
@@ -90,7 +93,7 @@ def provenance_of(table: Path, settings: Mapping[str, Any]) -> Provenance:
     )
 
 
-def _times(ancestors: list[Ancestor]) -> Iterator[StageTime]:
+def _times(ancestors: Sequence[Ancestor]) -> Iterator[StageTime]:
     """Give wall time and largest memory of each stage; a stage of which no benchmark is left has none."""
     by_stage = defaultdict[str, list[Ancestor]](list)
     for ancestor in ancestors:
@@ -101,6 +104,16 @@ def _times(ancestors: list[Ancestor]) -> Iterator[StageTime]:
             devices = dict.fromkeys(str(each.seal["device"]) for each in jobs)
             memory = max(cost.get("max_rss_mb", 0.0) for cost in costs)
             yield StageTime(stage, len(costs), round(sum(cost["s"] for cost in costs), 1), round(memory), ", ".join(devices))
+
+
+def _settings(ancestors: Sequence[Ancestor]) -> dict[str, list[Any]]:
+    """Return the different settings of each stage that computes, without what tells one job from another."""
+    found: dict[str, list[Any]] = {}
+    for ancestor in ancestors:
+        settings = {name: value for name, value in ancestor.settings.items() if name not in OF_ONE_JOB}
+        if ancestor.stage in COMPUTED and settings not in found.setdefault(ancestor.stage, []):
+            found[ancestor.stage].append(settings)
+    return {stage: found[stage] for stage in COMPUTED if stage in found}
 
 
 def _yaml(settings: Mapping[str, Any]) -> str:
