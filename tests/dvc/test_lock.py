@@ -24,7 +24,7 @@ def test_the_lock_is_of_what_is_in_git():
 
 
 def test_every_setting_and_the_keys_are_asked_for():
-    assert set(PARAMS[EXPERIMENT]) == set(read_yaml(ROOT / EXPERIMENT)) - {"description"}
+    assert set(PARAMS[EXPERIMENT]) == set(read_yaml(ROOT / EXPERIMENT))
     assert ASKED["deps"] == [KEYS]
 
 

@@ -9,6 +9,7 @@ TINY = {
     "score": 2,
     "table": 1,
     "figure": 1,
+    "report": 1,
     "publication": 1,
     "all": 1,
 }
@@ -22,6 +23,7 @@ TINY_AFTER_PLAIN = {
     "score": 2,
     "table": 1,
     "figure": 1,
+    "report": 1,
     "publication": 1,
 }
 """Jobs after a change of the tiny experiment's model plain."""
@@ -37,6 +39,7 @@ LARGE = {
     "score": 100,
     "table": 1,
     "figure": 1,
+    "report": 1,
     "publication": 1,
 }
 """Jobs of 100 models of one architecture with 10 layers and 3 random seeds."""

@@ -63,6 +63,32 @@ rule figure:
         " --processes {threads} --settings {params.settings:q} --output {output.stamp:q} 2>&1 | tee {log:q}"
 
 
+rule report:
+    """Render tables, pictures, training and provenance as one HTML page, in a folder that is named after their key."""
+    input:
+        unpack(
+            needed(
+                "report", "table", "iris", "representations", "checkpoints", "datasets"
+            )
+        ),
+    output:
+        stamp="results/report/{experiment}-{key}.stamp",
+        seal="results/report/{experiment}-{key}.stamp.json",
+    log:
+        "results/logs/report/{experiment}-{key}.log",
+    resources:
+        mem_mb=mem_mb("report"),
+        runtime=minutes("report"),
+    params:
+        iris=paths("report", "iris"),
+        source=source("report"),
+        settings=settings("report"),
+    shell:
+        "rm -f {log:q}; stir make report --table {input.table:q} --iris {params.iris:q} --representations {input.representations:q}"
+        " --checkpoints {input.checkpoints:q} --datasets {input.datasets:q} --source {params.source:q}"
+        " --settings {params.settings:q} --output {output.stamp:q} 2>&1 | tee {log:q}"
+
+
 rule study:
     """Compare the tables of an experiment and of its variants, in a folder that is named after their key."""
     input:
@@ -83,9 +109,9 @@ rule study:
 
 
 rule publication:
-    """Copy tables and figures to names that stay the same when a setting changes."""
+    """Copy tables, figures and report to names that stay the same when a setting changes."""
     input:
-        unpack(needed("publication", "table", "figure", "sensitivity")),
+        unpack(needed("publication", "table", "figure", "report", "sensitivity")),
     output:
         stamp="results/publications/{experiment}-{key}.stamp",
         seal="results/publications/{experiment}-{key}.stamp.json",
@@ -99,7 +125,7 @@ rule publication:
         settings=settings("publication"),
     shell:
         "rm -f {log:q}; stir make publication --table {input.table:q} --figure {input.figure:q}"
-        " --sensitivity {input.sensitivity:q} --source {params.source:q} --settings {params.settings:q} --output {output.stamp:q} 2>&1 | tee {log:q}"
+        " --report {input.report:q} --sensitivity {input.sensitivity:q} --source {params.source:q} --settings {params.settings:q} --output {output.stamp:q} 2>&1 | tee {log:q}"
 
 
 rule scores:

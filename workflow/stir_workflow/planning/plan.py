@@ -5,6 +5,7 @@ asks this plan for everything; it decides nothing itself.
 """
 
 import os
+import shlex
 from collections.abc import Iterator, Mapping
 
 from stir.data import dataset_source
@@ -51,10 +52,18 @@ class Plan(Artifacts):
         Environment variables that say where datasets lie; no key depends on them.
     origin : str, optional
         The experiment's file, so that no other's tables are published in place of its own; no key depends on it.
+    scale : str, optional
+        The scale that is asked for, for the command that a report names; no key depends on it.
     """
 
     def __init__(
-        self, name: str, experiment: Experiment, environment: Mapping[str, str] = os.environ, *, origin: str | None = None
+        self,
+        name: str,
+        experiment: Experiment,
+        environment: Mapping[str, str] = os.environ,
+        *,
+        origin: str | None = None,
+        scale: str | None = None,
     ) -> None:
         self.name = name
         self._experiment = experiment
@@ -72,7 +81,10 @@ class Plan(Artifacts):
         self.references = [self._reference(model, images) for images in image_labels(experiment) for model in every]
         self.table = self._table()
         self.figure = self._figure()
-        self.publication = artifact("publication", name, {"experiment": name}, origin, table=self.table, figure=self.figure)
+        self.report = self._report(None if origin is None else command(origin, scale))
+        self.publication = artifact(
+            "publication", name, {"experiment": name}, origin, table=self.table, figure=self.figure, report=self.report
+        )
         super().__init__(self._all())
 
     @property
@@ -90,6 +102,7 @@ class Plan(Artifacts):
             yield reference.score
         yield self.table
         yield self.figure
+        yield self.report
         yield self.publication
 
     def _evaluation(self, model: PlannedModel) -> Artifact:
@@ -189,16 +202,11 @@ class Plan(Artifacts):
 
         IRIs are listed under the label of their layer, which architectures may call differently.
         """
-        labels = [layer_label(layer) for layer in self._experiment["layers"]]
-        shown = [
-            (reference, label, iri)
-            for reference in self.references
-            for label, iri in zip(labels, reference.iris[:: len(reference.iris) // len(labels)], strict=True)
-        ]
+        shown = self._shown()
         settings = {
             "experiment": self.name,
             "figures": self._experiment["figures"],
-            "layers": labels,
+            "layers": self._labels(),
             "n_pictures": min(PICTURES, self._n_images["n_images"]),
             "iris": [
                 {"model": reference.model.name, "layer": label, "images_dataset": reference.images, "key": iri.key}
@@ -208,9 +216,47 @@ class Plan(Artifacts):
         iris = [iri for *_, iri in shown]
         return artifact("figure", self.name, settings, table=self.table, iris=iris, datasets=self._images_datasets())
 
+    def _report(self, source: str | None) -> Artifact:
+        """Plan the report: it says of the tables what the figures show, with pictures of the same IRIs."""
+        settings = {
+            "experiment": self.name,
+            "description": self._experiment.get("description", ""),
+            "layers": self._labels(),
+            "n_pictures": min(PICTURES, self._n_images["n_images"]),
+        }
+        return artifact(
+            "report",
+            self.name,
+            settings,
+            source,
+            table=self.table,
+            iris=[iri for *_, iri in self._shown()],
+            representations=[reference.representation for reference in self.references],
+            checkpoints=[model.checkpoint for model in self.models],
+            datasets=self._images_datasets(),
+        )
+
+    def _labels(self) -> list[str]:
+        return [layer_label(layer) for layer in self._experiment["layers"]]
+
+    def _shown(self) -> list[tuple[Reference, str, Artifact]]:
+        """Return of every reference and layer the IRIs from the first random seed, with the label of the layer."""
+        labels = self._labels()
+        return [
+            (reference, label, iri)
+            for reference in self.references
+            for label, iri in zip(labels, reference.iris[:: len(reference.iris) // len(labels)], strict=True)
+        ]
+
     def _images_datasets(self) -> list[Artifact]:
         """Return the datasets of the images X."""
         return [self.datasets[label] for label in image_labels(self._experiment)]
+
+
+def command(origin: str, scale: str | None) -> str:
+    """Return the command that makes an experiment's tables, figures and report again."""
+    asked = [f"experiment={origin}", *([] if scale is None else [f"scale={scale}"])]
+    return f"snakemake --cores all --config {shlex.join(asked)}"
 
 
 def _listed(model: PlannedReference) -> list[str | dict[str, str]]:

@@ -58,12 +58,13 @@ def origin(path: Path) -> str:
 
 
 def published_files(plan: Plan) -> list[Path]:
-    """Return the tables and figures that an experiment may publish under names without a key."""
+    """Return the tables, figures and report that an experiment may publish under names without a key."""
     tables = [f"{plan.name}{ending}{suffix}" for ending in ("", *TABLE_ENDINGS) for suffix in (".csv", ".json", ".h5")]
     figures = [f"{plan.name}-{name}{suffix}" for name in _figures(plan) for suffix in (".png", ".svg")]
     return [
         *(Path(FOLDERS["table"], name) for name in tables),
         *(Path(FOLDERS["figure"], name) for name in figures),
+        Path(FOLDERS["report"], f"{plan.name}.html"),
     ]
 
 

@@ -48,7 +48,8 @@ def start(config: Mapping[str, str], *, main_process: bool, undisturbed: bool = 
     names = [read_experiment(path).name(scale) for path in paths]
     if main_process:
         check_apart(paths, scale)
-    plans = [Plan(name, load_experiment(path, scale), origin=origin(path)) for name, path in zip(names, paths, strict=True)]
+    files = zip(names, paths, strict=True)
+    plans = [Plan(name, load_experiment(path, scale), origin=origin(path), scale=scale) for name, path in files]
     _check_names(plans, paths)
     if main_process:
         check_published(plans, paths, scale)

@@ -66,8 +66,16 @@ STAGES = {
         7, "results/tables", ".stamp", {"scores": MANY, "evaluations": ANY, "checkpoints": MANY, "datasets": MANY}, mem_mb=8000
     ),
     "figure": Facts(6, "results/figures", ".stamp", {"table": ONE, "iris": MANY, "datasets": MANY}),
+    "report": Facts(
+        1,
+        "results/report",
+        ".stamp",
+        {"table": ONE, "iris": MANY, "representations": MANY, "checkpoints": MANY, "datasets": MANY},
+    ),
     "study": Facts(1, "results/sensitivity", ".stamp", {"tables": MANY}),
-    "publication": Facts(1, "results/publications", ".stamp", {"table": OPTIONAL, "figure": OPTIONAL, "sensitivity": OPTIONAL}),
+    "publication": Facts(
+        1, "results/publications", ".stamp", {"table": OPTIONAL, "figure": OPTIONAL, "report": OPTIONAL, "sensitivity": OPTIONAL}
+    ),
 }
 PARTS = frozenset({"iri", "pair"})
 """Stages whose artifacts are made and listed by the jobs of another stage."""

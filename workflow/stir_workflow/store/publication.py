@@ -1,4 +1,4 @@
-"""Copies of tables and figures under names that stay, for people and DVC; a stamp of their own stands for them."""
+"""Copies of tables, figures and reports under names that stay, for people and DVC; a stamp of their own stands for them."""
 
 import os
 from collections import defaultdict
@@ -123,7 +123,7 @@ def _place(stamp: Path, name: str) -> Path:
     """Return where a file is published: in the folder of its stamp; tables and figures of other stages in those of such."""
     if stamp.parent.name in PUBLISHED:
         return stamp.with_name(name)
-    tables, figures = (stamp.parent.with_name(folder) for folder in PUBLISHED)
+    tables, figures = (stamp.parent.with_name(folder) for folder in PUBLISHED[:2])
     return (tables if name.endswith(TABLES) else figures) / name
 
 

@@ -18,7 +18,7 @@ from stir_workflow.store.identity import Recipe
 
 STAMP = ".stamp"
 STAMP_BYTES = 2**24
-PUBLISHED = ("tables", "figures")
+PUBLISHED = ("tables", "figures", "report")
 """Folders that copies are published in, beside that of the publications' stamps."""
 _FILE = re.compile(r"\A[\w][\w.,+ -]{0,254}\Z", re.ASCII)
 """Of names in stamps: made of names of experiments, layers and measures, so that several may be joined."""
@@ -50,7 +50,7 @@ def read_stamp(path: Path) -> dict[Path, str]:
     ------
     ArtifactError
         If it cannot be read, or names what no stamp stands for: all lie in the folder of its key, or are copies in
-        the folders of tables and figures beside its own, called as the stamp is.
+        the folders of tables, figures and reports beside its own, called as the stamp is.
     """
     try:
         content = json.loads(read_bounded(path, STAMP_BYTES).decode("utf-8"))
