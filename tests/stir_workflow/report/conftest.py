@@ -16,6 +16,8 @@ from stir_workflow.report.page import render
 from tests.stir_workflow.report.made_up import made_up
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+PATIENCE = 120_000
+"""Milliseconds that a busy machine may take."""
 
 
 @dataclass
@@ -65,6 +67,7 @@ def opened(browser: Any) -> Iterator[Callable]:
     @contextmanager
     def open_(path: Path, width: int = 1400, height: int = 900, **options: Any) -> Iterator[Any]:
         page = browser.new_page(viewport={"width": width, "height": height}, **options)
+        page.set_default_timeout(PATIENCE)
         seen = Opened(page)
         pages.append((path, seen))
         page.on("console", lambda message: seen.complaints.append(message.text))
