@@ -1,7 +1,6 @@
 """The command ``stir report``: say where the report of an experiment is, or render one from kept tables."""
 
 import shlex
-from collections import Counter
 from pathlib import Path
 
 import click
@@ -65,17 +64,15 @@ def finished_report(plan: Plan) -> Path:
     InvalidInputError
         If files of the experiment are missing: how many of each stage, and the command that makes them.
     """
+    from stir_workflow.store.facts import PARTS, STAGES
     from stir_workflow.store.stamps import stamped
 
     publication = Path(plan.publication.path)
     if publication.exists():
         return stamped(publication)[f"{plan.name}.html"]
-    planned_files, missing = Counter[str](), Counter[str]()
-    for path in plan.closure():
-        stage = plan.by_path[path].recipe.stage
-        planned_files[stage] += 1
-        missing[stage] += not Path(path).exists()
-    parts = [f"{missing[stage]} of {count} {stage}" for stage, count in planned_files.items() if missing[stage]]
+    paths = {stage: plan.stage_paths(stage) for stage in STAGES if stage not in PARTS}
+    missing = {stage: [path for path in of_stage if not Path(path).exists()] for stage, of_stage in paths.items()}
+    parts = [f"{len(missing[stage])} of {len(of_stage)} {stage}s" for stage, of_stage in paths.items() if missing[stage]]
     raise InvalidInputError(
         f"Expected a finished experiment {plan.name}; missing are {', '.join(parts)}. Make them: {plan.report.source}"
     )
@@ -109,7 +106,7 @@ def report_of_tables(experiment: str, scale: str | None, folder: Path) -> str:
             f"Expected a folder with the tables of {name}; there is none at {shown(folder)}. Correct --tables."
         )
     files = {path.name: path for path in sorted(folder.iterdir()) if path.is_file()}
-    tables = read_tables(files, name)
+    tables = read_tables(files, name, where=str(folder))
     said = next((files[file] for file in (f"{name}-provenance.json", "provenance.json") if file in files), None)
     description, labels, command = _asked(experiment, scale, folder)
     beside = Beside(
