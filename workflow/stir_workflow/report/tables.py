@@ -64,9 +64,7 @@ def read_tables(files: Mapping[str, Path], experiment: str, *, where: str = "res
     found = {part: files[name] for part in PARTS if (name := f"{experiment}{part}.csv") in files}
     for part in PARTS[:2]:
         if part not in found:
-            raise InvalidInputError(
-                f"Expected the table {experiment}{part}.csv in {shown(where)}; there is none. Do this: {REMEDY}."
-            )
+            raise InvalidInputError(f"Expected the table {experiment}{part}.csv in {shown(where)}; got none. Do this: {REMEDY}.")
     tables = {part: _read(path, part) for part, path in found.items()}
     _check_scores(found[""], tables[""])
     _check_models(found["-models"], tables[""], tables["-models"])
