@@ -1,4 +1,4 @@
-"""Charts of the page as Vega-Lite specifications; the page fills in the rows that are chosen.
+"""Charts of the page: written in Vega-Lite, compiled to Vega here; the page fills in the rows that are chosen.
 
 Colours are names of the page's own style sheet, so that a chart follows light, dark and print without being drawn again.
 """
@@ -6,6 +6,7 @@ Colours are names of the page's own style sheet, so that a chart follows light, 
 from typing import Any
 
 import altair as alt
+import vl_convert
 
 BAR = "M-.16,-1.1h.32v2.2h-.32Z"
 """A shape: an upright bar."""
@@ -21,6 +22,8 @@ KINDS = {
 """What stands on the scale of a score -> shape and colour."""
 COLOURS = [f"var(--c{number})" for number in range(1, 9)]
 ROWS = alt.NamedData("rows")
+LEGENDS = {side: {"anchor": "start", "bounds": "full", "direction": "vertical", "center": False, "margin": 6} for side in ("top", "bottom")}
+"""Legends begin where the names of rows do."""
 FONT = "Inter, system-ui, sans-serif"
 
 
@@ -39,7 +42,8 @@ def specifications() -> dict[str, dict[str, Any]]:
 
 def _bullets() -> alt.LayerChart:
     """Scores between floor and ceiling: one line per ``row``."""
-    base = alt.Chart(ROWS).encode(y=alt.Y("row:N", sort=None, title=None, axis=alt.Axis(labelLimit=330, domain=False, ticks=False)))
+    axis = alt.Axis(labelLimit=330, labelPadding=10, domain=False, ticks=False, labelExpr="split(datum.label, '\\n')")
+    base = alt.Chart(ROWS).encode(y=alt.Y("row:N", sort=None, title=None, axis=axis))
     x = alt.X("floor:Q", title="score", scale=alt.Scale(zero=True, nice=True))
     room = base.mark_bar(height=16, color="var(--room)", cornerRadius=2).encode(x=x, x2="ceiling:Q")
     interval = base.mark_rule(strokeWidth=5, color="var(--accent)", opacity=0.45, strokeCap="round").encode(x="low:Q", x2="high:Q")
@@ -68,7 +72,7 @@ def _layers() -> alt.LayerChart:
     colours = alt.Scale(domain=names, range=[KINDS[name][1] for name in names])
     dashes = alt.Scale(domain=names, range=[[1, 0], [6, 3], [2, 2], [8, 2, 2, 2], [3, 5]])
     shapes = alt.Scale(domain=names, range=[KINDS[name][0].replace(BAR, "square") for name in names])
-    legend = alt.Legend(title=None, orient="bottom", columns=3)
+    legend = alt.Legend(title=None, orient="bottom", columns=5, symbolStrokeWidth=0)
     lines = base.encode(
         y=alt.Y("value:Q", title="score", scale=alt.Scale(nice=True)),
         color=alt.Color("kind:N", scale=colours, legend=legend),
@@ -82,7 +86,7 @@ def _layers() -> alt.LayerChart:
 def _accuracies() -> alt.LayerChart:
     base = alt.Chart(ROWS).encode(
         x=alt.X("accuracy:Q", title="accuracy", axis=alt.Axis(format="%"), scale=alt.Scale(domain=[0, 1])),
-        y=alt.Y("model:N", sort=None, title=None, axis=alt.Axis(labelLimit=240, domain=False, ticks=False, grid=True)),
+        y=alt.Y("model:N", sort=None, title=None, axis=alt.Axis(labelLimit=240, labelPadding=10, domain=False, ticks=False, grid=True)),
     )
     legend = alt.Legend(title=None, orient="top", labelLimit=320, columns=2)
     colours = alt.Scale(range=["var(--accent)", *COLOURS[1:]])
@@ -166,4 +170,6 @@ def _finished(chart: alt.Chart | alt.LayerChart) -> dict[str, Any]:
         ),
         legend=alt.LegendConfig(labelColor="var(--ink)", labelFontSize=12),
     )
-    return chart.to_dict(context={"pre_transform": False})
+    compiled: dict[str, Any] = vl_convert.vegalite_to_vega(chart.to_dict())
+    compiled["config"]["legend"]["layout"] = LEGENDS  # Vega-Lite has no name for it
+    return compiled

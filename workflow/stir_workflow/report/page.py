@@ -25,7 +25,7 @@ def render(report: Report) -> str:
     environment = _environment()
     style = environment.get_template("style.css").render() + palette.rules()
     library, script = _library(), _script(environment)
-    return environment.get_template("page.html").render(
+    text = environment.get_template("page.html").render(
         report=report,
         style=style,
         library=library,
@@ -34,6 +34,7 @@ def render(report: Report) -> str:
         data=_data(report),
         blocks=matrices.blocks(report),
     )
+    return text.encode(errors="replace").decode()  # half of a surrogate pair can stand in a name, not in a file
 
 
 def _environment() -> jinja2.Environment:

@@ -7,7 +7,7 @@ const marks = (flags, column) => {
   return (words.some((word) => word !== 'not_above_null') ? '*' : '') + ring;
 };
 const flagsInWords = (flags) => (flags ? flags.split('; ') : []).map((word) =>
-  (data.flag_meanings[word] ? `${word}: ${data.flag_meanings[word]}` : word));
+  (Object.hasOwn(data.flag_meanings, word) ? `${word}: ${data.flag_meanings[word]}` : word));
 
 const SHOWN = [
   ['STIR', (c) => number(c.stir)], ['95% interval', (c) => interval(c.stir_low, c.stir_high)],

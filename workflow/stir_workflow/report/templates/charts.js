@@ -1,6 +1,16 @@
 const drawn = new Map();
 const TOOLTIP = {disableDefaultStyle: true};
 
+// The chart with its rows; in a narrow window, with names and legends that leave room for it.
+const fitted = (empty, rows, width) => {
+  const spec = {...empty, data: empty.data.map((table) => (table.name === 'rows' ? {...table, values: rows} : table))};
+  if (width > 560) return spec;
+  const narrow = spec.legends.some((legend) => legend.symbolType) ? 1 : 2;
+  spec.legends = (spec.legends ?? []).map((legend) => ({...legend, columns: narrow, labelLimit: width / 2 - 40}));
+  spec.axes = spec.axes.map((axis) => (axis.orient === 'left' && axis.labelLimit ? {...axis, labelLimit: 0.42 * width} : axis));
+  return spec;
+};
+
 // Draw a chart of rows when it is seen. The text alternative says what it shows; a table beside it has the numbers.
 const chart = (node, name, rows, says) => {
   node.setAttribute('role', 'img');
@@ -16,8 +26,8 @@ const chart = (node, name, rows, says) => {
   whenSeen(node, () => {
     const inner = element('div', {class: 'inner'});
     node.replaceChildren(inner);
-    const spec = {...data.charts[name], datasets: {rows}};
-    vegaEmbed(inner, spec, {ast: true, actions: false, renderer: 'svg', defaultStyle: false, tooltip: TOOLTIP, logLevel: 1})
+    const spec = fitted(data.charts[name], rows, node.clientWidth);
+    vegaEmbed(inner, spec, {mode: 'vega', ast: true, actions: false, renderer: 'svg', defaultStyle: false, tooltip: TOOLTIP})
       .then((result) => drawn.set(node, result));
   });
 };

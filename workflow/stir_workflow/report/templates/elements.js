@@ -24,7 +24,9 @@ const plainTable = (caption, columns, rows) => {
     element('thead', null, element('tr', null, heads)), element('tbody', null, lines));
   return element('div', {class: 'scroll', tabindex: 0, role: 'region', 'aria-label': caption}, table);
 };
-const folded = (title, content) => element('details', {class: 'printed'}, element('summary', null, title), content);
+// A long table is not printed with the figure.
+const LONG = 40;
+const folded = (title, content) => element('details', {class: content.querySelectorAll('tr').length > LONG ? null : 'printed'}, element('summary', null, title), content);
 const fillSelect = (select, options, chosen) => {
   select.replaceChildren(...options.map(([value, text]) => element('option', {value, selected: value === chosen}, text)));
   select.value = chosen;

@@ -21,7 +21,7 @@ const sentence = (cell) => element('p', null, element('b', null, `STIR(${title(c
   isNumber(cell.stir_low) ? ` (${interval(cell.stir_low, cell.stir_high)})` : '',
   `; noise ${number(cell.stir_noise)}, ceiling ${number(cell.stir_ceiling)}, excess ${number(cell.stir_excess)}. ${data.readings[cell.reading]}`);
 
-const bothDirections = (cells) => newChart('bullets', cells.map((cell) => bullet(title(cell), cell)),
+const bothDirections = (cells) => newChart('bullets', cells.map((cell) => bullet(`${cell.names[cell.target]}\ngiven ${cell.names[cell.reference]}`, cell)),
   `Both directions: ${cells.map((cell) => `${title(cell)} ${number(cell.stir)}`).join(', ')}. The table below has all numbers.`,
   `Between floor and ceiling: layer ${state.layer}, ${state.measure}`, tableOf('Both directions', 'direction', cells.map((cell) => [title(cell), cell])));
 
