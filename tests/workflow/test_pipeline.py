@@ -103,9 +103,7 @@ class TestOneRun:
 
     def test_tables_figures_and_report_lie_under_names_that_stay_and_in_folders_of_their_keys(self, finished):
         plan = planned(finished)
-        kept = {
-            name: file for made in (plan.table, plan.figure, plan.report) for name, file in stamped(finished / made.path).items()
-        }
+        kept = stamped(finished / plan.table.path) | stamped(finished / plan.figure.path) | stamped(finished / plan.report.path)
         tables = {
             f"tiny{part}"
             for part in (".csv", "-summary.csv", "-differences.csv", "-models.csv", "-metrics.json", "-per_image.h5")
