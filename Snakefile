@@ -1,6 +1,6 @@
 """To what degree does one neural network share another's invariances?
 
-    dataset -> checkpoint -> iri -> representation -> score -> table -> figure -> publication
+    dataset -> checkpoint -> iri -> representation -> score -> table -> figure, report -> publication
 
 Run `snakemake --cores all` for the experiment quickstart, and
 `snakemake --cores all --config experiment=NAME` (or a path) for another one. Several experiments, separated by
@@ -11,10 +11,21 @@ commas, share common files. Add `scale=full` to run them at that scale.
 include: "workflow/rules/common.smk"
 
 
+report: "workflow/report/workflow.rst"
+
+
+FOLDER = workflow.current_basedir
+
+
 rule all:
-    """Tables and figures of the experiments, and all files that they depend on."""
+    """Tables, figures and reports of the experiments, and all files that they depend on."""
     input:
         PLAN.closure(),
+        # Published files, if all are there, so that `snakemake --report` shows them under their names.
+        lambda wildcards: [
+            report(shown.path, FOLDER.join(shown.caption), **shown.how)
+            for shown in RUN.reported()
+        ],
 
 
 include: "workflow/rules/data.smk"

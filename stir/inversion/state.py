@@ -10,6 +10,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from stir.inversion.batched import Rounded, flat, pictures, run
+from stir.inversion.curve import ErrorCurve
 from stir.inversion.descent import Descent, Rows
 from stir.inversion.ensemble import Together, of_each
 from stir.inversion.fast_forward import Forward, Forwards
@@ -72,6 +73,7 @@ class Work:
         self.matches = Matches.unknown(n, len(task.references.widths), like)
         self.seed_error = torch.full((n,), torch.nan, dtype=like.dtype, device="cpu")
         self.iterations = torch.zeros(n, dtype=torch.long, device="cpu")
+        self.curve = ErrorCurve(n, self.stopping.max_iterations, like)
         self.keep: Callable[[Rows, Tensor], None] = lambda _rows, _waiting: None
 
     def resume(self, snapshot: InversionSnapshot) -> State | None:
@@ -80,12 +82,14 @@ class Work:
 
         def state(rows: Rows, waiting: Tensor) -> State:
             done = {"matches": vars(self.matches), "seed_error": self.seed_error, "iterations": self.iterations}
+            done["curve"] = self.curve.errors
             return known | done | {"rows": rows.tensors(), "waiting": waiting, "precision": self.forwards.precision}
 
         self.keep = lambda rows, waiting: snapshot.offer(lambda: state(rows, waiting))
         saved = snapshot.load(known)
         if saved is not None:
             self.matches, self.seed_error, self.iterations = Matches(**saved["matches"]), saved["seed_error"], saved["iterations"]
+            self.curve.errors.copy_(saved["curve"])
             self.forwards = self.forwards.beginning_in(saved["precision"])
         return saved
 
@@ -155,12 +159,15 @@ class Work:
         images = pictures(rows.best_images, self.shape)
         images = images.to(self.images.dtype) if self.images.dtype.itemsize < 4 else images
         partners = self.task.references.targets(self.task.partners[index])
-        self.matches.put(index, match(self.represent_batch, images, rows.targets, partners))
+        matches = match(self.represent_batch, images, rows.targets, partners)
+        self.matches.put(index, matches)
         self.images[index.to(self.images.device)] = images.to(device=self.images.device, dtype=self.images.dtype)
         self.iterations[index] = rows.iterations.cpu().clamp(max=self.stopping.max_iterations)
+        self.curve.settle(index, self.iterations[index], matches.inversion_error)
 
     def _reporting(self, bar: Any, descent: Descent) -> Callable[[Rows, Tensor], None]:
         def report(rows: Rows, waiting: Tensor) -> None:
+            self.curve.record(rows)
             self.keep(rows, waiting)
             if bar.disable:
                 return
@@ -198,6 +205,7 @@ class Work:
         pairwise = torch.stack([own * norm / distance for own, norm, distance in each]).amax(dim=0)
         known = (references.classes != NO_CLASS).all()
         here = references.images.device
+        curve_evaluations, error_curve = self.curve.result(self.iterations)
         return Inversion(
             iri_images=cast("Tensor", self.images),
             seed_images=seed_images,
@@ -213,4 +221,6 @@ class Work:
             tolerance=self.stopping.tolerance,
             precision_used=self.forwards.precision,
             forward_pass=self.forwards.note,
+            error_curve=error_curve.to(here),
+            curve_evaluations=curve_evaluations,
         )

@@ -46,7 +46,7 @@ def test_a_model_added_runs_only_its_own_jobs(pulled):
     models = pulled.experiment["models"]
     pulled.write_experiment(pulled.experiment | {"models": [*models, models[0] | {"name": "wide", "width": 3}]})
     own = {"checkpoint": 1, "evaluation": 1, "inversion": 2, "representation": 3, "score": 3}
-    assert pulled.due() == own | {"table": 1, "figure": 1, "publication": 1, "all": 1}
+    assert pulled.due() == own | {"table": 1, "figure": 1, "report": 1, "publication": 1, "all": 1}
 
 
 def raise_version(clone, stage):
@@ -57,7 +57,7 @@ def raise_version(clone, stage):
 
 
 def test_a_raised_version_makes_its_stage_and_what_depends_on_it(pulled):
-    assert dependants("pair") == ["representation", "score", "table", "figure", "publication"]
+    assert dependants("pair") == ["representation", "score", "table", "figure", "report", "publication"]
     for stage in STAGES.keys() - EXTRA:
         raise_version(pulled, stage)
         assert pulled.due() == jobs_of(*dependants(stage)), stage

@@ -76,12 +76,15 @@ def planned(folder, experiment="tiny.yaml"):
 
 
 def contents(folder):
-    """Return path -> bytes of all that a run is for: artifacts, tables and figures, without logs, seals, and notes of runs."""
+    """Return path -> bytes of all that a run is for: artifacts, tables and figures, without logs, seals, and notes of runs.
+
+    Reports are not the same each time, since they say how long jobs took; nor are publications, which have their SHA-256.
+    """
     files = [file for part in ("data", "results") for file in sorted((folder / part).rglob("*")) if file.is_file()]
     names = {file.relative_to(folder).as_posix(): file for file in files}
     return {
         name: file.read_bytes()
         for name, file in names.items()
-        if not re.search(r"results/(logs|benchmarks)/|/\.quarantine/|/\.(stir\.lock|shared-with)$", name)
+        if not re.search(r"results/(logs|benchmarks|report|publications)/|/\.quarantine/|/\.(stir\.lock|shared-with)$", name)
         and not (file.suffix == ".json" and file.with_suffix("").exists())
     }

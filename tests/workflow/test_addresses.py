@@ -42,6 +42,6 @@ def test_networks_of_several_sources_and_sizes_share_one_x(tmp_path):
     shutil.rmtree(tmp_path / "results" / "publications")  # the tables' owner has moved
     ran = snakemake(tmp_path, "moved/addresses.yaml", timeout=900)
     assert ran.code == 0, ran.text
-    assert ran.finished == {"table": 1, "figure": 1, "publication": 1, "all": 1}
+    assert ran.finished == {"table": 1, "figure": 1, "report": 1, "publication": 1, "all": 1}
     models = pd.read_csv(tmp_path / "results" / "tables" / "addresses-models.csv")
     assert models[["clean_accuracy", "robust_accuracy", "attack_norm"]].isna().all(axis=None)

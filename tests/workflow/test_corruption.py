@@ -24,6 +24,7 @@ ONE_OF_EACH = {
     "score": ("seal deleted", 1),
     "table": ("bit flipped", 2),
     "figure": ("replaced", 2),
+    "report": ("truncated", 2),
     "publication": ("emptied", 2),
 }
 

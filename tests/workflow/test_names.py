@@ -108,7 +108,7 @@ def test_make_runs_a_file_with_blanks_and_says_where_its_tables_are(make, tmp_pa
     write_yaml(path, read_yaml(TINY))
     said = make("run", f"EXPERIMENT={path}")
     assert f"<--config><experiment={path}><scale=>" in said
-    assert "Tables: results/tables/a_b*.csv   Figures: results/figures/a_b-*.png" in said
+    assert "Tables: results/tables/a_b*.csv   Figures: results/figures/a_b-*.png   Report: results/report/a_b.html" in said
 
 
 def test_make_takes_the_scale_of_any_experiment(make):

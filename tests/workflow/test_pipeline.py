@@ -101,21 +101,22 @@ class TestOneRun:
             ("plain", "residual"),
         ]
 
-    def test_tables_and_figures_lie_under_names_that_stay_and_in_folders_of_their_keys(self, finished):
+    def test_tables_figures_and_report_lie_under_names_that_stay_and_in_folders_of_their_keys(self, finished):
         plan = planned(finished)
-        kept = stamped(finished / plan.table.path) | stamped(finished / plan.figure.path)
+        kept = stamped(finished / plan.table.path) | stamped(finished / plan.figure.path) | stamped(finished / plan.report.path)
         tables = {
             f"tiny{part}"
             for part in (".csv", "-summary.csv", "-differences.csv", "-models.csv", "-metrics.json", "-per_image.h5")
         }
         figures = {f"tiny-penultimate-{what}" for what in ("linear_cka", "linear_cka_debiased", "images")}
-        assert kept.keys() == tables | {f"{name}.{suffix}" for name in figures for suffix in ("png", "svg")}
+        assert kept.keys() == {"tiny.html"} | tables | {f"{name}.{suffix}" for name in figures for suffix in ("png", "svg")}
         assert all(file.stat().st_size > 100 for file in kept.values())
         published = stamped(finished / plan.publication.path)
         assert published.keys() == kept.keys()
         assert published.keys() <= {path.name for path in published_files(plan)}, "what is known before the run"
         for name, file in published.items():
-            assert file == finished / "results" / ("tables" if name in tables else "figures") / name
+            folder = "tables" if name in tables else "report" if name == "tiny.html" else "figures"
+            assert file == finished / "results" / folder / name
             assert kept[name].parent.parent == file.parent
             assert file.read_bytes() == kept[name].read_bytes()
 
@@ -187,7 +188,7 @@ class TestAChange:
         fewer = edited(tiny, {"similarity_measures": ["linear_cka"]})
         ran = snakemake(copied, write_yaml(copied / "tiny.yaml", fewer))
         assert ran.code == 0, ran.text
-        assert ran.finished == {"score": 2, "table": 1, "figure": 1, "publication": 1, "all": 1}
+        assert ran.finished == {"score": 2, "table": 1, "figure": 1, "report": 1, "publication": 1, "all": 1}
         figures = copied / "results" / "figures"
         assert sorted(file.name for file in figures.glob("*.png")) == [
             f"tiny-penultimate-{what}.png" for what in ("images", "linear_cka")
@@ -209,6 +210,7 @@ class TestAChange:
             "score": 3,
             "table": 1,
             "figure": 1,
+            "report": 1,
             "publication": 1,
             "all": 1,
         }

@@ -200,7 +200,7 @@ def test_without_an_evaluation_there_are_no_accuracies(plan):
     planned = plan({"evaluation": "none"})
     assert planned.evaluations == []
     assert set(planned.table.recipe.inputs) == {"scores", "checkpoints", "datasets"}
-    assert changed(plan(), planned) == {"table": 1, "figure": 1, "publication": 1}
+    assert changed(plan(), planned) == {"table": 1, "figure": 1, "report": 1, "publication": 1}
 
 
 def test_own_architectures_are_no_addresses():

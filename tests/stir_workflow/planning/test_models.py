@@ -33,7 +33,7 @@ class TestSeveralDatasets:
         assert [reference.images for reference in planned.references] == ["digits"] * 9 + ["half"] * 9
         untrained = 3  # resnet8 for ten classes and for five, vgg6 for ten
         iris, pairs = 2 * 9 * (4 + 1), 2 * 9 * (9 + untrained + 1)  # each with an index
-        assert len(planned.by_path) == 2 + 9 + untrained + 9 + iris + pairs + 18 + 3
+        assert len(planned.by_path) == 2 + 9 + untrained + 9 + iris + pairs + 18 + 4
         for reference in planned.references:
             dataset = [planned.datasets[reference.images].path]
             assert all(made.inputs["dataset"] == dataset for made in [*reference.iris, *reference.representation.parts])
@@ -49,12 +49,12 @@ class TestSeveralDatasets:
 
     def test_what_needs_one_of_them_is_as_if_there_were_no_other(self, plan, several):
         more = changed(plan(content=several), plan())
-        assert more == {"representation": 8, "score": 8, "table": 1, "figure": 1, "publication": 1}
+        assert more == {"representation": 8, "score": 8, "table": 1, "figure": 1, "report": 1, "publication": 1}
 
     def test_neither_where_it_lies_nor_what_it_is_called_reaches_a_key(self, plan, several):
         other = edited(several, {"further_datasets.0.label": "other", "further_datasets.0.path": "elsewhere"})
         other = edited(other, {"images.datasets": ["digits", "other"], "models.4.dataset": "other"})
-        assert changed(plan(content=several), plan(content=other)) == {"table": 1, "figure": 1, "publication": 1}
+        assert changed(plan(content=several), plan(content=other)) == {"table": 1, "figure": 1, "report": 1, "publication": 1}
         assert plan(content=other).datasets["other"].source == "elsewhere"
 
     def test_a_variable_of_the_environment_says_where_it_lies(self, quickstart, load):

@@ -14,7 +14,7 @@ from stir_workflow.store.facts import EXTRA, PARTS, STAGES
 from tests.experiment_files import QUICKSTART, edited
 
 REPRESENTATION = {"pair": 80, "representation": 8}
-RESULTS = {"score": 8, "table": 1, "figure": 1, "publication": 1}
+RESULTS = {"score": 8, "table": 1, "figure": 1, "report": 1, "publication": 1}
 MADE_BY_RULES = set(STAGES) - PARTS - EXTRA
 DOWNSTREAM_OF_IRI = {"inversion": 8, "iri": 32} | REPRESENTATION | RESULTS
 COUNTED = {"dataset": 1, "checkpoint": 10, "evaluation": 8} | DOWNSTREAM_OF_IRI
@@ -160,7 +160,7 @@ CHANGES = [
         {"models.0.training_seeds": [0, 2]},
         {"checkpoint": 1, "evaluation": 1, "inversion": 1, "iri": 4, "pair": 17, "representation": 8} | RESULTS,
     ),
-    ({"evaluation.steps": 40}, {"evaluation": 8, "table": 1, "figure": 1, "publication": 1}),
+    ({"evaluation.steps": 40}, {"evaluation": 8, "table": 1, "figure": 1, "report": 1, "publication": 1}),
     ({"layers": ["stage3"]}, {"inversion": 8} | REPRESENTATION | RESULTS),
     ({"inversion.tolerance": 0.2}, DOWNSTREAM_OF_IRI),
     ({"inversion.max_iterations": 200}, DOWNSTREAM_OF_IRI),
@@ -174,9 +174,9 @@ CHANGES = [
     ({"compute.threads": 2}, ALL_BUT_THE_DATASET),
     ({"compute.batch_size": 30}, {"evaluation": 8} | REPRESENTATION | RESULTS),
     ({"compute.inversions_per_job": 3}, {"inversion": 16}),
-    ({"models.0.name": "renamed"}, {"table": 1, "figure": 1, "publication": 1}),
+    ({"models.0.name": "renamed"}, {"table": 1, "figure": 1, "report": 1, "publication": 1}),
     ({"training.1.name": "renamed", "models.2.training": "renamed", "models.3.training": "renamed"}, {}),
-    ({"description": "Anything else?"}, {}),
+    ({"description": "Anything else?"}, {"report": 1, "publication": 1}),
     ({}, {}),
 ]
 
@@ -220,7 +220,7 @@ def test_experiments_share_what_they_have_in_common(plan, quickstart):
 
 
 def test_a_name_for_the_experiment_changes_tables_and_figures_only(plan):
-    assert changed(plan(), plan(name="another")) == {"table": 1, "figure": 1, "publication": 1}
+    assert changed(plan(), plan(name="another")) == {"table": 1, "figure": 1, "report": 1, "publication": 1}
 
 
 def test_a_model_added_adds_its_own_and_leaves_the_others_alone(plan, quickstart):
@@ -235,6 +235,7 @@ def test_a_model_added_adds_its_own_and_leaves_the_others_alone(plan, quickstart
         "score": 9,
         "table": 1,
         "figure": 1,
+        "report": 1,
         "publication": 1,
     }
     assert changed(plan(), plan({"models": more})) == expected

@@ -50,7 +50,7 @@ class TestEnsembles:
 
     def test_everything_of_the_models_alone_keeps_its_key(self, plan):
         made = changed(plan(), plan({"references": [ENSEMBLE]}))
-        once = dict.fromkeys(("inversion", "representation", "score", "table", "figure", "publication"), 1)
+        once = dict.fromkeys(("inversion", "representation", "score", "table", "figure", "report", "publication"), 1)
         assert made == {"iri": 4, "pair": 10, **once}
 
 

@@ -64,7 +64,7 @@ class TestSeveralAttacks:
     def test_every_model_is_evaluated_with_each_in_one_job(self, plan, quickstart):
         first, other = quickstart["evaluation"], quickstart["evaluation"] | {"eps": 2.0}
         planned = plan({"evaluation": [first, other]})
-        assert changed(plan(), planned) == {"evaluation": 8, "table": 1, "figure": 1, "publication": 1}
+        assert changed(plan(), planned) == {"evaluation": 8, "table": 1, "figure": 1, "report": 1, "publication": 1}
         assert planned.table.inputs["evaluations"] == [made.path for made in planned.evaluations]
         eps = [attack["eps"] for attack in planned.evaluations[0].recipe.settings["attacks"]]
         assert eps == [1.0, 2.0]
@@ -91,4 +91,4 @@ class TestLayersByArchitecture:
 
     def test_one_name_everywhere_is_as_if_given_as_a_name(self, plan):
         everywhere = {"label": "last", "by_architecture": {"resnet8": "stage3", "vgg6": "stage3"}}
-        assert changed(plan(), plan({"layers": [everywhere, "penultimate"]})) == {"figure": 1, "publication": 1}
+        assert changed(plan(), plan({"layers": [everywhere, "penultimate"]})) == {"figure": 1, "report": 1, "publication": 1}

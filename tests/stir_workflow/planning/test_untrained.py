@@ -143,6 +143,7 @@ class TestReferences:
             "score": 1,
             "table": 1,
             "figure": 1,
+            "report": 1,
             "publication": 1,
         }
 

@@ -1,6 +1,7 @@
 """Rows of score tables -> cells of a report."""
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -86,18 +87,20 @@ def within_bounds(
     cells: Sequence[Cell], shown_measure: str, shown_layer: str, most: int = MOST_CELLS
 ) -> tuple[list[Cell], list[str]]:
     """Return whole matrices of cells as long as they fit, those shown first before others, and which were left out."""
-    matrices: dict[tuple[str, str, str], list[Cell]] = {}
-    for cell in cells:
-        matrices.setdefault((cell.images_dataset, cell.similarity_measure, cell.layer), []).append(cell)
+    matrices = Counter(map(_matrix, cells))
     order = sorted(matrices, key=lambda key: (key[1] != shown_measure or key[2] != shown_layer, key[1] != shown_measure))
     kept: set[tuple[str, str, str]] = set()
     room = most
     for key in order:
-        if len(matrices[key]) <= room or not kept:
+        if matrices[key] <= room or not kept:
             kept.add(key)
-            room -= len(matrices[key])
+            room -= matrices[key]
     left = [f"{measure} at {layer} on {images}" for images, measure, layer in matrices if (images, measure, layer) not in kept]
-    return [cell for key, of_matrix in matrices.items() if key in kept for cell in of_matrix], left
+    return [cell for cell in cells if _matrix(cell) in kept], left
+
+
+def _matrix(cell: Cell) -> tuple[str, str, str]:
+    return cell.images_dataset, cell.similarity_measure, cell.layer
 
 
 def group_cells_of(summary: pd.DataFrame, layers: Sequence[str]) -> list[GroupCell]:

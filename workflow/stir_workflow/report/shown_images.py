@@ -118,6 +118,22 @@ def _converged_curve(iterations: np.ndarray, converged: np.ndarray) -> list[tupl
     return [(int(step), round(float(((iterations <= step) & converged).mean()), 4)) for step in steps]
 
 
+def error_curve(evaluations: Sequence[int], errors: np.ndarray, seed_errors: np.ndarray) -> list[tuple[int, float]]:
+    """Return the median inversion error over images after each number of evaluations, from that of the seed images on.
+
+    Parameters
+    ----------
+    evaluations : sequence of int
+        Numbers of evaluations.
+    errors : array of shape (images, evaluations)
+        Best error of each image so far.
+    seed_errors : array of shape (images,)
+        Errors of the seed images.
+    """
+    steps = zip([0, *map(int, evaluations)], [_median(column) for column in (seed_errors, *errors.T)], strict=True)
+    return [(step, median) for step, median in steps if median is not None]
+
+
 @dataclass(frozen=True)
 class PairScores:
     """Shared invariance of every image for one pair, layer and seed, and the classes that both models predict, if known."""

@@ -44,7 +44,7 @@ class Tables:
     """Names of the files that they were read from."""
 
 
-def read_tables(files: Mapping[str, Path], experiment: str) -> Tables:
+def read_tables(files: Mapping[str, Path], experiment: str, *, where: str = "results/tables") -> Tables:
     """Read an experiment's tables.
 
     Parameters
@@ -53,6 +53,8 @@ def read_tables(files: Mapping[str, Path], experiment: str) -> Tables:
         Name of a file, such as ``NAME-models.csv`` -> where it is; of other files too.
     experiment : str
         NAME.
+    where : str
+        Where they were looked for, as messages name it.
 
     Raises
     ------
@@ -62,7 +64,7 @@ def read_tables(files: Mapping[str, Path], experiment: str) -> Tables:
     found = {part: files[name] for part in PARTS if (name := f"{experiment}{part}.csv") in files}
     for part in PARTS[:2]:
         if part not in found:
-            raise InvalidInputError(f"Expected the table {experiment}{part}.csv; there is none. Do this: {REMEDY}.")
+            raise InvalidInputError(f"Expected the table {experiment}{part}.csv in {shown(where)}; got none. Do this: {REMEDY}.")
     tables = {part: _read(path, part) for part, path in found.items()}
     _check_scores(found[""], tables[""])
     _check_models(found["-models"], tables[""], tables["-models"])

@@ -19,6 +19,7 @@ from stir_workflow.running.failures import FailedLogs, KilledJobs
 from stir_workflow.running.folder import check_entered, enter_folder
 from stir_workflow.running.gpus import gpus_per_job, limit_to_this_node
 from stir_workflow.running.progress import RunProgress
+from stir_workflow.running.reported import Shown, shown_in_report
 from stir_workflow.running.shared import SharedFolders
 from stir_workflow.running.slurm import remember_settings
 from stir_workflow.stages.owner import OWNER
@@ -80,6 +81,10 @@ class Session:
         if not targets:
             sys.exit("error: Expected settings to vary for the rule sensitivity; got none. Add vary=all to --config.")
         return targets
+
+    def reported(self) -> list[Shown]:
+        """Return the published files that Snakemake's report shows; none if jobs are forced to run, which publish them again."""
+        return [] if self._is_forced() else list(shown_in_report(self.plan))
 
     def check_folders(self) -> None:
         """Refuse to start jobs whose files could not be written.

@@ -11,7 +11,8 @@ from stir_workflow.report.content import LearningCurve, Provenance, StageTime
 from stir_workflow.report.gathering import Beside
 from stir_workflow.stages.job import Job
 from stir_workflow.stages.reported_images import images_of
-from stir_workflow.store.lineage import Ancestor, lineage
+from stir_workflow.store.facts import STAGES
+from stir_workflow.store.lineage import INDEXES, Ancestor, lineage
 
 if TYPE_CHECKING:
     from stir_workflow.report.tables import Tables
@@ -94,11 +95,12 @@ def provenance_of(table: Path) -> Provenance:
 
 
 def _times(ancestors: Sequence[Ancestor]) -> Iterator[StageTime]:
-    """Give wall time and largest memory of each stage; a stage of which no benchmark is left has none."""
+    """Give wall time and largest memory of each stage, of which a benchmark is left; indexes took the time of what they list."""
     by_stage = defaultdict[str, list[Ancestor]](list)
     for ancestor in ancestors:
         by_stage[ancestor.stage].append(ancestor)
-    for stage, jobs in by_stage.items():
+    for stage in (stage for stage in STAGES if stage not in INDEXES):
+        jobs = by_stage[stage]
         costs = [each.cost for each in jobs if "s" in each.cost]
         if costs:
             devices = dict.fromkeys(str(each.seal["device"]) for each in jobs)

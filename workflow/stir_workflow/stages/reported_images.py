@@ -15,6 +15,7 @@ from stir_workflow.report.shown_images import (
     PairScores,
     agreement_of,
     count_of,
+    error_curve,
     gallery_of,
     with_pictures,
 )
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
     from stir_workflow.report.tables import Tables
 
 IMAGES = "iri_images"
-ERROR_CURVE = "error_curve"
-"""Array of IRI files with the median inversion error after every evaluation; not of all versions."""
+ERROR_CURVE, EVALUATIONS = "error_curve", "curve_evaluations"
+"""Array of IRI files, and attribute: errors of each image after so many evaluations; files of earlier versions have neither."""
 
 
 @dataclass(frozen=True)
@@ -135,13 +136,13 @@ def _inversions(job: Job, known: Known) -> Iterator[tuple[Path, Inversions]]:
     from stir_workflow.stages.iri import reference_key
     from stir_workflow.stages.matches import PER_IMAGE, read_matches
     from stir_workflow.store.artifacts import sealed_recipe
-    from stir_workflow.store.hdf5 import read_present
+    from stir_workflow.store.hdf5 import read_attribute, read_present
 
     for path in job.inputs["iris"]:
         recipe, (match,) = sealed_recipe(path), read_matches([path])
         model = known.models[reference_key(recipe)]
         arrays = read_present(path, *PER_IMAGE, ERROR_CURVE)
-        curve = arrays.pop(ERROR_CURVE, None)
+        errors, evaluations = arrays.pop(ERROR_CURVE, None), read_attribute(path, EVALUATIONS)
         (flags,) = of_inversions(pd.DataFrame([match]))
         yield (
             path,
@@ -155,7 +156,7 @@ def _inversions(job: Job, known: Known) -> Iterator[tuple[Path, Inversions]]:
                 match["tolerance"] if match["tolerance"] == match["tolerance"] else None,
                 [word for word in flags.split(SEPARATOR) if word],
                 arrays,
-                None if curve is None else [(int(step), round(float(error), 4)) for step, error in curve],
+                None if errors is None or evaluations is None else error_curve(evaluations, errors, arrays["seed_error"]),
             ),
         )
 
