@@ -1,4 +1,4 @@
-"""`snakemake --report` of a finished experiment shows its published tables and figures; `stir report` says where its report is."""
+"""`snakemake --report` of a finished experiment shows published tables and figures; `stir report` says where its report is."""
 
 from pathlib import Path
 
