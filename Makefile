@@ -28,7 +28,7 @@ export XDG_CACHE_HOME ?= $(CURDIR)/.snakemake/cache
 endif
 
 .PHONY: run poster test test-all test-slurm fuzz cluster-plugins lint readme pretrained bench-overhead bench-scale bench-poster bench-training bench-inversion bench-inversion-full bench-memory bench-agreement bench-drop-in bench-controls
-.PHONY: bench-similarity peers check-python clean
+.PHONY: bench-similarity bench-report peers check-python clean
 
 run: $(VENV)/.installed
 	$(SNAKEMAKE) --config experiment="$$EXPERIMENT" scale="$$SCALE"
@@ -112,6 +112,9 @@ bench-controls: $(VENV)/.installed
 # Both install other packages in data/benchmarks/peers/ the first time. ARGUMENTS='--sizes 1000x512' selects sizes.
 bench-similarity: $(VENV)/.installed
 	$(BIN)/python benchmarks/similarity.py $$ARGUMENTS
+
+bench-report: $(VENV)/.installed
+	$(BIN)/python benchmarks/report.py $$ARGUMENTS
 
 # Render docs/peers.md: values of other packages beside the right ones.
 peers: $(VENV)/.installed

@@ -26,6 +26,9 @@ SCRIPTS = (
 )
 """Run as one script, in this order."""
 
+SHOWN_FINDINGS = 4
+"""Findings on the first screen, above the matrices; the others are folded."""
+
 
 def render(report: Report) -> str:
     """Return the page.
@@ -38,6 +41,7 @@ def render(report: Report) -> str:
     library, script = _library(), _script(environment)
     text = environment.get_template("page.html").render(
         report=report,
+        shown_findings=SHOWN_FINDINGS,
         style=style,
         library=library,
         script=script,

@@ -27,7 +27,7 @@ const chart = (node, name, rows, says) => {
     const inner = element('div', {class: 'inner', 'aria-hidden': 'true'});
     node.replaceChildren(inner);
     const spec = fitted(data.charts[name], rows, node.clientWidth);
-    vegaEmbed(inner, spec, {mode: 'vega', ast: true, actions: false, renderer: 'svg', defaultStyle: false, tooltip: TOOLTIP})
+    vegaEmbed(inner, spec, {mode: 'vega', ast: true, actions: false, renderer: 'svg', defaultStyle: false, tooltip: TOOLTIP, logLevel: 1})
       .then((result) => drawn.set(node, result));
   });
 };

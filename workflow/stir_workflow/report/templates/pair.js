@@ -19,7 +19,8 @@ const tableOf = (caption, head, named) => plainTable(caption, [[head, false], ..
 
 const sentence = (cell) => element('p', null, element('b', null, `STIR(${title(cell)}) is ${number(cell.stir)}`),
   isNumber(cell.stir_low) ? ` (${interval(cell.stir_low, cell.stir_high)})` : '',
-  `; noise ${number(cell.stir_noise)}, ceiling ${number(cell.stir_ceiling)}, excess ${number(cell.stir_excess)}. ${data.readings[cell.reading]}`);
+  [['noise', cell.stir_noise], ['ceiling', cell.stir_ceiling], ['excess', cell.stir_excess]].filter(([, value]) => isNumber(value))
+    .map(([name, value]) => `; ${name} ${number(value)}`), `. ${data.readings[cell.reading]}`);
 
 const bothDirections = (cells) => newChart('bullets', cells.map((cell) => bullet(`${cell.names[cell.target]}\ngiven ${cell.names[cell.reference]}`, cell)),
   `Both directions: ${cells.map((cell) => `${title(cell)} ${number(cell.stir)}`).join(', ')}. The table below has all numbers.`,
