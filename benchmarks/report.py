@@ -1,7 +1,7 @@
 """Size and opening time of reports of made-up models: ``make bench-report``.
 
-Opening ends when the page has been drawn after all its scripts ran, in headless Chromium without a graphics card. *CPU time* is that of
-the page's main thread, which other programs on the machine do not lengthen; *wall time* is what a reader waits.
+Opening ends when the page has been drawn after all its scripts ran, in headless Chromium without a graphics card. *CPU time* is
+that of the page's main thread, which other programs on the machine do not lengthen; *wall time* is what a reader waits.
 """
 
 import argparse
@@ -79,9 +79,8 @@ def main() -> None:
         version = browser.version
         browser.close()
     load = os.getloadavg()[0]
-    print(
-        f"{os.cpu_count()} CPU cores, {platform.machine()}, {code_version()}, Chromium {version}, median of {rounds}, load average {load:.1f}"
-    )
+    machine = f"{os.cpu_count()} CPU cores, {platform.machine()}, {code_version()}, Chromium {version}"
+    print(f"{machine}, median of {rounds}, load average {load:.1f}")
     print(pd.DataFrame(rows).to_string(index=False, float_format="{:.2f}".format))
 
 
