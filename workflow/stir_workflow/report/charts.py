@@ -3,6 +3,7 @@
 Colours are names of the page's own style sheet, so that a chart follows light, dark and print without being drawn again.
 """
 
+from functools import cache
 from typing import Any
 
 import altair as alt
@@ -27,6 +28,7 @@ LEGENDS = {side: {"anchor": "start", "bounds": "full", "direction": "vertical", 
 FONT = "Inter, system-ui, sans-serif"
 
 
+@cache
 def specifications() -> dict[str, dict[str, Any]]:
     """Return the charts by name; each takes its data as ``rows``."""
     charts = {

@@ -24,7 +24,7 @@ const chart = (node, name, rows, says) => {
     return;
   }
   whenSeen(node, () => {
-    const inner = element('div', {class: 'inner'});
+    const inner = element('div', {class: 'inner', 'aria-hidden': 'true'});
     node.replaceChildren(inner);
     const spec = fitted(data.charts[name], rows, node.clientWidth);
     vegaEmbed(inner, spec, {mode: 'vega', ast: true, actions: false, renderer: 'svg', defaultStyle: false, tooltip: TOOLTIP})

@@ -15,6 +15,11 @@ const look = (td) => {
   const cell = cellOf(shown.block, shown.rows[row], shown.columns[column]);
   if (cell) inspect(cell);
 };
+const focusCell = (td) => {
+  for (const other of td.closest('table').querySelectorAll('td[tabindex]')) other.removeAttribute('tabindex');
+  td.tabIndex = 0;
+  td.focus();
+};
 const open = (td) => {
   const {row, column} = placeOf(td);
   lastCell = td;
@@ -35,11 +40,14 @@ const watchMatrices = () => {
   panels.addEventListener('focusin', (event) => {
     const td = bodyCellOf(event);
     if (!td) return;
-    for (const other of td.closest('table').querySelectorAll('td[tabindex="0"]')) other.tabIndex = -1;
-    td.tabIndex = 0;
     look(td);
   });
-  panels.addEventListener('click', (event) => { const td = bodyCellOf(event); if (td) open(td); });
+  panels.addEventListener('click', (event) => {
+    const td = bodyCellOf(event);
+    if (!td) return;
+    focusCell(td);
+    open(td);
+  });
   panels.addEventListener('keydown', (event) => {
     const td = bodyCellOf(event);
     if (!td) return;
@@ -52,6 +60,6 @@ const watchMatrices = () => {
     if (!to) return;
     event.preventDefault();
     const cell = to[0] >= 0 && to[1] >= 0 && cellAt(td.closest('table'), ...to);
-    if (cell) cell.focus();
+    if (cell) focusCell(cell);
   });
 };

@@ -26,16 +26,14 @@ const headCell = (name, scope, cell) => element('th', {scope, title: cell < LEAS
 const bodyCell = (block, panel, reference, target, digits) => {
   const [column, , prefix] = panel;
   const made = document.createElement('td');
-  const value = valueOf(block, column, reference, target);
-  const flags = block.data.columns.flags;
-  const row = block.rows.get(reference * names[block.kind].length + target);
-  const mark = row === undefined ? '' : marks(flags.levels[flags.codes[row]], column);
-  const text = row === undefined ? '' : number(value, 2) + mark;
+  const row = rowOf(block, reference, target);
+  const value = block.data.columns[column][row];
+  const {levels, codes} = block.data.columns.flags;
+  const text = row < 0 ? '' : number(value, 2) + marks(levels[codes[row]], column);
   if (digits) made.textContent = text;
   else made.setAttribute('aria-label', text);
   const same = reference === target && block.kind === 'models';
   made.className = !isNumber(value) ? 'none' : same ? 'same' : classOf(value, block.data.ends[column], prefix);
-  made.tabIndex = -1;
   return made;
 };
 

@@ -49,8 +49,8 @@ const watchPage = () => {
   let width = innerWidth;
   addEventListener('resize', () => { if (innerWidth !== width) { width = innerWidth; drawMatrices(); } });
   addEventListener('beforeprint', () => {
+    while (waiting.size) for (const node of [...waiting.keys()]) doNow(node);
     for (const details of document.querySelectorAll('details.printed')) details.open = true;
-    for (const node of [...waiting.keys()]) doNow(node);
   });
 };
 // The pair shown first is the first of two different models.

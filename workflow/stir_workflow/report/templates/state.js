@@ -12,25 +12,26 @@ const blockOf = (kind, dataset, layer, measure) => {
   if (!found) return null;
   if (!found.data) {
     found.data = read(found.script);
-    found.rows = new Map(found.data.reference.map((reference, row) => [reference * names[kind].length + found.data.target[row], row]));
     found.kind = kind;
+    found.rows = new Int32Array(names[kind].length ** 2).fill(-1);
+    found.data.reference.forEach((reference, row) => { found.rows[reference * names[kind].length + found.data.target[row]] = row; });
   }
   return found;
 };
 const chosenBlock = () => blockOf(state.kind, state.dataset, state.layer, state.measure);
 
+const rowOf = (block, reference, target) => block.rows[reference * names[block.kind].length + target];
+
 // One score with all its controls, or null.
 const cellOf = (block, reference, target) => {
-  const row = block?.rows.get(reference * names[block.kind].length + target);
-  if (row === undefined) return null;
+  const row = block ? rowOf(block, reference, target) : -1;
+  if (row < 0) return null;
   const cell = {reference, target, names: names[block.kind]};
   for (const [name, values] of Object.entries(block.data.columns)) {
     cell[name] = values.codes ? values.levels[values.codes[row]] : values[row];
   }
   return cell;
 };
-const valueOf = (block, column, reference, target) =>
-  block.data.columns[column][block.rows.get(reference * names[block.kind].length + target)];
 
 const isShown = (kind, place) => {
   const name = names[kind][place];
