@@ -109,7 +109,8 @@ def verdict(part):
 def test_verdicts_are_sentences_with_their_numbers_and_reasons():
     (finding,) = findings_of_verdicts([verdict("gap"), verdict("also_of_at")], "mine")
     assert finding.text == (
-        "STIR is lower. Found: 0.200 (no interval; n = 4 trainings; compared with 0; layer penultimate, digits). Reason: one seed."
+        "STIR is lower. Found: 0.200 (no interval; n = 4 trainings; compared with 0; layer penultimate, digits)."
+        " Reason: one seed."
     )
     assert (finding.state, finding.source) == ("undecided", "mine-verdicts.csv")
 
