@@ -21,7 +21,7 @@ MEGABYTES = 20
 HOSTILE = [
     "</script><script>hacked = 1</script>",
     "<img src=x onerror='hacked = 2'>",
-    "\"><svg onload=hacked=3>{{ 7 * 7 }}{% for %}",
+    '"><svg onload=hacked=3>{{ 7 * 7 }}{% for %}',
     "__proto__",
     "<!--<script>",
     "e" * 300,
@@ -87,7 +87,9 @@ def hostile(n_models: int = 4) -> Report:
             )
             for a in report.agreements
         ],
-        provenance=replace(report.provenance, settings=HOSTILE[0], keys={text: HOSTILE[0]}, versions={text: text}, hardware=[text]),
+        provenance=replace(
+            report.provenance, settings=HOSTILE[0], keys={text: HOSTILE[0]}, versions={text: text}, hardware=[text]
+        ),
         flag_meanings={text: text, HOSTILE[0]: HOSTILE[0]},
         left_out=[text],
         sources=[HOSTILE[0]],
@@ -115,7 +117,9 @@ def test_the_same_report_gives_the_same_page(text):
 
 def test_a_page_refers_to_nothing_outside_of_it(text):
     parser = elements(text)
-    addresses = [value or "" for _, attributes in parser.found for name, value in attributes.items() if name in {"src", "href", "srcset"}]
+    addresses = [
+        value or "" for _, attributes in parser.found for name, value in attributes.items() if name in {"src", "href", "srcset"}
+    ]
     assert addresses
     assert all(address.startswith("#") for address in addresses)
     assert not {"link", "iframe", "object", "embed", "base"} & {tag for tag, _ in parser.found}
@@ -123,12 +127,16 @@ def test_a_page_refers_to_nothing_outside_of_it(text):
     assert "url(" not in "".join(parser.texts["style"])
 
 
+def _hash(part: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(part.encode()).digest()).decode()}'"
+
+
 def test_the_policy_allows_the_scripts_and_style_of_the_page_alone(text):
     parser = elements(text)
     policy = next(a["content"] for tag, a in parser.found if tag == "meta" and a.get("http-equiv") == "Content-Security-Policy")
     kinds = [attributes.get("type") for tag, attributes in parser.found if tag == "script"]
     scripts = [script for script, kind in zip(parser.texts["script"], kinds, strict=True) if kind is None]
-    hashes = {f"'sha256-{base64.b64encode(hashlib.sha256(part.encode()).digest()).decode()}'" for part in [*scripts, *parser.texts["style"]]}
+    hashes = {_hash(part) for part in [*scripts, *parser.texts["style"]]}
     assert policy.startswith("default-src 'none'; img-src data:;")
     assert set(re.findall(r"'sha256-[^']+'", policy)) == hashes
     assert "unsafe" not in policy

@@ -23,7 +23,10 @@ KINDS = {
 """What stands on the scale of a score -> shape and colour."""
 COLOURS = [f"var(--c{number})" for number in range(1, 9)]
 ROWS = alt.NamedData("rows")
-LEGENDS = {side: {"anchor": "start", "bounds": "full", "direction": "vertical", "center": False, "margin": 6} for side in ("top", "bottom")}
+LEGENDS = {
+    side: {"anchor": "start", "bounds": "full", "direction": "vertical", "center": False, "margin": 6}
+    for side in ("top", "bottom")
+}
 """Legends begin where the names of rows do."""
 FONT = "Inter, system-ui, sans-serif"
 
@@ -31,7 +34,7 @@ FONT = "Inter, system-ui, sans-serif"
 @cache
 def specifications() -> dict[str, dict[str, Any]]:
     """Return the charts by name; each takes its data as ``rows``."""
-    charts = {
+    charts: dict[str, alt.Chart | alt.LayerChart | alt.FacetChart] = {
         "bullets": _bullets(),
         "layers": _layers(),
         "accuracies": _accuracies(),
@@ -42,18 +45,20 @@ def specifications() -> dict[str, dict[str, Any]]:
     return {name: _finished(chart) for name, chart in charts.items()}
 
 
-def _bullets() -> alt.LayerChart:
+def _bullets() -> alt.LayerChart | alt.FacetChart:
     """Scores between floor and ceiling: one line per ``row``."""
     axis = alt.Axis(labelLimit=330, labelPadding=10, domain=False, ticks=False, labelExpr="split(datum.label, '\\n')")
     base = alt.Chart(ROWS).encode(y=alt.Y("row:N", sort=None, title=None, axis=axis))
     x = alt.X("floor:Q", title="score", scale=alt.Scale(zero=True, nice=True))
     room = base.mark_bar(height=16, color="var(--room)", cornerRadius=2).encode(x=x, x2="ceiling:Q")
-    interval = base.mark_rule(strokeWidth=5, color="var(--accent)", opacity=0.45, strokeCap="round").encode(x="low:Q", x2="high:Q")
+    interval = base.mark_rule(strokeWidth=5, color="var(--accent)", opacity=0.45, strokeCap="round").encode(
+        x="low:Q", x2="high:Q"
+    )
     names = list(KINDS)
     scales = [alt.Scale(domain=names, range=[kind[place] for kind in KINDS.values()]) for place in range(2)]
     legend = alt.Legend(title=None, orient="bottom", columns=4, labelLimit=260)
     points = (
-        base.transform_fold(names, as_=["kind", "value"])
+        base.transform_fold([*names], as_=["kind", "value"])
         .transform_filter(alt.expr.isValid(alt.datum.value))
         .mark_point(filled=True, opacity=1, size=85)
         .encode(
@@ -66,7 +71,7 @@ def _bullets() -> alt.LayerChart:
     return alt.layer(room, interval, points).properties(height=alt.Step(34))
 
 
-def _layers() -> alt.LayerChart:
+def _layers() -> alt.LayerChart | alt.FacetChart:
     x = alt.X("layer:O", sort=None, title="layer", axis=alt.Axis(labelAngle=-30, labelLimit=140))
     base = alt.Chart(ROWS).encode(x=x)
     band = base.mark_rule(strokeWidth=5, opacity=0.4, color="var(--accent)", strokeCap="round").encode(y="low:Q", y2="high:Q")
@@ -85,10 +90,12 @@ def _layers() -> alt.LayerChart:
     return alt.layer(band, drawn, points).properties(height=230)
 
 
-def _accuracies() -> alt.LayerChart:
+def _accuracies() -> alt.LayerChart | alt.FacetChart:
     base = alt.Chart(ROWS).encode(
         x=alt.X("accuracy:Q", title="accuracy", axis=alt.Axis(format="%"), scale=alt.Scale(domain=[0, 1])),
-        y=alt.Y("model:N", sort=None, title=None, axis=alt.Axis(labelLimit=240, labelPadding=10, domain=False, ticks=False, grid=True)),
+        y=alt.Y(
+            "model:N", sort=None, title=None, axis=alt.Axis(labelLimit=240, labelPadding=10, domain=False, ticks=False, grid=True)
+        ),
     )
     legend = alt.Legend(title=None, orient="top", labelLimit=320, columns=2)
     colours = alt.Scale(range=["var(--accent)", *COLOURS[1:]])
@@ -122,7 +129,7 @@ def _learning() -> alt.Chart:
     )
 
 
-def _convergence() -> alt.LayerChart:
+def _convergence() -> alt.LayerChart | alt.FacetChart:
     base = alt.Chart(ROWS)
     lines = base.mark_line(strokeWidth=1.8, point=alt.OverlayMarkDef(size=18)).encode(
         x=alt.X("evaluations:Q", title="evaluations of the model per image"),
@@ -154,7 +161,7 @@ def _label_style() -> dict[str, Any]:
     return {"scale": alt.Scale(range=COLOURS), "legend": alt.Legend(title=None, orient="bottom", columns=4, labelLimit=220)}
 
 
-def _finished(chart: alt.Chart | alt.LayerChart) -> dict[str, Any]:
+def _finished(chart: alt.Chart | alt.LayerChart | alt.FacetChart) -> dict[str, Any]:
     chart = chart.properties(width="container", autosize=alt.AutoSizeParams(type="fit-x", contains="padding")).configure(
         background="transparent",
         font=FONT,

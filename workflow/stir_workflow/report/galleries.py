@@ -40,4 +40,5 @@ def _address(image: Image) -> str:
 def _row(gallery: Gallery) -> dict[str, Any]:
     left_out = {"items", "images_dataset", "layer", "random_seed"}
     facts = {name: value for name, value in asdict(gallery).items() if name not in left_out}
-    return facts | {"items": [{"iri": p.iri, "error": p.error, "converged": p.converged, "matched": p.matched} for p in gallery.items]}
+    shown = ("iri", "error", "converged", "matched")
+    return facts | {"items": [{name: getattr(item, name) for name in shown} for item in gallery.items]}

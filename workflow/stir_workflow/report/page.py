@@ -12,14 +12,25 @@ import vl_convert
 from stir_workflow.report import charts, galleries, matrices, palette
 from stir_workflow.report.content import Report
 
-SCRIPTS = ("elements.js", "state.js", "charts.js", "cell.js", "matrix.js", "keys.js", "pair.js", "gallery.js", "training.js", "start.js")
+SCRIPTS = (
+    "elements.js",
+    "state.js",
+    "charts.js",
+    "cell.js",
+    "matrix.js",
+    "keys.js",
+    "pair.js",
+    "gallery.js",
+    "training.js",
+    "start.js",
+)
 """Run as one script, in this order."""
 
 
 def render(report: Report) -> str:
     """Return the page.
 
-    Texts of a report come from users: templates escape them, data are JSON that cannot end its element, and scripts set texts only.
+    Texts of a report come from users: templates escape them, data are JSON that cannot end its element, scripts set only texts.
     The page's policy allows the hashes of its own scripts and style, and pictures within the page; everything else is blocked.
     """
     environment = _environment()
@@ -56,7 +67,8 @@ def _environment() -> jinja2.Environment:
 @cache
 def _library() -> str:
     """Return Vega-Embed with Vega and Vega-Lite as one script, which the package vl-convert contains."""
-    return vl_convert.javascript_bundle().replace("</script", "<\\/script")
+    bundle = vl_convert.javascript_bundle()  # type: ignore[call-arg]  # its stub makes the snippet obligatory
+    return bundle.replace("</script", "<\\/script")
 
 
 def _script(environment: jinja2.Environment) -> str:
@@ -76,7 +88,16 @@ def _hash(text: str) -> str:
 
 def _data(report: Report) -> dict[str, Any]:
     """Return what scripts need besides the matrices and pictures."""
-    names = ("groups", "layers", "similarity_measures", "images_datasets", "layer", "similarity_measure", "images_dataset", "flag_meanings")
+    names = (
+        "groups",
+        "layers",
+        "similarity_measures",
+        "images_datasets",
+        "layer",
+        "similarity_measure",
+        "images_dataset",
+        "flag_meanings",
+    )
     return {
         **{name: getattr(report, name) for name in names},
         "models": [asdict(model) for model in report.models],
