@@ -44,6 +44,7 @@ def jobs(setting: Setting) -> dict[str, int]:
         "score": models,
         "table": 1,
         "figure": 1,
+        "report": 1,
         "publication": 1,
     }
 

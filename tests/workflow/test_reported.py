@@ -1,4 +1,4 @@
-"""`snakemake --report` of a finished experiment shows published tables and figures; `stir report` says where its report is."""
+"""`snakemake --report` shows published tables and figures, and `stir report` says where the report is."""
 
 from pathlib import Path
 

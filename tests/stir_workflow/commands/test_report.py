@@ -30,9 +30,7 @@ def tables(tmp_path):
 def test_of_an_experiment_that_is_not_finished_it_lists_what_is_missing_and_the_command(run):
     result = run("quickstart")
     assert result.exit_code == 1
-    assert result.output.startswith(
-        "error: Expected a finished experiment quickstart; missing are 1 of 1 datasets, 10 of 10 checkpoints"
-    )
+    assert result.output.startswith("error: Expected a finished experiment quickstart; missing are 1 of 1 datasets, 10 of 10 ")
     assert "1 of 1 tables, 1 of 1 figures, 1 of 1 reports, 1 of 1 publications. Make them: snakemake" in result.output
     assert len(result.output.splitlines()) == 1
 
@@ -43,7 +41,7 @@ def test_kept_tables_make_a_report_with_the_experiments_question_command_and_pro
     page = (tmp_path / f"{NAME}.html").read_text(encoding="utf-8")
     assert "STIR" in page
     assert f"{NAME}.yaml scale=small" in page
-    assert "Tables have no pictures, learning curves or scores per image" in page
+    assert "Pictures, learning curves and scores per image are not in tables" in page
     assert json.loads((tables / f"{NAME}-provenance.json").read_text())["versions"]["torch"] in page
 
 
@@ -51,7 +49,7 @@ def test_a_file_that_is_there_is_kept_unless_it_is_forced(run, tables, tmp_path)
     (tmp_path / "mine.html").write_text("mine")
     result = run(NAME, "--scale", "small", "--tables", tables, "--output", "mine.html")
     assert (result.exit_code, (tmp_path / "mine.html").read_text()) == (1, "mine")
-    assert "mine.html is there. Name another with --output, or add --force." in result.output
+    assert "there is one at mine.html. Name another with --output, or add --force." in result.output
     assert run(NAME, "--scale", "small", "--tables", tables, "--output", "mine.html", "--force").exit_code == 0
     assert (tmp_path / "mine.html").read_text() != "mine"
 
@@ -61,7 +59,7 @@ def test_a_file_that_is_there_is_kept_unless_it_is_forced(run, tables, tmp_path)
     [
         (("quickstrat",), "Unknown experiment 'quickstrat'"),
         (("quickstart,random_init",), "Expected one experiment; got several"),
-        ((NAME, "--tables", "nowhere"), "Expected a folder with tables of random_init; there is none at nowhere"),
+        ((NAME, "--tables", "nowhere"), "Expected a folder with the tables of random_init; there is none at nowhere"),
         ((NAME, "--tables", "."), "Expected the table random_init.csv in .; got none."),
         (("../etc/passwd\n", "--tables", "."), "Expected the experiment as a name of letters"),
     ],

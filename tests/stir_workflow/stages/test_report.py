@@ -116,10 +116,11 @@ def test_the_question_the_groups_and_the_provenance_are_those_of_the_experiment(
 
 def test_of_perturbed_images_there_are_pictures_and_no_errors(job, monkeypatch):
     path = job.inputs["iris"][0]
+    settings = {"perturbed_images": "key0", "layer": LAYER, "random_seed": 0, "n_images": N}
     recipe = Recipe(
         "iri",
         1,
-        {"perturbed_images": "key0", "layer": LAYER, "random_seed": 0, "n_images": N},
+        settings,
         {"dataset": key_in(job.inputs["datasets"][0])},
     )
     given = written(path.parent / f"given-{recipe.key}.h5", {"iri_images": np.zeros((N, 1, 4, 4), dtype=np.float32)}, recipe)

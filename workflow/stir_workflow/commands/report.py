@@ -2,6 +2,7 @@
 
 import shlex
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 
@@ -35,7 +36,7 @@ def report(experiment: str, scale: str | None, tables: Path | None, output: Path
             page = finished_report(planned(experiment, scale))
             click.echo(f"Report: {page if output is None else _written(output, page.read_text(encoding='utf-8'), force)}")
         else:
-            path = output or Path(f"{check_name('experiment', Path(experiment).stem)}.html")
+            path = output or Path(f"{_stem(experiment)}.html")
             _check_new(path, force)
             click.echo(f"Report: {_written(path, report_of_tables(experiment, scale, tables), force)}")
 
@@ -100,41 +101,59 @@ def report_of_tables(experiment: str, scale: str | None, folder: Path) -> str:
     from stir_workflow.report.page import render
     from stir_workflow.report.tables import read_tables
 
-    name = check_name("experiment", Path(experiment).stem)
+    stem = _stem(experiment)
     if not folder.is_dir():
         raise InvalidInputError(
-            f"Expected a folder with the tables of {name}; there is none at {shown(folder)}. Correct --tables."
+            f"Expected a folder with the tables of {stem}; there is none at {shown(folder)}. Correct --tables."
         )
     files = {path.name: path for path in sorted(folder.iterdir()) if path.is_file()}
+    asked = _asked(experiment, scale)
+    # Tables are kept under the name of the file, too, without that of the scale.
+    name = asked.name if asked and f"{asked.name}.csv" in files else stem
     tables = read_tables(files, name, where=str(folder))
     said = next((files[file] for file in (f"{name}-provenance.json", "provenance.json") if file in files), None)
-    description, labels, command = _asked(experiment, scale, folder)
     beside = Beside(
-        description,
-        command,
-        labels,
+        asked.description if asked else "",
+        asked.command if asked else shlex.join(["stir", "report", experiment, "--tables", str(folder)]),
+        asked.labels if asked else [],
         provenance=kept_provenance(said, [files[file] for file in tables.files]),
-        left_out=[
-            "Pictures, learning curves and scores per image are not in tables: run the experiment to have them in its report."
-        ],
+        left_out=["Pictures, learning curves and scores per image are not in tables; the report of a run has them."],
     )
     return render(report_of(name, tables, beside))
 
 
-def _asked(experiment: str, scale: str | None, folder: Path) -> tuple[str, list[str], str]:
-    """Return description, labels of layers and command of an experiment; of one whose file is not here, how to render again."""
+def _stem(experiment: str) -> str:
+    """Return what an experiment that is named, or given by the path of its file, is called."""
+    from stir_workflow.planning.reading import SUFFIXES
+
+    path = Path(experiment)
+    return check_name("experiment", path.stem if path.suffix in SUFFIXES else experiment)
+
+
+class Asked(NamedTuple):
+    """What an experiment's file says."""
+
+    name: str
+    description: str
+    labels: list[str]
+    command: str
+
+
+def _asked(experiment: str, scale: str | None) -> Asked | None:
+    """Read an experiment's file; None if there is none of that name, since tables may come from elsewhere."""
     from stir_workflow.planning.loading import ExperimentError, load_experiment
     from stir_workflow.planning.plan import command
     from stir_workflow.planning.published import origin
-    from stir_workflow.planning.reading import find_experiment
+    from stir_workflow.planning.reading import find_experiment, read_experiment
     from stir_workflow.planning.settings import layer_label
 
     try:
         path = find_experiment(experiment)
     except ExperimentError:
-        return "", [], shlex.join(["stir", "report", experiment, "--tables", str(folder)])
+        return None
     found = load_experiment(path, scale)
-    return found.get("description", ""), [layer_label(layer) for layer in found["layers"]], command(origin(path), scale)
+    labels = [layer_label(layer) for layer in found["layers"]]
+    return Asked(read_experiment(path).name(scale), found.get("description", ""), labels, command(origin(path), scale))
 
 
 def _check_new(path: Path, force: bool) -> None:

@@ -15,8 +15,9 @@ from stir.flags import LARGEST_P_VALUE
 from stir.table_controls import missing_for_few_images
 from stir_workflow.report.content import HOLDS, NOTE, UNDECIDED, Cell, Finding, GroupCell, Model, Verdict
 from stir_workflow.report.scores import number, text
+from stir_workflow.statements.verdict import ALSO
 
-MOST = 6
+MOST = 4
 """Sentences of one kind; of more, the rest is counted in one sentence."""
 FEW_IMAGES = 100
 """Images below which a note says that they are few. Our choice."""
@@ -39,28 +40,28 @@ def findings_of(
         NAME, of which tables are called.
     """
     summary = f"{experiment}-summary.csv"
-    found = [Finding(*sentence, summary) for sentence in [*_within(groups), *_extremes(groups)]]
-    found += [Finding(*sentence, summary) for sentence in _against(groups)]
+    found = [Finding(*sentence, summary) for sentence in [*_within(groups), *_extremes(groups), *_against(groups)]]
     if differences is not None:
         found += [Finding(*sentence, f"{experiment}-differences.csv") for sentence in _differences(differences)]
     pairs = [cell for cell in cells if cell.reference_model != cell.target_model]
     found += [Finding(*sentence, f"{experiment}.csv") for sentence in _against_null(pairs)]
-    return found + [Finding(sentence, NOTE) for sentence in _notes(groups, cells, models)]
+    notes = " ".join(_notes(groups, cells, models))
+    return found + ([Finding(notes, NOTE)] if notes else [])
 
 
 def findings_of_verdicts(verdicts: Sequence[Verdict], experiment: str) -> list[Finding]:
-    """Say what the experiment's statements came to."""
-    return [Finding(_verdict(each), each.verdict, f"{experiment}-verdicts.csv") for each in verdicts]
+    """Say what the experiment's statements came to: of the parts that decide them."""
+    deciding = [verdict for verdict in verdicts if not verdict.part.startswith(ALSO)]
+    return [Finding(_verdict(each), each.verdict, f"{experiment}-verdicts.csv") for each in deciding]
 
 
 def _verdict(verdict: Verdict) -> str:
-    said = {"holds": "This holds", "fails": "This fails"}.get(verdict.verdict, "This is undecided")
-    value = "the value is not known" if verdict.value is None else f"the value is {verdict.value:.3f}"
+    value = "an unknown value" if verdict.value is None else f"{verdict.value:.3f}"
     units = f"n = {verdict.n} {verdict.unit}" if verdict.n is not None else verdict.unit
-    threshold = "" if verdict.threshold is None else f", against {verdict.threshold:g}"
+    threshold = "" if verdict.threshold is None else f"; compared with {verdict.threshold:g}"
     why = f" Reason: {verdict.flag}." if verdict.flag else ""
-    place = f"layer {verdict.layer}, {verdict.images_dataset}"
-    return f"{verdict.claim} {said}: {value} ({_interval(verdict.low, verdict.high)}; {units}){threshold}; {place}.{why}"
+    where = f"layer {verdict.layer}, {verdict.images_dataset}"
+    return f"{verdict.claim} Found: {value} ({_interval(verdict.low, verdict.high)}; {units}{threshold}; {where}).{why}"
 
 
 def _interval(low: float | None, high: float | None, over: str = "") -> str:
@@ -102,12 +103,11 @@ def _extremes(groups: Sequence[GroupCell]) -> Iterator[tuple[str, str]]:
     """Name the pairs of different groups with the highest and the lowest STIR."""
     known = [cell for cell in groups if cell.reference_group != cell.target_group and cell.stir is not None]
     if len(known) > 1:
-        for which, cell in (("highest", max(known, key=_score)), ("lowest", min(known, key=_score))):
-            yield (
-                f"Between different groups, STIR is {which} for the target {cell.target_group} given the reference "
-                f"{cell.reference_group}: {_stir(cell)}.",
-                NOTE,
-            )
+        high, low = (
+            f"{cell.target_group} given {cell.reference_group}, where {_stir(cell)}"
+            for cell in (max(known, key=_score), min(known, key=_score))
+        )
+        yield f"Between different groups, STIR is highest for {high}. It is lowest for {low}.", NOTE
 
 
 def _score(cell: GroupCell) -> float:
@@ -116,23 +116,24 @@ def _score(cell: GroupCell) -> float:
 
 def _against(groups: Sequence[GroupCell]) -> Iterator[tuple[str, str]]:
     """Count on which side of plain similarity and of noise STIR is, over all pairs of groups."""
+    sentences, decided = [], 0
     for name, values in (
         ("plain similarity", [cell.similarity for cell in groups]),
         ("noise of the same distance from X", [cell.stir_noise for cell in groups]),
     ):
-        sides = [
-            side(cell.stir_low, cell.stir_high, value) for cell, value in zip(groups, values, strict=True) if value is not None
-        ]
-        if sides:
-            count = Counter(sides)
-            yield (
-                f"Against {name}: of {_plural(len(sides), 'pair')} of groups, STIR is higher in {count['above']}, lower in "
-                f"{count['below']}, and undecided in {count[UNDECIDED]}.",
-                NOTE if count[UNDECIDED] < len(sides) else UNDECIDED,
+        known = [(cell, value) for cell, value in zip(groups, values, strict=True) if value is not None]
+        if known:
+            count = Counter(side(cell.stir_low, cell.stir_high, value) for cell, value in known)
+            decided += len(known) - count[UNDECIDED]
+            sentences.append(
+                f"Against {name}: of {_plural(len(known), 'pair')} of groups, STIR is higher in {count['above']}, lower in "
+                f"{count['below']}, and undecided in {count[UNDECIDED]}."
             )
     excess = [cell.stir_excess for cell in groups if cell.stir_excess is not None]
     if excess:
-        yield f"The excess over noise is {min(excess):.2f} to {max(excess):.2f} (0 is noise, 1 the ceiling).", NOTE
+        sentences.append(f"The excess over noise is {min(excess):.2f} to {max(excess):.2f} (0 is noise, 1 the ceiling).")
+    if sentences:
+        yield " ".join(sentences), NOTE if decided else UNDECIDED
 
 
 def _against_null(pairs: Sequence[Cell]) -> Iterator[tuple[str, str]]:
@@ -147,20 +148,16 @@ def _against_null(pairs: Sequence[Cell]) -> Iterator[tuple[str, str]]:
 
 
 def _differences(differences: pd.DataFrame) -> Iterator[tuple[str, str]]:
-    """Compare groups with each other: each group's own STIR, and the two directions of each pair."""
+    """State the largest decided difference between groups' own STIR, and between two directions, and count the others."""
     for kind, say in ((WITHIN, _within_difference), (DIRECTION, _direction)):
         rows: list[dict[Any, Any]] = differences[differences["comparison"] == kind].to_dict("records")
         known = [row for row in rows if number(row["stir_difference"]) is not None]
-        order = sorted(known, key=lambda row: (_of(row) == UNDECIDED, -abs(row["stir_difference"])))
-        for row in order[: MOST // 2]:
-            yield say(row), UNDECIDED if _of(row) == UNDECIDED else HOLDS
-        if rest := order[MOST // 2 :]:
+        if known:
+            first, *rest = sorted(known, key=lambda row: (_of(row) == UNDECIDED, -abs(row["stir_difference"])))
             undecided = sum(_of(row) == UNDECIDED for row in rest)
-            what = "groups' own STIR" if kind == WITHIN else "the two directions"
-            yield (
-                f"Of {_plural(len(rest), 'further comparison')} of {what}, {undecided} are undecided and the others decided.",
-                NOTE,
-            )
+            what = "groups' own STIR" if kind == WITHIN else "two directions"
+            others = f" Of {_plural(len(rest), 'other comparison')} of {what}, {undecided} are undecided." if rest else ""
+            yield say(first) + others, UNDECIDED if _of(first) == UNDECIDED else HOLDS
 
 
 def _of(row: dict[Any, Any]) -> str:
