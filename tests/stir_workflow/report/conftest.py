@@ -6,6 +6,7 @@ import tarfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -42,9 +43,9 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Report], Path
 
 
 @pytest.fixture(scope="session")
-def pages(written: Callable[[Report], Path]) -> dict[int, Path]:
-    """Return number of models -> page."""
-    return {n_models: written(made_up(n_models)) for n_models in (2, 24, 100)}
+def pages(written: Callable[[Report], Path]) -> Callable[[int], Path]:
+    """Return the page of a number of models, which is rendered once."""
+    return cache(lambda n_models: written(made_up(n_models)))
 
 
 @pytest.fixture(scope="session")

@@ -30,7 +30,7 @@ def test_a_page_opens_within_two_seconds_of_computing(n_models, pages, browser):
     page = browser.new_page(viewport={"width": 1400, "height": 900})
     session = page.context.new_cdp_session(page)
     session.send("Performance.enable", {"timeDomain": "threadTicks"})  # the time of the page, not of what else the machine does
-    page.goto(pages[n_models].as_uri())
+    page.goto(pages(n_models).as_uri())
     page.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
     metrics = {metric["name"]: metric["value"] for metric in session.send("Performance.getMetrics")["metrics"]}
     assert page.locator(STIR + "tbody td").count() == n_models**2
@@ -39,7 +39,7 @@ def test_a_page_opens_within_two_seconds_of_computing(n_models, pages, browser):
 
 
 def test_hover_and_focus_show_the_details_of_a_cell(pages, opened):
-    with opened(pages[24]) as page:
+    with opened(pages(24)) as page:
         page.hover(cell(1, 2))
         assert "resnet8-vanilla-1 given resnet8-vanilla-0" in inspected(page)
         for name in ("95% interval", "ceiling", "noise", "seed images", "null, 95th percentile", "inversion error", "images"):
@@ -58,7 +58,7 @@ def test_hover_and_focus_show_the_details_of_a_cell(pages, opened):
 
 
 def test_enter_and_click_open_the_pair_and_the_way_back_leads_to_the_cell(pages, opened):
-    with opened(pages[24]) as page:
+    with opened(pages(24)) as page:
         page.click(cell(3, 1))
         assert page.inner_text("#pair-title") == "Pair: resnet8-vanilla-0 given resnet8-at-0"
         assert page.evaluate("document.activeElement.id") == "pair-title"
@@ -77,7 +77,7 @@ def test_enter_and_click_open_the_pair_and_the_way_back_leads_to_the_cell(pages,
 
 
 def test_layer_measure_order_and_filters_choose_what_is_shown(pages, opened):
-    with opened(pages[24]) as page:
+    with opened(pages(24)) as page:
         scroll_through(page)
         before = page.get_attribute(cell(1, 2), "aria-label")
         page.select_option("#tools select[name=layer]", "stage3")
@@ -106,7 +106,7 @@ def test_layer_measure_order_and_filters_choose_what_is_shown(pages, opened):
 
 
 def test_a_hundred_models_show_their_digits_when_cells_are_enlarged(pages, opened):
-    with opened(pages[100]) as page:
+    with opened(pages(100)) as page:
         assert page.inner_text(cell(1, 2)) == ""
         value = page.get_attribute(cell(1, 2), "aria-label")
         page.evaluate("(() => { const cells = document.querySelector('#tools').elements.cell; cells.value = 40; "
@@ -117,7 +117,7 @@ def test_a_hundred_models_show_their_digits_when_cells_are_enlarged(pages, opene
 
 
 def test_pictures_are_enlarged_and_those_that_failed_are_marked_in_words(pages, opened):
-    with opened(pages[2]) as page:
+    with opened(pages(2)) as page:
         scroll_through(page)
         row = page.locator("#gallery tbody tr").nth(2)
         assert row.locator("td").nth(3).inner_text().endswith("not converged")
@@ -161,7 +161,7 @@ def test_axe_finds_nothing_serious(width, scheme, written, opened, axe):
 
 def test_the_theme_can_be_switched(pages, opened):
     background = "getComputedStyle(document.body).backgroundColor"
-    with opened(pages[2], color_scheme="light") as page:
+    with opened(pages(2), color_scheme="light") as page:
         assert page.evaluate(background) == "rgb(255, 255, 255)"
         page.select_option("#theme", "dark")
         assert page.evaluate(background) == "rgb(20, 22, 26)"
@@ -170,7 +170,7 @@ def test_the_theme_can_be_switched(pages, opened):
 
 
 def test_a_printed_page_has_every_chart_and_no_controls(pages, opened):
-    with opened(pages[2]) as page:
+    with opened(pages(2)) as page:
         scroll_through(page)
         page.emulate_media(media="print")
         assert page.locator("select:visible, input:visible, #inspector:visible, nav a:visible").count() == 0
@@ -180,7 +180,7 @@ def test_a_printed_page_has_every_chart_and_no_controls(pages, opened):
 
 
 def test_every_chart_says_what_it_shows_and_has_a_table(pages, opened):
-    with opened(pages[2]) as page:
+    with opened(pages(2)) as page:
         scroll_through(page)
         for chart in page.query_selector_all("main .chart"):
             says, table = chart.get_attribute("aria-label") or "", chart.query_selector("xpath=following-sibling::details")
