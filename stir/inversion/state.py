@@ -28,6 +28,7 @@ from stir.inversion.result import (
 )
 from stir.inversion.settings import InversionSettings
 from stir.inversion.snapshot import InversionSnapshot
+from stir.inversion.stalling import StallWatch
 from stir.models.outputs import NO_CLASS
 from stir.poolings import pooling_name
 from stir.progress import progress_bar
@@ -53,6 +54,8 @@ class Task:
     partners: Int[Tensor, " n"]
     """Numbers of the images that the null correlation is taken with."""
     settings: InversionSettings
+    what: str
+    """Models and layers, for messages."""
 
     def identity(self) -> dict[str, Any]:
         """Return everything that a snapshot must agree with."""
@@ -74,6 +77,7 @@ class Work:
         self.seed_error = torch.full((n,), torch.nan, dtype=like.dtype, device="cpu")
         self.iterations = torch.zeros(n, dtype=torch.long, device="cpu")
         self.curve = ErrorCurve(n, self.stopping.max_iterations, like)
+        self.watch = StallWatch(self.curve, self.stopping, f"{task.what}, {task.settings.method}")
         self.keep: Callable[[Rows, Tensor], None] = lambda _rows, _waiting: None
 
     def resume(self, snapshot: InversionSnapshot) -> State | None:
@@ -169,13 +173,15 @@ class Work:
         def report(rows: Rows, waiting: Tensor) -> None:
             self.curve.record(rows)
             self.keep(rows, waiting)
+            self.watch.look(rows, lambda: self.matches.inversion_error, rounding_ends=descent.ends_at_tolerance)
             if bar.disable:
                 return
             error = self.matches.inversion_error
             error[rows.index.cpu()] = rows.best_errors.cpu().to(error)
             known = error[torch.isfinite(error)]
             converged = int((known <= self.stopping.tolerance).sum())
-            text = f"{converged} converged, median error {known.median():.3f}" if len(known) else ""
+            evaluations = f"{int(rows.iterations.median()):,} of at most {self.stopping.max_iterations:,} evaluations"
+            text = f"{converged} converged, median error {known.median():.3f}, {evaluations}" if len(known) else ""
             bar.set_postfix_str(text, refresh=False)
             bar.update(max(0, round(self._done(rows, descent)) - bar.n))
 
