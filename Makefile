@@ -95,6 +95,7 @@ bench-training: $(VENV)/.installed
 # These read their images from the folder or archive that STIR_CIFAR10_JPEG names.
 bench-inversion: $(VENV)/.installed
 	$(BIN)/python benchmarks/inversion.py
+	$(BIN)/python benchmarks/inversion_photographs.py $$ARGUMENTS
 
 bench-inversion-full: $(VENV)/.installed
 	$(BIN)/python benchmarks/inversion_full.py

@@ -1,7 +1,8 @@
 """Time one evaluation of networks for photographs, as given and folded: ``make bench-evaluations``.
 
 An evaluation is a forward and a backward pass up to the penultimate layer, for pictures in channels-last order as descents have
-them. The model as given and the folded one take turns, so that other work on the machine slows both; the best round counts.
+them. The model as given and the folded one take turns, so that other work on the machine slows both: times are the best of the
+rounds, ratios their median and range.
 """
 
 import argparse
@@ -9,6 +10,7 @@ import json
 import os
 import time
 from collections import Counter
+from statistics import median
 
 import torch
 from torch import Tensor, nn
@@ -53,10 +55,11 @@ def row(name: str, rounds: int, threads: int) -> str:
         targets = given(images).detach()
         sides = {"given": given, "folded": prepared.exact or given}
         taken = [{side: seconds(forward, images, targets) for side, forward in sides.items()} for _ in range(rounds)]
+    taken = taken[1:] or taken  # the first round warms up
     best = {side: min(one[side] for one in taken) for side in sides}
-    ratios = sorted(one["given"] / one["folded"] for one in taken[1:] or taken)
+    ratios = sorted(one["given"] / one["folded"] for one in taken)
     left = left_over(prepared.exact.part) if prepared.exact else "all"  # type: ignore[attr-defined]
-    ratio = f"{best['given'] / best['folded']:.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})"
+    ratio = f"{median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})"
     return f"| {name} | {threads} | {1e3 * best['given']:.0f} | {1e3 * best['folded']:.0f} | {ratio} | {left} | {prepared.note} |"
 
 
