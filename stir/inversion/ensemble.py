@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from stir.errors import StirError
 from stir.inversion.fast_forward import Forward, Forwards
+from stir.models.preprocessed import network_name
 from stir.progress import progress_name
 from stir.representations import Representing
 
@@ -83,7 +84,7 @@ def naming_member(number: int, n_models: int) -> Iterator[None]:
 
 def what_is_inverted(models: Sequence[nn.Module], layers: Sequence[str]) -> str:
     """Name the models by what the job is called, if it is, and their classes; and the layers."""
-    classes = [type(getattr(model, "network", model)).__name__ for model in models]
+    classes = map(network_name, models)
     job = [name] if (name := progress_name()) else []
     of_each_model = [f"{name} at layer {layer}" for name, layer in zip(classes, layers, strict=True)]
     return ": ".join([*job, " and ".join(of_each_model)])

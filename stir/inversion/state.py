@@ -10,22 +10,14 @@ from jaxtyping import Int
 from torch import Tensor
 
 from stir.inversion.batched import Rounded, flat, pictures, run
+from stir.inversion.cautions import warn_of_likeness, warn_of_no_match, warn_of_precision, warn_of_unconverged
 from stir.inversion.curve import ErrorCurve
 from stir.inversion.descent import Descent, Rows
 from stir.inversion.ensemble import Together, of_each
 from stir.inversion.fast_forward import Forward, Forwards
 from stir.inversion.problem import InversionProblem, blocks, relative_errors
 from stir.inversion.references import References
-from stir.inversion.result import (
-    Inversion,
-    Matches,
-    match,
-    median_pair_distance,
-    warn_of_likeness,
-    warn_of_no_match,
-    warn_of_precision,
-    warn_of_unconverged,
-)
+from stir.inversion.result import Inversion, Matches, match, median_pair_distance
 from stir.inversion.settings import InversionSettings
 from stir.inversion.snapshot import InversionSnapshot
 from stir.inversion.stalling import StallWatch
@@ -98,7 +90,12 @@ class Work:
         return saved
 
     def check(self) -> None:
-        """Try the model with the first seed images; go on with the model as given where the fast forward pass fails."""
+        """Try the model with the first seed images, and warn if it lacks the precision."""
+        self._try()
+        warn_of_precision(self.task.settings.precision, self.forwards, self.task.what)
+
+    def _try(self) -> None:
+        """Go on with the model as given where the fast forward pass fails."""
         # At least three, so that an image is seen beside others.
         targets = self.task.references.pool[: min(FEW, max(3, self.task.settings.batch_size))]
         first = self.task.seeds[: len(targets)].to(targets)
@@ -206,7 +203,6 @@ class Work:
         distances = [median_pair_distance(pool) for pool in blocks(references.pool, references.widths)]
         norms = [norms.double().median().item() for norms in references.norms.T]
         warn_of_likeness(min(map(truediv, distances, norms)), self.stopping.tolerance)
-        warn_of_precision(self.task.settings.precision, self.forwards)
         each = zip(self.matches.inversion_errors.T, references.norms.cpu().T, distances, strict=True)
         pairwise = torch.stack([own * norm / distance for own, norm, distance in each]).amax(dim=0)
         known = (references.classes != NO_CLASS).all()
