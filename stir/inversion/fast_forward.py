@@ -13,11 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from stir.dtypes import widened
-from stir.errors import InvalidInputError
+from stir.inversion.fake_relu import cut_at, faked, no_fake_relu
 from stir.inversion.settings import InversionSettings
-from stir.layers import Layer, LayerSpec, layer_spec, resolve_layer, selected
-from stir.models.cutting import UntraceableError, cut
-from stir.models.folding import copied, folded, with_fake_last_relu
+from stir.layers import Layer, LayerSpec, layer_spec, resolve_layer
+from stir.models.cutting import UntraceableError
+from stir.models.folding import copied, folded
 from stir.models.frozen import Buffers, lend
 from stir.models.usable import check_model, place_of, running_eagerly
 from stir.poolings import Pooling
@@ -110,7 +110,10 @@ def _folded_forwards(model: nn.Module, spec: LayerSpec, images: Tensor, *, fake_
         try:
             expected = _evaluated(given, images)
         except RuntimeError as error:
-            return _as_given([_one_line(error)], fake_last_relu=fake_last_relu)
+            reasons = [_one_line(error)]
+            if fake_last_relu:
+                raise no_fake_relu(model, str(given.layer), reasons) from error
+            return _as_given(reasons)
     with torch.no_grad(), running_eagerly(model):
         buffers = Buffers(model)
         found = resolve_layer(model, spec, two)
@@ -130,28 +133,21 @@ def _folded_forwards(model: nn.Module, spec: LayerSpec, images: Tensor, *, fake_
                 return forwards
             finally:
                 buffers.restore()
-    return _as_given(reasons, fake_last_relu=fake_last_relu)
-
-
-def _as_given(reasons: list[str], *, fake_last_relu: bool) -> Forwards:
     if fake_last_relu:
-        raise InvalidInputError(
-            "Found no ReLU before the layer to fake the gradient of, or torch.fx cannot trace the model up to the layer "
-            f"({reasons[-1]}). Leave fake_last_relu out."
-        )
+        raise no_fake_relu(model, str(found), reasons)
+    return _as_given(reasons)
+
+
+def _as_given(reasons: list[str]) -> Forwards:
     return Forwards(note=f"as given: {reasons[-1]}")
 
 
 def _folded_forward(
     model: nn.Module, found: Layer, pooling: Pooling, dtype: torch.dtype, *, fake_last_relu: bool, deep: bool
 ) -> Forwards:
-    taken = partial(selected, select=found.select, layer=str(found))
-    part = cut(model, found.name, found.side, call=found.call or 0, taken=taken, deep=deep)
+    part = cut_at(model, found, deep=deep)
     graph, n_folded = folded(part.graph, inside=deep)
-    short = with_fake_last_relu(graph) if fake_last_relu else graph
-    if short is None:
-        raise UntraceableError("there is no ReLU that is seen to be the last")
-    forward = _Folded(short, str(found), pooling, dtype)
+    forward = _Folded(faked(graph) if fake_last_relu else graph, str(found), pooling, dtype)
     opaque = [f"{name.removeprefix('model.')} called as it is ({reason})" for name, reason in part.opaque.items()]
     more = [f"and {len(opaque) - 1} more modules"] if len(opaque) > 1 else []
     return Forwards(forward, note="; ".join([f"traced, {n_folded} BatchNorm folded", *opaque[:1], *more]))

@@ -10,24 +10,17 @@ from jaxtyping import Int
 from torch import Tensor
 
 from stir.inversion.batched import Rounded, flat, pictures, run
+from stir.inversion.cautions import warn_of_likeness, warn_of_no_match, warn_of_precision, warn_of_unconverged
 from stir.inversion.curve import ErrorCurve
 from stir.inversion.descent import Descent, Rows
 from stir.inversion.ensemble import Together, of_each
 from stir.inversion.fast_forward import Forward, Forwards
 from stir.inversion.problem import InversionProblem, blocks, relative_errors
 from stir.inversion.references import References
-from stir.inversion.result import (
-    Inversion,
-    Matches,
-    match,
-    median_pair_distance,
-    warn_of_likeness,
-    warn_of_no_match,
-    warn_of_precision,
-    warn_of_unconverged,
-)
+from stir.inversion.result import Inversion, Matches, match, median_pair_distance
 from stir.inversion.settings import InversionSettings
 from stir.inversion.snapshot import InversionSnapshot
+from stir.inversion.stalling import StallWatch
 from stir.models.outputs import NO_CLASS
 from stir.poolings import pooling_name
 from stir.progress import progress_bar
@@ -53,6 +46,8 @@ class Task:
     partners: Int[Tensor, " n"]
     """Numbers of the images that the null correlation is taken with."""
     settings: InversionSettings
+    what: str
+    """Models and layers, for messages."""
 
     def identity(self) -> dict[str, Any]:
         """Return everything that a snapshot must agree with."""
@@ -74,6 +69,7 @@ class Work:
         self.seed_error = torch.full((n,), torch.nan, dtype=like.dtype, device="cpu")
         self.iterations = torch.zeros(n, dtype=torch.long, device="cpu")
         self.curve = ErrorCurve(n, self.stopping.max_iterations, like)
+        self.watch = StallWatch(self.curve, self.stopping, f"{task.what}, {task.settings.method}")
         self.keep: Callable[[Rows, Tensor], None] = lambda _rows, _waiting: None
 
     def resume(self, snapshot: InversionSnapshot) -> State | None:
@@ -94,7 +90,12 @@ class Work:
         return saved
 
     def check(self) -> None:
-        """Try the model with the first seed images; go on with the model as given where the fast forward pass fails."""
+        """Try the model with the first seed images, and warn if it lacks the precision."""
+        self._try()
+        warn_of_precision(self.task.settings.precision, self.forwards, self.task.what)
+
+    def _try(self) -> None:
+        """Go on with the model as given where the fast forward pass fails."""
         # At least three, so that an image is seen beside others.
         targets = self.task.references.pool[: min(FEW, max(3, self.task.settings.batch_size))]
         first = self.task.seeds[: len(targets)].to(targets)
@@ -169,13 +170,15 @@ class Work:
         def report(rows: Rows, waiting: Tensor) -> None:
             self.curve.record(rows)
             self.keep(rows, waiting)
+            self.watch.look(rows, lambda: self.matches.inversion_error, rounding_ends=descent.ends_at_tolerance)
             if bar.disable:
                 return
             error = self.matches.inversion_error
             error[rows.index.cpu()] = rows.best_errors.cpu().to(error)
             known = error[torch.isfinite(error)]
             converged = int((known <= self.stopping.tolerance).sum())
-            text = f"{converged} converged, median error {known.median():.3f}" if len(known) else ""
+            evaluations = f"{int(rows.iterations.median()):,} of at most {self.stopping.max_iterations:,} evaluations"
+            text = f"{converged} converged, median error {known.median():.3f}, {evaluations}" if len(known) else ""
             bar.set_postfix_str(text, refresh=False)
             bar.update(max(0, round(self._done(rows, descent)) - bar.n))
 
@@ -200,7 +203,6 @@ class Work:
         distances = [median_pair_distance(pool) for pool in blocks(references.pool, references.widths)]
         norms = [norms.double().median().item() for norms in references.norms.T]
         warn_of_likeness(min(map(truediv, distances, norms)), self.stopping.tolerance)
-        warn_of_precision(self.task.settings.precision, self.forwards)
         each = zip(self.matches.inversion_errors.T, references.norms.cpu().T, distances, strict=True)
         pairwise = torch.stack([own * norm / distance for own, norm, distance in each]).amax(dim=0)
         known = (references.classes != NO_CLASS).all()

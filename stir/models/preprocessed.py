@@ -45,6 +45,11 @@ class Resize(nn.Module):
         return f"{self.size[0]}, {self.size[1]}"
 
 
+def network_name(model: nn.Module) -> str:
+    """Return what messages call a model: the class of its network, without preprocessing."""
+    return type(model.network if isinstance(model, Preprocessed) else model).__name__
+
+
 class Preprocessed(nn.Sequential):
     """Resizing if there is any, normalisation, then the network as its library builds it: its layers are ``network.NAME``."""
 

@@ -16,9 +16,11 @@ from stir.errors import InvalidInputError, PrecisionWarning
 from stir.inversion import InversionSnapshot, invert
 from stir.inversion.batched import run
 from stir.inversion.descent import Stopping
+from stir.inversion.fake_relu import check_fake_last_relu
 from stir.inversion.fast_forward import fast_forwards
 from stir.inversion.lbfgs import LBFGS
 from stir.inversion.problem import InversionProblem
+from stir.inversion.state import Work
 from tests.stir.inversion.descending import Goal
 
 fast_forward = importlib.import_module("stir.inversion.fast_forward")
@@ -202,6 +204,16 @@ def test_bfloat16_that_cannot_be_had_is_float32_with_a_warning(images, monkeypat
         invert(nn.Sequential(nn.Flatten(), nn.Linear(64, 9), nn.Linear(9, 3)), images, precision="bfloat16", **settings)
 
 
+def test_a_precision_that_cannot_be_had_is_reported_before_the_descent_with_model_and_layer(images, monkeypatch):
+    def interrupted(*_arguments, **_keywords):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Work, "descend", interrupted)
+    net = nn.Sequential(nn.Flatten(), Apply(Rounding.apply), nn.Linear(64, 9), nn.Tanh(), nn.Linear(9, 3))
+    with pytest.warns(PrecisionWarning, match=r"got Sequential at layer \S+"), pytest.raises(KeyboardInterrupt):
+        invert(net, images, precision="bfloat16", random_seed=0)
+
+
 @pytest.mark.parametrize("faster", ["float32", "bfloat16"])
 def test_auto_takes_the_precision_that_is_faster_here_and_states_it(small_net, images, faster, monkeypatch):
     slow = {"bfloat16": torch.float32, "float32": torch.bfloat16}[faster]
@@ -253,8 +265,11 @@ def test_a_fake_relu_needs_a_last_relu_that_is_seen(images):
     torch.manual_seed(0)
     net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), Branching(), nn.Flatten(), nn.Linear(64, 3))
     settings = {"random_seed": 0, "method": "normalised_gradient", "tolerance": 0.3, "fake_last_relu": True}
-    with pytest.raises(InvalidInputError, match=r"^Found no ReLU .*seen to be the last"):
+    with pytest.raises(InvalidInputError, match=r"^Found no ReLU .* of Sequential, .*seen to be the last.*Leave"):
         invert(net, images, **settings)
+    with pytest.raises(InvalidInputError, match=r"^Found no ReLU .*before layer '0' of Sequential"):
+        check_fake_last_relu(net, "0", images)
+    check_fake_last_relu(net, "1", images)
 
 
 def test_a_fake_relu_is_never_given_up_silently(images, monkeypatch):

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from stir.errors import MatchWarning
-from stir.inversion.result import Matches, warn_of_no_match
+from stir.inversion.cautions import warn_of_no_match
+from stir.inversion.result import Matches
 
 
 def matches(correlation, null):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 
 from stir.errors import near_matches
-from stir_workflow.planning import fitting, layers, networks, patterns, reference_entries, references, rehearsal
+from stir_workflow.planning import fake_relus, fitting, layers, networks, patterns, reference_entries, references, rehearsal
 from stir_workflow.planning.addresses import TORCHVISION, is_address, key_of_architecture
 from stir_workflow.planning.fitting import said
 from stir_workflow.planning.loading import Experiment
@@ -139,4 +139,4 @@ FIRST: list[Check] = [
 ]
 THEN: list[Check] = [networks.shapes]
 """Of names that are known."""
-LAST: list[Check] = [layers.use, networks.outputs, _same_models, rehearsal.statements]
+LAST: list[Check] = [layers.use, fake_relus.fake_relus, networks.outputs, _same_models, rehearsal.statements]
