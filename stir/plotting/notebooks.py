@@ -6,10 +6,14 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
+import pandas as pd
 import torch
+from matplotlib.figure import Figure
 from torch import Tensor
 
+from stir.plotting.heatmaps import draw_heatmaps
 from stir.plotting.pictures import ImageRow, draw_pictures
+from stir.table_layers import layer_positions
 
 MOST_PICTURES = 8
 
@@ -33,7 +37,17 @@ def html_of(text: str, rows: Mapping[str, Any], *, errors: Tensor, converged: Te
     drawn = [ImageRow(label, images.clamp(0, 1).to(torch.float32).numpy()) for label, images in first]
     count = len(drawn[-1].images)
     drawn[-1] = ImageRow(drawn[-1].label, drawn[-1].images, errors[:count].cpu().numpy(), converged[:count].cpu().numpy())
+    return numbers + _image_of(draw_pictures(drawn), f"{', '.join(rows)} of the first {count} images")
+
+
+def html_of_scores(text: str, scores: pd.DataFrame) -> str:
+    """Return text and the matrices of the first layer and measure of a table of scores as HTML."""
+    first = scores.iloc[0]
+    shown = (scores["similarity_measure"] == first["similarity_measure"]) & (layer_positions(scores) == 0)
+    return f"<pre>{escape(text)}</pre>{_image_of(draw_heatmaps(scores[shown]), 'matrices of STIR, plain similarity and excess')}"
+
+
+def _image_of(figure: Figure, label: str) -> str:
     content = io.BytesIO()
-    draw_pictures(drawn).savefig(content, format="png", dpi=110)
-    label = f"{', '.join(rows)} of the first {count} images"
-    return f'{numbers}<img alt="{escape(label)}" src="data:image/png;base64,{base64.b64encode(content.getvalue()).decode()}">'
+    figure.savefig(content, format="png", dpi=110)
+    return f'<img alt="{escape(label)}" src="data:image/png;base64,{base64.b64encode(content.getvalue()).decode()}">'
