@@ -1,4 +1,4 @@
-"""The command ``stir``: make, verify, fingerprint, models, layers, sensitivity, cache."""
+"""The command ``stir``: make, verify, fingerprint, models, layers, plot, sensitivity, cache."""
 
 import contextlib
 import gc
@@ -26,6 +26,7 @@ from stir_workflow.store.storage import storing
 ELSEWHERE = {
     "cache": "stir_workflow.cache.commands",
     "layers": "stir_workflow.layers_command",
+    "plot": "stir_workflow.plot_command",
     "sensitivity": "stir_workflow.sensitivity_command",
 }
 """Commands that are imported only when they are asked for -> their modules."""

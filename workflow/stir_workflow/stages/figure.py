@@ -126,11 +126,11 @@ def _images(job: Job, models: "pd.DataFrame") -> "Iterator[tuple[str, Draw]]":
 def _draw_images(job: Job, layer: str, images_dataset: str, dataset: Path, said: "Mapping[str, str]") -> "Figure":
     from stir.plotting.pictures import draw_pictures
 
-    rows = _image_rows(job, layer, images_dataset, dataset, said)
+    rows = image_rows(job, layer, images_dataset, dataset, said)
     return draw_pictures(rows, f"layer {layer}, images of {images_dataset}")
 
 
-def _image_rows(job: Job, layer: str, images_dataset: str, dataset: Path, said: "Mapping[str, str]") -> "list[ImageRow]":
+def image_rows(job: Job, layer: str, images_dataset: str, dataset: Path, said: "Mapping[str, str]") -> "list[ImageRow]":
     """Read X, seed images and the IRIs of every model for a layer and a dataset of images."""
     from stir.plotting.pictures import ImageRow
     from stir_workflow.stages.images import read_pixels
@@ -145,7 +145,7 @@ def _image_rows(job: Job, layer: str, images_dataset: str, dataset: Path, said: 
     for iri in shown:
         path, model = by_key[iri["key"]], iri["model"]
         if not read_present(path, "seed_images"):  # perturbed images, which nothing was inverted for
-            rows.append(ImageRow(model, read_arrays(path, "iri_images")[0][:count]))
+            rows.append(ImageRow(model, read_arrays(path, "iri_images")[0][:count], model=model))
             continue
         images, seeds, errors, converged = read_arrays(path, "iri_images", "seed_images", "inversion_error", "converged")
         if len(rows) == 1:
