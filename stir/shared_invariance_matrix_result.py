@@ -146,7 +146,7 @@ class SharedInvarianceMatrix(Result):
             f"layers {', '.join(layers)}",
             f"  STIR of different models   median {different['stir'].median():.3f}, from {different['stir'].min():.3f} to "
             f"{different['stir'].max():.3f}",
-            f"  converged                  at least {table['converged_fraction'].min():.0%} of the images of each reference model",
+            f"  converged images           at least {table['converged_fraction'].min():.0%} for each reference model",
         ]
         if len(self.models) <= MOST_SHOWN:
             matrix = self.matrix().rename_axis(index=None, columns=None)

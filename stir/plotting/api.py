@@ -91,7 +91,7 @@ def plot_layers(results: Results, models_table: Results = None, **how: Any) -> A
     models_table : DataFrame, str or Path, optional
         Table of models: a line for each training, over pairs that were trained alike. Without it, a line for each pair.
     **how
-        ``similarity_measure``, ``images_dataset``, ``models``, ``names``, ``width``, ``font_size`` and ``ax`` as in `plot_heatmap`.
+        ``similarity_measure``, ``images_dataset``, ``models``, ``names``, ``width``, ``font_size``, ``ax`` as in `plot_heatmap`.
 
     Returns
     -------

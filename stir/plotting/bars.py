@@ -9,13 +9,17 @@ from matplotlib.figure import Figure
 from stir.flags import is_not_above_null
 from stir.plotting.controls import draw_on_bar
 from stir.plotting.marks import HATCH, any_flagged, marked
-from stir.plotting.panels import all_pairs, colours, comparable_pairs, draw_panels, what_differs
+from stir.plotting.panels import HIGHEST, all_pairs, colours, comparable_pairs, draw_panels, what_differs
 from stir.plotting.sizes import points, scale
 from stir.plotting.titles import counted, inches_of, measured_with
 from stir.table_layers import layer_name, layer_positions
 
 BEHIND_DIGITS = {"facecolor": "white", "alpha": 0.75, "linewidth": 0, "pad": 0.5}
 """So that digits are legible where a line of a control passes."""
+
+
+INCHES_OF_SCORES = 2.0
+"""About as tall are the axes of a small figure, of which digits that stand upright take a part."""
 
 
 def draw_bars(
@@ -75,6 +79,8 @@ def draw_bar_panel(axes: Axes, rows: pd.DataFrame) -> None:
     inches = inches_per_group(axes)
     between = "(" if max(inches_of(label, points(10)) for label in labels) < inches else "\n("
     turned = 0 if inches_of("0.00*", points(8)) < width * inches else 90
+    if turned:
+        axes.set_ylim(top=HIGHEST + inches_of("0.00*", points(8)) / INCHES_OF_SCORES)
     for number, (training, colour) in enumerate(colours(trainings).items()):
         of_training = rows[rows["training"] == training]
         forward = of_training[of_training["forward"]]

@@ -20,7 +20,9 @@ LONGEST_NAME = 60
 INCHES_PER_CELL = 0.5
 INCHES_PER_CELL_WITH_INTERVAL = 0.85
 INCHES_PER_SMALL_CELL = 0.13
-INCHES_BETWEEN, INCHES_FOR_BAR = 0.25, 1.0
+INCHES_BETWEEN = 0.25
+INCHES_OF_BAR, INCHES_FOR_BAR = 0.25, 0.75
+"""Of a colour bar, and for its numbers and label."""
 INCHES_FOR_LABEL = 0.6
 """Beside the names of models."""
 LEAST_INCHES = 2.1
@@ -98,7 +100,7 @@ def _panel_axes(
     """Return axes for each panel, with square cells, and room for names, titles and colour bars; and inches of a cell."""
     references, targets = models
     left, bottom = (INCHES_FOR_LABEL * scale() + max(inches_of(name, points(FONT_SIZE)) for name in names) for names in models)
-    bar = INCHES_FOR_BAR * scale()
+    bar = INCHES_OF_BAR + INCHES_FOR_BAR * scale()
     gaps = [INCHES_BETWEEN * scale() if second.ends is first.ends else bar for first, second in pairwise(panels)]
     cell = (
         _inches_of_cell(models, intervals=intervals)

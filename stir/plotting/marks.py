@@ -45,9 +45,9 @@ def mark_points(axes: Axes, places: Sequence[float], values: Sequence[float], fl
     floor = axes.get_ylim()[0]
     for place, value, is_marked in zip(places, values, flagged, strict=True):
         if value != value:
-            axes.plot([place], [floor], "x", color=colour, markersize=9, markeredgewidth=2, clip_on=False, zorder=4)
+            axes.plot([place], [floor], "x", color=colour, markersize=points(9), markeredgewidth=2, clip_on=False, zorder=4)
         elif is_marked:
-            axes.plot([place], [value], MARK, color=colour, markersize=13, markeredgecolor="black", zorder=4)
+            axes.plot([place], [value], MARK, color=colour, markersize=points(13), markeredgecolor="black", zorder=4)
 
 
 def mark_null(axes: Axes, places: Sequence[float], values: Sequence[float], not_above: Sequence[bool]) -> None:

@@ -70,7 +70,8 @@ def panels_of(scores: pd.DataFrame, columns: Sequence[str] | None = None) -> lis
         check_known("score", column, SCORES)
     if EXCESS in columns and not has_excess(scores):
         raise InvalidInputError(
-            f"Expected a table with numbers in {EXCESS}; got one without. Leave this score out, or make the table again, with `make run`."
+            f"Expected a table with numbers in {EXCESS}; got one without. Leave this score out, or make the table again, with "
+            "`make run`."
         )
     different = scores[scores["reference_model"] != scores["target_model"]]
     ends = limits(different[[column for column in columns if column != EXCESS]].to_numpy(float).ravel())

@@ -62,14 +62,14 @@ def _inversions(result: Any, models: Sequence[str] | None, names: Mapping[str, s
         inversion = getattr(result, "inversion", result)
         if not hasattr(inversion, "iri_images") or models or names:
             raise InvalidInputError(
-                f"Expected an Inversion, SharedInvariance or SharedInvarianceMatrix, and models and names with a matrix only; got "
+                "Expected an Inversion, SharedInvariance or SharedInvarianceMatrix, and models and names with a matrix only; got "
                 f"{type(result).__name__}. Pass what stir.invert or stir.load returns."
             )
         return {IRIS: inversion}, ""
     last = {model: (layer, inversion) for (model, layer), inversion in result.inversions.items()}
     if not last:
         raise InvalidInputError(
-            "Expected scores with their inversions; these have none, as scores of the workflow. Load a file of results/iris instead."
+            "Expected scores with their inversions; these have none, as those of the workflow. Load a file of results/iris."
         )
     called = display_names(names or {}, list(last), "the matrix")
     if unknown := [model for model in models or () if model not in last]:

@@ -100,9 +100,7 @@ def _table(results: Results, what: str) -> tuple[pd.DataFrame, str]:
 def _check(table: pd.DataFrame, where: str, needed: Sequence[str], numbers: Sequence[str], what: str) -> None:
     """Refuse a table that lacks columns or models, or has a text where a number is needed."""
     if missing := [name for name in needed if name not in table]:
-        raise InvalidInputError(
-            f"Expected a {what} with the columns {', '.join(missing)}; {where} has none of that name. {REMEDY}."
-        )
+        raise InvalidInputError(f"Expected a {what} with the columns {', '.join(missing)}; {where} has none of these. {REMEDY}.")
     if table.empty:
         raise InvalidInputError(f"Expected a {what} with rows; {where} has none. {REMEDY}.")
     found = [*numbers, *(name for name in CONTROLS if numbers and name in table)]

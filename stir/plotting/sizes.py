@@ -46,10 +46,9 @@ def letters_of(font_size: float | None, width: float | None) -> Iterator[None]:
         ("font_size", font_size, LEAST_FONT_SIZE, LARGEST_FONT_SIZE),
         ("width", width, LEAST_WIDTH, LARGEST_WIDTH),
     ):
-        if value is not None:
-            if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-                unit = "points" if name == "font_size" else "inches"
-                raise InvalidInputError(f"Expected {name} from {low:g} to {high:g} {unit}; got {value!r}. Choose such a number.")
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high):
+            unit = "points" if name == "font_size" else "inches"
+            raise InvalidInputError(f"Expected {name} from {low:g} to {high:g} {unit}; got {value!r}. Choose such a number.")
     if font_size is None and width is None:
         yield
         return

@@ -41,7 +41,9 @@ def _listed(_ctx: click.Context, _param: click.Parameter, value: str | None) -> 
 @click.command()
 @click.argument("paths", metavar="TABLE...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--kind", type=click.Choice(KINDS), default="heatmap", show_default=True)
-@click.option("--output", "-o", "outputs", multiple=True, type=click.Path(path_type=Path), help="A .pdf, .svg or .png file; several.")
+@click.option(
+    "--output", "-o", "outputs", multiple=True, type=click.Path(path_type=Path), help="A .pdf, .svg or .png file; several."
+)
 @click.option("--pdf", is_flag=True, help="Write NAME-KIND.pdf here, NAME being the table's.")
 @click.option("--svg", is_flag=True, help="Write NAME-KIND.svg here.")
 @click.option("--png", is_flag=True, help="Write NAME-KIND.png here, which is also done if no file is named.")
@@ -53,9 +55,13 @@ def _listed(_ctx: click.Context, _param: click.Parameter, value: str | None) -> 
 @click.option("--layer", help="As the table names it; by default the last one.")
 @click.option("--measure", help="Similarity measure; by default the table's first one.")
 @click.option("--images-dataset", help="One of the datasets of images; by default all, of a heatmap and of pictures the first.")
-@click.option("--scores", callback=_listed, help="Of a heatmap: stir, similarity, stir_excess, with commas between; by default all.")
+@click.option(
+    "--scores", callback=_listed, help="Of a heatmap: stir, similarity, stir_excess, with commas between; by default all."
+)
 @click.option("--intervals", is_flag=True, help="Write the 95% interval into the cells of a heatmap of STIR.")
-@click.option("--models-table", type=click.Path(path_type=Path), help="By default NAME-models.csv beside NAME.csv, if it is there.")
+@click.option(
+    "--models-table", type=click.Path(path_type=Path), help="By default NAME-models.csv beside NAME.csv, if it is there."
+)
 @click.option("-n", "count", type=click.IntRange(1, 100), default=8, show_default=True, help="Pictures of each row.")
 @click.option("--bare", is_flag=True, help="Leave out title and notes, and print them, for the caption of a paper.")
 def plot(
@@ -73,14 +79,17 @@ def plot(
 ) -> None:
     """Draw a figure for a paper from TABLE, a table of scores such as results/tables/NAME.csv, or a copy of one.
 
-    Pictures (--kind images) are those of the experiment that published the table, or of files of IRIs, results/iris/.../*.h5, or of
-    results that were saved by stir. In SVG and PDF files texts stay texts, and the same command writes the same bytes.
+    Pictures (--kind images) are those of the experiment that published the table, or of files: IRIs in results/iris, or results
+    that were saved in Python. In SVG and PDF files texts stay texts, and the same command writes the same bytes.
     """
     from stir.plotting.sizes import letters_of
     from stir_workflow.cli import plain_errors
 
     with plain_errors():
-        chosen = [*outputs, *(Path(f"{paths[0].stem}-{kind}.{suffix}") for suffix, on in (("pdf", pdf), ("svg", svg), ("png", png)) if on)]
+        chosen = [
+            *outputs,
+            *(Path(f"{paths[0].stem}-{kind}.{suffix}") for suffix, on in (("pdf", pdf), ("svg", svg), ("png", png)) if on),
+        ]
         places = _checked(chosen or [Path(f"{paths[0].stem}-{kind}.png")], overwrite=overwrite)
         names = {} if how["names"] is None else read_names(how["names"])
         caption: list[str] | None = [] if bare else None
@@ -133,9 +142,13 @@ def read_names(path: Path) -> Mapping[str, Any]:
         names = YAML(typ="safe", pure=True).load(read_bounded(path, MOST_BYTES_OF_NAMES).decode("utf-8"))
     except (OSError, ValueError, YAMLError, RecursionError) as error:
         problem = str(error).strip().splitlines() or [type(error).__name__]
-        raise InvalidInputError(f"Expected display names as YAML in {shown(path)}; {problem[0]}. Write lines MODEL: NAME.") from error
+        raise InvalidInputError(
+            f"Expected display names as YAML in {shown(path)}; {problem[0]}. Write lines MODEL: NAME."
+        ) from error
     if not isinstance(names, Mapping) or not all(isinstance(model, str) for model in names):
-        raise InvalidInputError(f"Expected lines MODEL: NAME in {shown(path)}; got {shortened(names)}. Quote names that are numbers.")
+        raise InvalidInputError(
+            f"Expected lines MODEL: NAME in {shown(path)}; got {shortened(names)}. Quote names that are numbers."
+        )
     return names
 
 

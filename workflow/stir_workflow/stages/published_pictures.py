@@ -1,5 +1,6 @@
 """Pictures of IRIs for ``stir plot``: of the experiment that published a table, or of files of IRIs."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -51,13 +52,23 @@ def _of_file(path: Path, how: Mapping[str, Any], *, first: bool) -> "Iterator[Im
     several = hasattr(result, "inversions")
     chosen = {"models": how["models"], "names": how["names"]} if several else {}
     if not several and (how["models"] or how["layer"] or how["images_dataset"]):
-        raise InvalidInputError(f"Expected a table with --models, --layer or --images-dataset; got {shown(path)}, which has one model.")
+        raise InvalidInputError(
+            f"Expected a table with --models, --layer or --images-dataset; got {shown(path)}, which has one model."
+        )
     for row in rows_of(result, n=how["count"], **chosen)[0]:
         if row.label == IRIS:
-            name = path.parent.name if path.parent.parent.name == "iris" else path.stem
-            yield replace(row, label=f"{IRIS} of {how['names'].get(name, name)}")
+            yield replace(row, label=f"{IRIS} of {_called(path, how['names'])}")
         elif first or row.label != "seed images":
             yield row
+
+
+def _called(path: Path, names: Mapping[str, str]) -> str:
+    """Return what a row calls a file: its model, layer and random seed if it is one of results/iris, or its name."""
+    found = re.match(r"(?P<layer>.+)\.[^.]+\.[^.]+\.(?P<seed>[0-9]+)-[0-9a-f]+\Z", path.stem)
+    if found is None or path.parent.parent.name != "iris":
+        return names.get(path.stem, path.stem)
+    model = path.parent.name
+    return f"{names.get(model, model)}, {found['layer']}, seed {found['seed']}"
 
 
 def _of_experiment(table: Path, how: Mapping[str, Any]) -> "tuple[list[ImageRow], str]":
@@ -80,7 +91,12 @@ def _of_experiment(table: Path, how: Mapping[str, Any]) -> "tuple[list[ImageRow]
     said = of_models(read_table(models)) if models.is_file() else {}
     iris = [iri for iri in settings["iris"] if iri["model"] in order]
     asked = replace(job, recipe=Recipe("figure", 0, settings | {"iris": iris, "n_pictures": how["count"]}, {}))
-    rows = image_rows(asked, layer, label, job.inputs["datasets"][labels.index(label)], said)
+    try:
+        rows = image_rows(asked, layer, label, job.inputs["datasets"][labels.index(label)], said)
+    except KeyError as error:
+        raise InvalidInputError(
+            f"Expected files of this version behind {shown(table)}; they have no {error}: {REMEDY}."
+        ) from error
     own = sorted((row for row in rows if row.model), key=lambda row: order.index(row.model))
     shared = [row for row in rows if not row.model]
     called = [replace(row, label=row.label.replace(row.model, names[row.model]), model=names[row.model]) for row in own]
