@@ -9,11 +9,10 @@ from matplotlib.figure import Figure
 
 from stir.errors import check_known
 from stir.files import temporary_beside
+from stir.names import DEFAULT_FORMATS
 
 FORMATS: dict[str, dict[str, None]] = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
 """Suffix -> what files would hold that differs each time."""
-DEFAULT_FORMATS = ("png", "svg")
-"""Of the workflow's figures; a PDF takes as much time as both."""
 TEXT_STAYS_TEXT: Any = {"svg.hashsalt": "stir", "svg.fonttype": "none", "pdf.fonttype": 42}
 DOTS_PER_INCH = 160
 

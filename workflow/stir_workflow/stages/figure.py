@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from importlib import import_module
+from itertools import repeat
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stir.names import figure_layer, figure_name, layer_slug
+from stir.names import DEFAULT_FORMATS, figure_layer, figure_name, layer_slug
 from stir_workflow.stages.job import Job
 
 if TYPE_CHECKING:
@@ -38,20 +39,23 @@ def make(job: Job) -> None:
     scores, models = (read_table(tables[f"{experiment}{part}.csv"]) for part in ("", "-models"))
     folder = make_keyed_folder(job.output)
     asked = list(_asked(job, scores, models))
-    files = draw_all([draw for _, draw in asked], [folder / f"{experiment}-{name}" for name, _ in asked], job.processes)
+    stems, formats = [folder / f"{experiment}-{name}" for name, _ in asked], job.settings.get("formats", DEFAULT_FORMATS)
+    files = draw_all([draw for _, draw in asked], stems, job.processes, formats)
     stamp(job.output, job.recipe, files)
 
 
-def draw_all(draw: "Sequence[Draw]", stems: Sequence[Path], processes: int) -> list[Path]:
+def draw_all(
+    draw: "Sequence[Draw]", stems: Sequence[Path], processes: int, formats: Sequence[str] = DEFAULT_FORMATS
+) -> list[Path]:
     """Draw and save figures in processes of their own, and return their files; the files do not depend on the number."""
     from stir.plotting.saving import save_drawn
 
     workers = min(processes, len(stems))
     if workers <= 1:
-        return [path for files in map(save_drawn, draw, stems) for path in files]
+        return [path for files in map(save_drawn, draw, stems, repeat(formats)) for path in files]
     # Forked: matplotlib and pandas are imported once. No thread of this process holds a lock at this point.
     with ProcessPoolExecutor(workers, mp_context=get_context("fork")) as pool:
-        return [path for files in pool.map(save_drawn, draw, stems) for path in files]
+        return [path for files in pool.map(save_drawn, draw, stems, repeat(formats)) for path in files]
 
 
 def _asked(job: Job, scores: "pd.DataFrame", models: "pd.DataFrame") -> "Iterator[tuple[str, Draw]]":
