@@ -27,7 +27,7 @@ ifneq ($(shell test -w "$$HOME" && echo writable),writable)
 export XDG_CACHE_HOME ?= $(CURDIR)/.snakemake/cache
 endif
 
-.PHONY: run poster test test-all test-slurm fuzz cluster-plugins lint readme pretrained bench-overhead bench-scale bench-poster bench-training bench-inversion bench-inversion-full bench-memory bench-agreement bench-drop-in bench-controls
+.PHONY: run poster test test-all test-slurm fuzz cluster-plugins lint readme pretrained notebook bench-overhead bench-scale bench-poster bench-training bench-inversion bench-inversion-full bench-memory bench-agreement bench-drop-in bench-controls
 .PHONY: bench-similarity peers check-python clean
 
 run: $(VENV)/.installed
@@ -74,6 +74,10 @@ readme: $(VENV)/.installed
 # Render docs/pretrained.md from the last `make run EXPERIMENT=pretrained`.
 pretrained: $(VENV)/.installed
 	$(BIN)/python -m scripts.pretrained
+
+# Execute docs/notebooks/library.py and keep its outputs.
+notebook: $(VENV)/.installed
+	$(BIN)/jupytext --to ipynb --execute docs/notebooks/library.py
 
 bench-overhead: $(VENV)/.installed
 	$(BIN)/python benchmarks/overhead.py

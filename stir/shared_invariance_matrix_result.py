@@ -59,7 +59,7 @@ class SharedInvarianceMatrix(Result):
         table = score_table([self.rows], named, [self.images_dataset]).reset_index(drop=True)
         return table.assign(flags=of_scores(table, pd.DataFrame(columns=["model", "objective", "flag"])))
 
-    def matrix(self, column: str = "stir", *, similarity_measure: str | None = None, layer: int = 0) -> "pd.DataFrame":
+    def matrix(self, column: str = "stir", *, similarity_measure: str | None = None, layer: int = -1) -> "pd.DataFrame":
         """Return one column of the table as a matrix, with the reference in rows and the target in columns.
 
         Parameters
@@ -69,7 +69,7 @@ class SharedInvarianceMatrix(Result):
         similarity_measure : str, optional
             By default the first one.
         layer : int
-            Position of the layer among those of each model.
+            Position of the layer among those of each model; by default the last one.
 
         Raises
         ------
@@ -84,8 +84,9 @@ class SharedInvarianceMatrix(Result):
         measure = measures[0] if similarity_measure is None else similarity_measure
         check_known("similarity measure", measure, measures)
         positions = layer_positions(table)
-        check_known("layer", str(layer), [str(number) for number in sorted(positions.unique())])
-        chosen = table[(table["similarity_measure"] == measure) & (positions == layer)]
+        count = int(positions.max()) + 1
+        check_known("layer", str(layer), [str(number) for number in range(-count, count)])
+        chosen = table[(table["similarity_measure"] == measure) & (positions == layer % count)]
         matrix = chosen.pivot_table(column, "reference_model", "target_model", sort=False, dropna=False)
         return matrix.reindex(index=chosen["reference_model"].unique(), columns=chosen["target_model"].unique())
 
@@ -152,7 +153,7 @@ class SharedInvarianceMatrix(Result):
             matrix = self.matrix().rename_axis(index=None, columns=None)
             shown_matrix = matrix.to_string(float_format="{:.3f}".format, na_rep="-")
             lines += [
-                f"  STIR(column | row), {measures[0]}, layer {layers[0]}:",
+                f"  STIR(column | row), {measures[0]}, layer {layers[-1]}:",
                 *(f"    {line}" for line in shown_matrix.splitlines()),
             ]
         return "\n".join(lines)

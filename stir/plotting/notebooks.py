@@ -29,9 +29,9 @@ def html_of(result: Any) -> str:
 
 
 def html_of_scores(text: str, scores: pd.DataFrame) -> str:
-    """Return text and the matrices of the first layer and measure of a table of scores as HTML."""
-    first = scores.iloc[0]
-    shown = (scores["similarity_measure"] == first["similarity_measure"]) & (layer_positions(scores) == 0)
+    """Return text and the matrices of the last layer and first measure of a table of scores as HTML."""
+    positions = layer_positions(scores)
+    shown = (scores["similarity_measure"] == scores["similarity_measure"].iloc[0]) & (positions == positions.max())
     return f"<pre>{escape(text)}</pre>{_image_of(draw_heatmaps(scores[shown]), 'matrices of STIR, plain similarity and excess')}"
 
 
