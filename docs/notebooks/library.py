@@ -13,8 +13,8 @@
 # %% [markdown]
 # # Invert, score, print, plot, save, load
 #
-# Three small networks on handwritten digits that come with scikit-learn: two that were trained from different initial weights, and
-# one that was not trained. It takes less than a minute on a CPU.
+# Three small networks on the digits of scikit-learn: two that were trained from different initial weights, and
+# one that was not trained. All of it takes less than a minute on a CPU.
 
 # %%
 import tempfile
@@ -61,7 +61,7 @@ inversion
 inversion.to_frame().head()
 
 # %%
-stir.plotting.show_iris(inversion, x, n=10)
+axes = stir.plotting.show_iris(inversion, x, n=10)
 # %% [markdown]
 # ## Two networks: does the second share the invariances of the first?
 
@@ -83,17 +83,25 @@ result.to_frame()[
 # Each network is inverted once. The diagonal is the ceiling: what each network shares with itself.
 
 # %%
-matrix = stir.shared_invariance_matrix(models, x, layer=["1", None], tolerance=0.1, images_dataset="digits")
+matrix = stir.shared_invariance_matrix(models, x, tolerance=0.1, images_dataset="digits")
 print(matrix)
 
 # %%
-stir.plotting.plot_heatmap(matrix)
+axes = stir.plotting.plot_heatmap(matrix)
+# %% [markdown]
+# Several layers and measures at once, drawn into axes of one's own:
+
 # %%
-stir.plotting.plot_heatmap(
-    matrix, score="similarity", models=["trained A", "trained B"], names={"trained A": "A", "trained B": "B"}
+from matplotlib import pyplot as plt
+
+trained = {name: models[name] for name in ("trained A", "trained B")}
+by_layer = stir.shared_invariance_matrix(
+    trained, x, layer=["1", None], tolerance=0.1, similarity_measure=["linear_cka", "mutual_knn"]
 )
-# %%
-stir.plotting.plot_layers(matrix, models=["trained A", "trained B"])
+figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
+stir.plotting.plot_layers(by_layer, ax=left)
+axes = stir.plotting.plot_heatmap(by_layer, similarity_measure="mutual_knn", names={"trained A": "A", "trained B": "B"}, ax=right)
+
 # %% [markdown]
 # `to_frame` has the columns of the workflow's tables, flags included.
 

@@ -19,7 +19,7 @@ MOST_PICTURES = 8
 
 def html_of(result: Any) -> str:
     """Return a result with pictures as HTML: its text, and its first pictures, where they are images."""
-    numbers = f"<pre>{escape(repr(result))}</pre>"
+    numbers = _text(repr(result))
     try:
         rows, title = rows_of(result, n=MOST_PICTURES)
     except InvalidInputError:  # vectors, which have no picture
@@ -32,7 +32,11 @@ def html_of_scores(text: str, scores: pd.DataFrame) -> str:
     """Return text and the matrices of the last layer and first measure of a table of scores as HTML."""
     positions = layer_positions(scores)
     shown = (scores["similarity_measure"] == scores["similarity_measure"].iloc[0]) & (positions == positions.max())
-    return f"<pre>{escape(text)}</pre>{_image_of(draw_heatmaps(scores[shown]), 'matrices of STIR, plain similarity and excess')}"
+    return f"{_text(text)}{_image_of(draw_heatmaps(scores[shown]), 'matrices of STIR, plain similarity and excess')}"
+
+
+def _text(text: str) -> str:
+    return f'<pre style="font-family: monospace">{escape(text)}</pre>'
 
 
 def _image_of(figure: Figure, label: str) -> str:
