@@ -2,84 +2,30 @@
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, NamedTuple, cast
 
-import numpy as np
-import pandas as pd
 from jaxtyping import Int
 from torch import Tensor, nn
 
 from stir.beside_inversion import Represented, Target, represent_perturbed, represent_pictures
 from stir.controls import Perturbed
-from stir.controls.or_nan import pnka_or_nan, similarity_or_nan, stir_of_converged
 from stir.errors import InvalidInputError, StirError, warn_caller
 from stir.inversion import Inversion, InversionSettings, invert
 from stir.inversion.api import DEFAULTS, AnyLayer
 from stir.inversion.settings import changed_settings
 from stir.layers import Select, layer_spec
-from stir.layers.layer import PENULTIMATE
 from stir.match_columns import PER_IMAGE, match_columns
 from stir.models.usable import check_model
-from stir.names import layer_text, shortened
-from stir.provenance import device_kind
-from stir.score import score
-from stir.score_files import as_stored
-from stir.shared_invariance import beside, check_request
+from stir.names import shortened
+from stir.pair_rows import IMAGES, Model, Pair, scores_of, together
+from stir.shared_invariance import check_request
 from stir.shared_invariance_matrix_result import SharedInvarianceMatrix as SharedInvarianceMatrix
-from stir.shared_invariance_result import same_class_fraction
 from stir.similarity import get_similarity_measure
 from stir.stored_images import Images
-from stir.table_controls import TARGET_SAME_CLASS
 
 Layers = AnyLayer | Sequence[AnyLayer]
 """One layer, or several."""
-IMAGES = "images"
-
-
-@dataclass(frozen=True)
-class _Model:
-    """A model at one of its layers, and what it makes of X."""
-
-    name: str
-    target: Target
-    of: Represented
-
-    @property
-    def of_images(self) -> Tensor:
-        """The representations of X."""
-        return self.of.of[IMAGES]
-
-    def columns(self, side: str) -> dict[str, Any]:
-        """Return what rows say of the layer."""
-        spec, width = self.target.layer, self.of_images.shape[1]
-        select = f"[{spec.select}]" if isinstance(spec.select, int) else spec.select
-        pooling = spec.pooling if isinstance(spec.pooling, str) else getattr(spec.pooling, "__name__", "function")
-        said = {"layer": spec.layer or PENULTIMATE, "select": select, "pooling": pooling, "features": width}
-        return {f"{side}_{name}": value for name, value in said.items()}
-
-    @property
-    def layer(self) -> str:
-        """The layer as tables name it."""
-        layer, select, pooling, _ = self.columns("").values()
-        return layer_text(layer, select, pooling)
-
-
-@dataclass(frozen=True)
-class _Pair:
-    """A reference and a target model, and what both make of the IRIs of the reference."""
-
-    reference: _Model
-    target: _Model
-    inversion: Inversion
-    matched: dict[str, Any]
-    """Columns of the inversion."""
-    own: Perturbed
-    """m1 of X', of which the ceiling is."""
-    perturbed: Perturbed
-    """m2 of X', seed images and noise."""
-    classes: Int[Tensor, " n"]
-    """That m2 predicts for X'."""
 
 
 def shared_invariance_matrix(
@@ -139,11 +85,11 @@ def shared_invariance_matrix(
     named, measures = _named(models), _measures(similarity_measure)
     layers = {name: [layer_spec(one, select, settings.pooling) for one in of] for name, of in _layers(layer, named).items()}
     check_request(images, settings)
-    known: list[list[_Model]] = [[] for _ in next(iter(layers.values()))]
+    known: list[list[Model]] = [[] for _ in next(iter(layers.values()))]
     for name, model in named.items():
         for number, spec in enumerate(layers[name]):
             target = Target(model, spec, settings.batch_size)
-            known[number].append(_Model(name, target, _of_images(name, target, images)))
+            known[number].append(Model(name, target, _of_images(name, target, images)))
     how = _How(random_seed, settings, labels, progress)
     scores, inversions = [], {}
     for at_layer in known:
@@ -151,8 +97,8 @@ def shared_invariance_matrix(
             pairs = _pairs(reference, at_layer, images, how)
             for pair in pairs:
                 inversions[reference.name, reference.layer] = pair.inversion
-                scores.append(_scores(pair, measures))
-    return SharedInvarianceMatrix(*_together(scores), images_dataset, inversions)
+                scores.append(scores_of(pair, measures))
+    return SharedInvarianceMatrix(*together(scores), images_dataset, inversions)
 
 
 class _How(NamedTuple):
@@ -210,7 +156,7 @@ def _of_images(name: str, target: Target, images: Images) -> Represented:
         raise type(error)(f"Model {name}: {error}") from error
 
 
-def _inverted(reference: _Model, images: Images, how: _How) -> Inversion:
+def _inverted(reference: Model, images: Images, how: _How) -> Inversion:
     """Invert a model; warnings and errors name it."""
     model, layer, _ = reference.target
     pooled = replace(how.settings, pooling=layer.pooling)
@@ -226,7 +172,7 @@ def _inverted(reference: _Model, images: Images, how: _How) -> Inversion:
     return inversion
 
 
-def _pairs(reference: _Model, targets: Sequence[_Model], images: Images, how: _How) -> Iterator[_Pair]:
+def _pairs(reference: Model, targets: Sequence[Model], images: Images, how: _How) -> Iterator[Pair]:
     """Invert a model, and give its pairs with all models; the reference represents its IRIs only once."""
     inversion = _inverted(reference, images, how)
     matched = match_columns(
@@ -234,7 +180,7 @@ def _pairs(reference: _Model, targets: Sequence[_Model], images: Images, how: _H
         {name: array.values for name, array in inversion.arrays().items() if name in PER_IMAGE},
     )
 
-    def perturbed(model: _Model) -> tuple[Perturbed, Tensor]:
+    def perturbed(model: Model) -> tuple[Perturbed, Tensor]:
         bounds = how.settings.pixel_bounds
         pictures = images, inversion.iri_images, inversion.seed_images
         return represent_perturbed(model.target, *pictures, pixel_bounds=bounds, random_seed=how.random_seed)
@@ -242,55 +188,4 @@ def _pairs(reference: _Model, targets: Sequence[_Model], images: Images, how: _H
     own = perturbed(reference)
     for target in targets:
         found, classes = own if target is reference else perturbed(target)
-        yield _Pair(reference, target, inversion, matched, own[0], found, classes)
-
-
-_Scored = tuple[list[dict[str, Any]], list[np.ndarray], dict[str, Any], np.ndarray]
-"""Of a pair: rows per measure, STIR without each image per measure, the row of the pair, and PNKA per image."""
-
-
-def _scores(pair: _Pair, measures: Sequence[str]) -> _Scored:
-    both = [_row(pair, measure) for measure in measures]
-    which = _names(pair) | {"layer": pair.reference.layer, "random_seed": pair.matched["random_seed"]}
-    per_image = pnka_or_nan(pair.target.of_images, pair.perturbed.of_perturbed)
-    return [row for row, _ in both], [without for _, without in both], which, per_image.double().cpu().numpy()
-
-
-def _names(pair: _Pair) -> dict[str, str]:
-    return {"reference_checkpoint": pair.reference.name, "target_checkpoint": pair.target.name}
-
-
-def _row(pair: _Pair, measure: str) -> tuple[dict[str, Any], np.ndarray]:
-    """Return the row of a pair for a measure, and STIR without each image."""
-    of_images, of_perturbed = pair.target.of_images, pair.perturbed.of_perturbed
-    scored = score(
-        reference_of_reference=pair.reference.of_images,
-        target_of_reference=of_images,
-        target_of_iri=of_perturbed,
-        similarity_measure=measure,
-    )
-    ceiling = similarity_or_nan(measure, pair.reference.of_images, pair.own.of_perturbed)
-    controls, controlled = beside(scored.stir, of_images, pair.perturbed, measure, ceiling)
-    without = controls.without_each
-    row = {
-        **_names(pair),
-        **pair.reference.columns("reference"),
-        **pair.target.columns("target"),
-        "similarity_measure": measure,
-        "stir": scored.stir,
-        "stir_converged": stir_of_converged(measure, of_images, of_perturbed, pair.inversion.converged, scored.stir),
-        "similarity": scored.similarity,
-        **controlled.columns(),
-        TARGET_SAME_CLASS: same_class_fraction(pair.target.of.classes[IMAGES], pair.classes),
-        "dtype": str(of_images.dtype).removeprefix("torch."),
-        "device_kind": device_kind(str(of_images.device)),
-        **pair.matched,
-    }
-    return row, np.full(len(of_images), np.nan) if without is None else without.double().cpu().numpy()
-
-
-def _together(scores: Sequence[_Scored]) -> tuple[pd.DataFrame, np.ndarray, pd.DataFrame, np.ndarray]:
-    """Return the scores of all pairs as tables and arrays."""
-    rows, without_each, pairs, per_image = zip(*scores, strict=True)
-    tables = [as_stored(pd.DataFrame(each)) for each in ([row for of_pair in rows for row in of_pair], pairs)]
-    return tables[0], np.stack([each for of_pair in without_each for each in of_pair]), tables[1], np.stack(per_image)
+        yield Pair(reference, target, inversion, matched, own[0], found, classes)
