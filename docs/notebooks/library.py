@@ -14,7 +14,7 @@
 # # Invert, score, print, plot, save, load
 #
 # Three small networks on the digits of scikit-learn: two that were trained from different initial weights, and
-# one that was not trained. All of it takes less than a minute on a CPU.
+# one that was trained only briefly. All of it takes less than a minute on a CPU.
 
 # %%
 import tempfile
@@ -45,7 +45,7 @@ def network(random_seed, *, epochs):
     return model.eval()
 
 
-models = {"trained A": network(0, epochs=10), "trained B": network(1, epochs=10), "untrained": network(2, epochs=0)}
+models = {"trained A": network(0, epochs=10), "trained B": network(1, epochs=10), "brief": network(2, epochs=1)}
 x = images[1000:1060]  # X: digits that no network was trained on
 
 # %% [markdown]

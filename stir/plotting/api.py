@@ -11,7 +11,7 @@ from stir.errors import InvalidInputError
 from stir.plotting.bars import bar_rows, draw_bar_panel, draw_bars
 from stir.plotting.heatmaps import draw_heatmaps
 from stir.plotting.layer_curves import curve_rows, draw_curve_panel, draw_layer_curves
-from stir.plotting.matrices import add_colour_bar, draw_matrix, panels_of
+from stir.plotting.matrices import add_colour_bar, draw_matrix, label_of, panels_of
 from stir.plotting.panels import draw_panel, lowest_of
 from stir.plotting.pictures import draw_pictures, draw_rows
 from stir.plotting.rows_of_results import rows_of
@@ -77,7 +77,7 @@ def plot_heatmap(
         (panel,) = panels_of(rows, [score])
         mesh = draw_matrix(ax, rows, panel, cell=_inches_of(ax) / rows["target_model"].nunique(), intervals=intervals)
         ax.set_ylabel("reference model")
-        add_colour_bar(ax, mesh, panel, panel.title, across=_inches_of(ax))
+        add_colour_bar(ax, mesh, panel, label_of(panel, rows), across=_inches_of(ax))
         return ax
 
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from stir.errors import InvalidInputError
 from stir.plotting.marks import add_footnote, footnote_of
-from stir.plotting.matrices import EXCESS, LEGIBLE, Models, Panel, add_colour_bar, draw_matrix, models_of, panels_of
+from stir.plotting.matrices import EXCESS, LEGIBLE, Models, Panel, add_colour_bar, draw_matrix, label_of, models_of, panels_of
 from stir.plotting.pictures import inches_left
 from stir.plotting.sizes import FONT_SIZE, points, scale
 from stir.plotting.titles import add_title, inches_of, inches_of_lines, measured_with
@@ -83,8 +83,7 @@ def draw_heatmaps(
         axes.tick_params(labelleft=False)
     for axes, mesh, panel, following in zip(grid, meshes, panels, [*panels[1:], None], strict=True):
         if following is None or following.ends is not panel.ends:
-            of_both = str(scores["similarity_measure"].iloc[0]) if panel.colormap == "viridis" else panel.title
-            add_colour_bar(axes, mesh, panel, of_both)
+            add_colour_bar(axes, mesh, panel, label_of(panel, scores))
     note = _note(scores, panels, intervals=intervals)
     if caption is not None:
         caption += [_title(scores, label), note]

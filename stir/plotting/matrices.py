@@ -51,6 +51,11 @@ def models_of(scores: pd.DataFrame) -> Models:
     return list(scores["reference_model"].unique()), list(scores["target_model"].unique())
 
 
+def label_of(panel: Panel, scores: pd.DataFrame) -> str:
+    """Return what the colour bar of a matrix is labelled with."""
+    return panel.title if panel.column == EXCESS else str(scores["similarity_measure"].iloc[0])
+
+
 def has_excess(scores: pd.DataFrame) -> bool:
     """Return whether a table has the excess over noise."""
     return EXCESS in scores and bool(scores[EXCESS].notna().any())
