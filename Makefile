@@ -27,7 +27,7 @@ ifneq ($(shell test -w "$$HOME" && echo writable),writable)
 export XDG_CACHE_HOME ?= $(CURDIR)/.snakemake/cache
 endif
 
-.PHONY: run poster test test-all test-slurm fuzz cluster-plugins lint readme pretrained notebook bench-overhead bench-scale bench-poster bench-training bench-inversion bench-inversion-full bench-memory bench-agreement bench-drop-in bench-controls
+.PHONY: run poster test test-all test-slurm fuzz cluster-plugins lint readme pretrained notebook bench-overhead bench-scale bench-poster bench-evaluations bench-training bench-inversion bench-inversion-full bench-memory bench-agreement bench-drop-in bench-controls
 .PHONY: bench-similarity peers check-python clean
 
 run: $(VENV)/.installed
@@ -89,12 +89,17 @@ bench-scale: $(VENV)/.installed
 bench-poster: $(VENV)/.installed
 	$(BIN)/python benchmarks/poster_costs.py $$ARGUMENTS
 
+# One evaluation of networks for photographs, as given and folded.
+bench-evaluations: $(VENV)/.installed
+	$(BIN)/python benchmarks/evaluations.py $$ARGUMENTS
+
 bench-training: $(VENV)/.installed
 	$(BIN)/python benchmarks/training.py
 
 # These read their images from the folder or archive that STIR_CIFAR10_JPEG names.
 bench-inversion: $(VENV)/.installed
 	$(BIN)/python benchmarks/inversion.py
+	$(BIN)/python benchmarks/inversion_photographs.py $$ARGUMENTS
 
 bench-inversion-full: $(VENV)/.installed
 	$(BIN)/python benchmarks/inversion_full.py

@@ -14,7 +14,9 @@ import sysconfig
 import tempfile
 import time
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import cifar10
 import numpy as np
@@ -54,21 +56,32 @@ def peer_python() -> str:
     return str(python)
 
 
-def run_peer(model: nn.Sequential, images: Tensor, *steps: int, name: str = "resnet18") -> dict[int, tuple[float, float]]:
-    """Invert with the peer from our seed images; return steps -> (seconds, median error by the model as given)."""
+def run_peer(
+    model: nn.Sequential,
+    images: Tensor,
+    *steps: int,
+    name: str = "resnet18",
+    network: Mapping[str, Any] | None = None,
+    clock: str = "wall",
+) -> dict[int, tuple[float, float]]:
+    """Invert with the peer from our seed images; return steps -> (seconds, median error by the model as given).
+
+    The network is described by its name alone if it is one of ours.
+    """
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         save_file({key: value.contiguous() for key, value in model.state_dict().items()}, folder / "network.safetensors")
         width = next(module for module in model.modules() if isinstance(module, nn.Conv2d)).out_channels
         sizes = {"width": width, "channels": 3, "classes": cifar10.CLASSES}
-        (folder / "network.json").write_text(json.dumps({"name": name, "sizes": sizes}))
+        described = network or {"name": name, "sizes": sizes, "threads": THREADS}
+        (folder / "network.json").write_text(json.dumps(described))
         np.save(folder / "images.npy", images.numpy())
         seeds = make_seed_images("normal_noise", images, random_seed=0, pixel_bounds=None)
         np.save(folder / "seeds.npy", seeds[:].numpy())
         script, sources = Path(__file__).with_name("peer_inversion.py"), ROOT / "stir" / "models"
         subprocess.run([peer_python(), "-I", script, folder, sources, *map(str, steps)], check=True)
         found = {count: torch.from_numpy(np.load(folder / f"found-{count}.npy")) for count in steps}
-        seconds = {count: json.loads((folder / f"seconds-{count}.json").read_text()) for count in steps}
+        seconds = {count: json.loads((folder / f"seconds-{count}.json").read_text())[clock] for count in steps}
     return {count: (seconds[count], errors(model, images, found[count]).median().item()) for count in steps}
 
 
@@ -78,13 +91,14 @@ def errors(model: nn.Module, images: Tensor, found: Tensor) -> Tensor:
     return (of_found - of_images).norm(dim=1) / of_images.norm(dim=1)
 
 
-def run_ours(model: nn.Module, images: Tensor, **settings: object) -> tuple[float, Inversion]:
+def run_ours(model: nn.Module, images: Tensor, *, clock: str = "wall", **settings: object) -> tuple[float, Inversion]:
     """Invert; return seconds and the inversion."""
+    now = time.perf_counter if clock == "wall" else lambda: time.process_time() / torch.get_num_threads()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        began = time.perf_counter()
+        began = now()
         found = invert(model, images, random_seed=0, batch_size=len(images), **settings)  # type: ignore[arg-type]
-        return time.perf_counter() - began, found
+        return now() - began, found
 
 
 def seconds_to(model: nn.Module, images: Tensor, tolerance: float, precision: str) -> tuple[float, float]:

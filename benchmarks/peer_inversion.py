@@ -8,6 +8,7 @@ import json
 import sys
 import time
 import types
+from collections import OrderedDict
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,12 @@ def build(sources: Path, description: dict, weights: Path) -> torch.nn.Sequentia
     if description["name"].startswith("resnet"):
         residual = load_source("stir.models.resnet", sources / "resnet.py")
         model = residual.resnet(residual.BasicBlock, (2, 2, 2, 2), **description["sizes"])
+    elif description["name"].startswith("efficientnet"):
+        from efficientnet_lite_pytorch import EfficientNet
+
+        normalise = sys.modules["stir.models.normalise"].Normalise(3)  # the file has its numbers
+        network = EfficientNet.from_name(description["name"].replace("_", "-"))
+        model = torch.nn.Sequential(OrderedDict(normalise=normalise, network=network))
     else:
         model = load_source("stir.models.vgg", sources / "vgg.py").vgg((2, 2, 3, 3, 3), **description["sizes"])
     model.load_state_dict(load_file(weights))
@@ -59,6 +66,9 @@ class Network(torch.nn.Module):
 
         super().__init__()
         self.body, self.classifier = model[:-1], model[-1]
+        if hasattr(self.classifier, "_fc"):  # EfficientNet
+            self.body, self.classifier = model, model.network._fc
+            model.network._fc = torch.nn.Identity()
         self.last = [module for module in self.body.modules() if hasattr(module, "relu2")][-1:]
         self.relus = (self.last[0].relu2, FakeReLUM()) if self.last else None
 
@@ -98,18 +108,20 @@ def invert(network: Network, images: torch.Tensor, seeds: torch.Tensor, steps: i
 def main() -> None:
     """Invert the images of a folder, once per number of steps."""
     folder, sources, steps = Path(sys.argv[1]), Path(sys.argv[2]), [int(word) for word in sys.argv[3:]]
-    torch.set_num_threads(2)
+    description = json.loads((folder / "network.json").read_text())
+    torch.set_num_threads(description["threads"])
     redirect_cuda()
     import stir
 
     assert "peer" in stir.__file__, f"the published package was not found; got {stir.__file__}"
-    network = Network(build(sources, json.loads((folder / "network.json").read_text()), folder / "network.safetensors"))
+    network = Network(build(sources, description, folder / "network.safetensors"))
     images = torch.from_numpy(np.load(folder / "images.npy"))
     for count in steps:
         seeds = torch.from_numpy(np.load(folder / "seeds.npy"))
-        began = time.perf_counter()
+        began, cpu_began = time.perf_counter(), time.process_time()
         found = invert(network, images, seeds, count)
-        seconds = time.perf_counter() - began
+        cpu = (time.process_time() - cpu_began) / torch.get_num_threads()
+        seconds = {"wall": time.perf_counter() - began, "cpu": cpu}
         np.save(folder / f"found-{count}.npy", found.numpy())
         (folder / f"seconds-{count}.json").write_text(json.dumps(seconds))
 

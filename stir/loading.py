@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from stir.errors import InvalidInputError
 from stir.hdf5 import opened
 from stir.inversion import Inversion
@@ -16,6 +18,8 @@ from stir.shared_invariance_result import SharedInvariance
 KINDS: Mapping[str, type[Result]] = {kind.__name__: kind for kind in (Inversion, SharedInvariance, SharedInvarianceMatrix)}
 NOT_RECORDED = "not recorded"
 MAX_RECIPE = 2**20
+OF_THE_WORKFLOW = ("recipe", "precision_used", "curve_evaluations")
+"""Attributes of the workflow's files that are read."""
 
 
 def load(path: str | Path) -> Result:
@@ -51,13 +55,14 @@ def load(path: str | Path) -> Result:
         raise _neither(path)
     how = {name: settings.get(name) for name in ("method", "tolerance")}
     used = {"precision_used": str(attributes.get("precision_used", "float32")), "forward_pass": NOT_RECORDED}
-    return Inversion.from_file(path, how | used)
+    curve = {"curve_evaluations": np.ravel(attributes.get("curve_evaluations", ())).tolist()}
+    return Inversion.from_file(path, how | used | curve)
 
 
 def _recipe(path: Path) -> tuple[str, Mapping[str, Any], dict[str, Any]]:
     """Return the stage and the settings that an artifact of the workflow was made with, and the attributes of the file."""
     with opened(path) as file:
-        attributes = {name: file.attrs.get(name) for name in ("recipe", "precision_used") if name in file.attrs}
+        attributes = {name: file.attrs.get(name) for name in OF_THE_WORKFLOW if name in file.attrs}
     text = attributes.get("recipe")
     try:
         recipe = json.loads(text) if isinstance(text, str) and len(text) < MAX_RECIPE else None

@@ -27,6 +27,8 @@ KIND, LAYOUT, VALUES = "stir_result", "stir_result_version", "values"
 NO_ANSWER = -1
 """In place of an unknown yes or no."""
 MAX_JSON = 2**20
+PLAIN: Mapping[Any, str] = {str: "a text", float: "a number", list[int]: "whole numbers"}
+"""Types of values beside the tensors -> what messages call them."""
 
 
 class Result:
@@ -36,6 +38,8 @@ class Result:
     """Name of every tensor -> unit of its values, as files state it."""
     ANSWERS: ClassVar[frozenset[str]] = frozenset()
     """Tensors of yes and no that are None where there is no answer."""
+    LATER: ClassVar[frozenset[str]] = frozenset()
+    """Fields with a default that files of earlier versions lack."""
 
     def __eq__(self, other: object) -> bool:
         """Return whether all values are equal, bit for bit; NaN equals NaN."""
@@ -124,11 +128,12 @@ class Result:
         """
         given = {**values, **_tensors(path, cls, folder)}
         needed = {field.name: field.type for field in fields(cls)}  # type: ignore[arg-type]
-        if missing := sorted(needed.keys() - given.keys()):
+        if missing := sorted(needed.keys() - cls.LATER - given.keys()):
             raise damaged(path, f"expected {', '.join(sorted(needed))}; it has no {', '.join(missing)}")
-        if wrong := sorted(name for name, kind in needed.items() if kind in (str, float) and not _is_a(kind, given[name])):
-            raise damaged(path, f"expected a text or a number as {wrong[0]}; got {shortened(given[wrong[0]])}")
-        return cls(**{name: given[name] for name in needed})
+        found = {name: given[name] for name in needed if name in given}
+        if wrong := sorted(name for name, value in found.items() if not _is_a(needed[name], value)):
+            raise damaged(path, f"expected {PLAIN[needed[wrong[0]]]} as {wrong[0]}; got {shortened(found[wrong[0]])}")
+        return cls(**found)
 
 
 def damaged(path: Path, problem: str) -> InvalidInputError:
@@ -149,13 +154,23 @@ def _tensors(path: Path, kind: type[Result], folder: str) -> dict[str, Tensor | 
         raise InvalidInputError(f"Cannot read {shown(path)} as {kind.__name__}: {error}. Save it again.") from error
     dims = {name: array.ndim for name, array in arrays.items()}
     lengths = {len(array) if array.ndim else 0 for array in arrays.values()}
-    if len(lengths) > 1 or 0 in lengths or any((n == 1) == name.endswith("_images") for name, n in dims.items()):
+    if len(lengths) > 1 or 0 in lengths or any(_has_wrong_dims(name, n) for name, n in dims.items()):
         raise damaged(path, f"expected one row per image in each array, and one number per image; got {sorted(lengths)} rows")
     return tensors
 
 
+def _has_wrong_dims(name: str, n: int) -> bool:
+    """Return whether an array is neither of pictures, nor of curves, nor of a number per image, as its name says."""
+    return n < 2 if name.endswith("_images") else n > 2 if name.endswith("_curve") else n != 1
+
+
 def _is_a(kind: Any, value: object) -> bool:
-    return isinstance(value, str) if kind is str else isinstance(value, int | float) and not isinstance(value, bool)
+    """Return whether a value is of one of the types in `PLAIN`; those of other types are checked elsewhere."""
+    if kind == list[int]:
+        return isinstance(value, list) and all(isinstance(number, int) for number in value)
+    if kind is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    return kind is not str or isinstance(value, str)
 
 
 def saved_values(path: Path, kinds: Mapping[str, type[Result]]) -> tuple[type[Result], dict[str, Any]] | None:

@@ -1,9 +1,10 @@
 """The result for several models: scores of all pairs as the workflow's files hold them, and the inversion of each model."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
@@ -104,17 +105,17 @@ class SharedInvarianceMatrix(Result):
 
     def attributes(self) -> dict[str, Any]:
         """Return the attributes of a file."""
-        import json
-
         scores = Scores(self.rows, self.without_each, self.pairs, self.per_image)
         return {**super().attributes(), **scores.attributes(), COLUMNS_OF_INVERSIONS: json.dumps(list(self._inversion_table()))}
 
     def _inversion_table(self) -> "pd.DataFrame":
         import pandas as pd
 
-        columns = ["model", "layer", *(name for name in Inversion.__dataclass_fields__ if name not in Inversion.UNITS)]
-        found = [{"model": model, "layer": layer, **each.values()} for (model, layer), each in self.inversions.items()]
-        return pd.DataFrame(found, columns=columns)
+        found = [
+            {"model": model, "layer": layer, "values": json.dumps(each.values())}
+            for (model, layer), each in self.inversions.items()
+        ]
+        return pd.DataFrame(found, columns=["model", "layer", "values"])
 
     @classmethod
     def from_file(cls, path: Path, values: Mapping[str, Any], folder: str = "") -> Self:  # noqa: ARG003
@@ -133,8 +134,10 @@ class SharedInvarianceMatrix(Result):
             raise damaged(path, f"the scores cannot be read: {error}") from error
         _check(path, rows, pairs, arrays)
         inversions = {
-            (str(row["model"]), str(row["layer"])): Inversion.from_file(path, row, f"{IRIS}/{number}/")
-            for number, row in enumerate(cast("list[dict[str, Any]]", inverted.to_dict("records")))
+            (str(row.get("model")), str(row.get("layer"))): Inversion.from_file(
+                path, _values(path, row.get("values")), f"{IRIS}/{number}/"
+            )
+            for number, row in enumerate(inverted.to_dict("records"))
         }
         return cls(rows, arrays[WITHOUT_EACH], pairs, arrays[PER_IMAGE], str(values.get("images_dataset", "")), inversions)
 
@@ -171,6 +174,17 @@ def _table(path: Path, group: str, attribute: str) -> "pd.DataFrame":
     if len({np.shape(array)[:1] for array in arrays.values()} | {(len(arrays[f"{group}/{names[0]}"]),)} if names else ()) > 1:
         raise ValueError(f"columns of {group} differ in length")
     return table_of({name: arrays[f"{group}/{name}"] for name in names})
+
+
+def _values(path: Path, text: object) -> dict[str, Any]:
+    """Return the values of an inversion that are no arrays."""
+    try:
+        values = json.loads(text) if isinstance(text, str) else None
+    except (ValueError, RecursionError):
+        values = None
+    if not isinstance(values, dict):
+        raise damaged(path, "expected values of each inversion")
+    return values
 
 
 def _check(path: Path, rows: "pd.DataFrame", pairs: "pd.DataFrame", arrays: Mapping[str, np.ndarray]) -> None:

@@ -76,7 +76,7 @@ def test_a_table_has_a_row_per_image(inversion):
 def test_a_file_of_the_workflow_loads(inversion, tmp_path):
     path = tmp_path / "iri.h5"
     recipe = Recipe("iri", 1, {"method": "lbfgs", "tolerance": inversion.tolerance}, {})
-    write_arrays(path, inversion.arrays(), recipe, device="cpu")
+    write_arrays(path, inversion.arrays(), recipe, device="cpu", attributes={"curve_evaluations": inversion.curve_evaluations})
     assert stir.load(path) == replace(inversion, forward_pass="not recorded")
 
 
@@ -212,8 +212,8 @@ def changed_values(**changes):
         (changed_values(controls=None), "expected values of controls"),
         (changed_values(controls={"score": 1.0}), "expected numbers as controls"),
         (changed_values(inversion=[]), "expected values of inversion"),
-        (changed_values(score="high"), "a text or a number as score"),
-        (changed_values(similarity_measure=3), "a text or a number as similarity_measure"),
+        (changed_values(score="high"), "a number as score"),
+        (changed_values(similarity_measure=3), "a text as similarity_measure"),
         (renamed, "it has no per_image"),
         (shortened, "one row per image"),
         (attribute("stir_result_version", 2), "Install a newer stir"),
