@@ -29,7 +29,7 @@ endif
 
 .PHONY: run poster test test-all test-slurm fuzz cluster-plugins lint readme pretrained bench-overhead bench-scale bench-poster bench-training
 .PHONY: bench-inversion bench-inversion-full bench-memory bench-agreement bench-drop-in bench-controls bench-similarity bench-report peers
-.PHONY: check-python clean bench-evaluations
+.PHONY: check-python clean bench-evaluations notebook
 
 run: $(VENV)/.installed
 	$(SNAKEMAKE) --config experiment="$$EXPERIMENT" scale="$$SCALE"
@@ -75,6 +75,10 @@ readme: $(VENV)/.installed
 # Render docs/pretrained.md from the last `make run EXPERIMENT=pretrained`.
 pretrained: $(VENV)/.installed
 	$(BIN)/python -m scripts.pretrained
+
+# Execute docs/notebooks/library.py and keep its outputs.
+notebook: $(VENV)/.installed
+	$(BIN)/jupytext --to ipynb --execute docs/notebooks/library.py
 
 bench-overhead: $(VENV)/.installed
 	$(BIN)/python benchmarks/overhead.py

@@ -59,6 +59,12 @@ def represent_pictures(target: Target, pictures: Mapping[str, Batch], n: int, *,
     )
 
 
+def represent_pair(target: Target, images: Images, iri_images: Images) -> Represented:
+    """Represent X and X' as ``images`` and ``iri_images``, with the classes predicted for both."""
+    pictures: dict[str, Batch] = {"images": images.__getitem__, "iri_images": iri_images.__getitem__}
+    return represent_pictures(target, pictures, len(images), classes_of=list(pictures))
+
+
 def represent_perturbed(
     target: Target,
     images: Images,

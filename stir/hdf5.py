@@ -2,7 +2,7 @@
 
 import io
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -54,6 +54,12 @@ def write_labelled(path: Path, arrays: Mapping[str, Labelled], attributes: Mappi
             dataset.attrs["unit"] = array.unit
             for axis, label in enumerate(array.dims):
                 dataset.dims[axis].label = label
+
+
+def texts(values: Sequence[str]) -> np.ndarray:
+    """Return texts as an array that HDF5 marks as UTF-8, of one length, so that the same texts give the same bytes."""
+    encoded = [value.encode() for value in values]
+    return np.array(encoded, dtype=h5py.string_dtype("utf-8", max([1, *map(len, encoded)])))
 
 
 def check_space(path: Path, n_bytes: int) -> None:

@@ -12,14 +12,18 @@ from stir.hdf5 import opened
 from stir.inversion import Inversion
 from stir.names import shown
 from stir.results import Result, saved_values
+from stir.shared_invariance_matrix_result import SharedInvarianceMatrix
+from stir.shared_invariance_result import SharedInvariance
 
-KINDS: Mapping[str, type[Result]] = {"Inversion": Inversion}
+KINDS: Mapping[str, type[Result]] = {kind.__name__: kind for kind in (Inversion, SharedInvariance, SharedInvarianceMatrix)}
 NOT_RECORDED = "not recorded"
 MAX_RECIPE = 2**20
+OF_THE_WORKFLOW = ("recipe", "precision_used", "curve_evaluations")
+"""Attributes of the workflow's files that are read."""
 
 
 def load(path: str | Path) -> Result:
-    """Load a result that was saved, or an inversion of the workflow (``results/iris/....h5``).
+    """Load a result that was saved, or inversions or scores of the workflow (``results/iris/....h5``, ``results/scores/....h5``).
 
     The file is not trusted: it holds numbers only, and what does not fit is refused.
 
@@ -30,8 +34,8 @@ def load(path: str | Path) -> Result:
 
     Returns
     -------
-    Inversion or SharedInvariance
-        Equal to what was saved.
+    Inversion, SharedInvariance or SharedInvarianceMatrix
+        Equal to what was saved. Scores of the workflow are a matrix with one reference model; models are named by their keys.
 
     Raises
     ------
@@ -44,21 +48,34 @@ def load(path: str | Path) -> Result:
     if (found := saved_values(path, KINDS)) is not None:
         kind, values = found
         return kind.from_file(path, values)
-    return Inversion.from_file(path, _values_of_the_workflow(path))
+    stage, settings, attributes = _recipe(path)
+    if stage == "score":
+        return SharedInvarianceMatrix.from_file(path, {})
+    if stage != "iri" or "perturbed_images" in settings:
+        raise _neither(path)
+    how = {name: settings.get(name) for name in ("method", "tolerance")}
+    used = {"precision_used": str(attributes.get("precision_used", "float32")), "forward_pass": NOT_RECORDED}
+    curve = {"curve_evaluations": np.ravel(attributes.get("curve_evaluations", ())).tolist()}
+    return Inversion.from_file(path, how | used | curve)
 
 
-def _values_of_the_workflow(path: Path) -> dict[str, Any]:
-    """Return the plain values of an artifact of the stage ``iri``."""
+def _recipe(path: Path) -> tuple[str, Mapping[str, Any], dict[str, Any]]:
+    """Return the stage and the settings that an artifact of the workflow was made with, and the attributes of the file."""
     with opened(path) as file:
-        text, precision = file.attrs.get("recipe"), file.attrs.get("precision_used", "float32")
-        curve_evaluations = np.ravel(file.attrs.get("curve_evaluations", ())).tolist()
+        attributes = {name: file.attrs.get(name) for name in OF_THE_WORKFLOW if name in file.attrs}
+    text = attributes.get("recipe")
     try:
         recipe = json.loads(text) if isinstance(text, str) and len(text) < MAX_RECIPE else None
-        settings = recipe["settings"] if recipe["stage"] == "iri" else None  # type: ignore[index]
-        method, tolerance = str(settings["method"]), float(settings["tolerance"])  # type: ignore[index]
+        stage, settings = recipe["stage"], recipe["settings"]  # type: ignore[index]
     except (ValueError, KeyError, TypeError, RecursionError):
-        raise InvalidInputError(
-            f"Expected a result that was saved with .save(), or an inversion of the workflow, at {shown(path)}; it is neither."
-        ) from None
-    found = {"method": method, "tolerance": tolerance, "precision_used": str(precision), "forward_pass": NOT_RECORDED}
-    return found | {"curve_evaluations": curve_evaluations}
+        raise _neither(path) from None
+    if not isinstance(settings, Mapping):
+        raise _neither(path)
+    return str(stage), settings, attributes
+
+
+def _neither(path: Path) -> InvalidInputError:
+    return InvalidInputError(
+        f"Expected a result saved with .save(), or inversions or scores of the workflow, at {shown(path)}; it is neither. "
+        "Pass such a file."
+    )

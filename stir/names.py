@@ -33,6 +33,8 @@ FLATTEN = "flatten"
 """The pooling of layers that are given none."""
 TABLE_ENDINGS = ("-summary", "-differences", "-models", "-verdicts", "-metrics", "-per_image", "-sensitivity")
 """Endings that follow the experiment's name in the names of its tables; no experiment's name may end with one."""
+DEFAULT_FORMATS = ("png", "svg")
+"""Of figures, where no others are asked for; a PDF takes as much time as both."""
 WRITABLE = (Path("data"), Path("results"))
 """Folders of a project that are writable; either may be a link to a shared folder."""
 

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from tqdm.auto import tqdm as notebook_or_terminal
 from tqdm.std import tqdm
 
 SECONDS_BETWEEN_LINES = 10
@@ -59,6 +58,8 @@ def progress_bar(description: str, total: int, *, unit: str, done: int = 0, show
         "disable": not show,
         "delay": delay,
     }
-    if sys.stderr.isatty() or "ipykernel" in sys.modules:
+    if show and (sys.stderr.isatty() or "ipykernel" in sys.modules):
+        from tqdm.auto import tqdm as notebook_or_terminal  # which warns in notebooks without ipywidgets
+
         return notebook_or_terminal(**settings)
     return _LineProgress(**settings, mininterval=SECONDS_BETWEEN_LINES, maxinterval=SECONDS_BETWEEN_LINES, bar_format=LINE)

@@ -1,8 +1,8 @@
 """Results that people keep: shown in a few lines, as a table, as pictures in a notebook, and saved as HDF5."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import fields
+from collections.abc import Iterable, Mapping
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -14,7 +14,7 @@ from stir.data.hdf5_files import read_hdf5
 from stir.errors import DatasetError, InvalidInputError
 from stir.files import temporary_beside
 from stir.hdf5 import IMAGE_DIMS, Labelled, opened, write_labelled
-from stir.names import shown
+from stir.names import shortened, shown
 from stir.provenance import package_versions
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ KIND, LAYOUT, VALUES = "stir_result", "stir_result_version", "values"
 NO_ANSWER = -1
 """In place of an unknown yes or no."""
 MAX_JSON = 2**20
+PLAIN: Mapping[Any, str] = {str: "a text", float: "a number", list[int]: "whole numbers"}
+"""Types of values beside the tensors -> what messages call them."""
 
 
 class Result:
@@ -79,12 +81,12 @@ class Result:
             raise InvalidInputError(f"{shown(path)} exists. Choose another name, or pass overwrite=True to replace the file.")
         versions = {f"{package}_version": version for package, version in package_versions().items()}
         with temporary_beside(path) as temporary:
-            write_labelled(temporary, self.arrays(), {**self._attributes(), **versions})
+            write_labelled(temporary, self.arrays(), {**self.attributes(), **versions})
             temporary.rename(path)
         return path
 
     def arrays(self) -> dict[str, Labelled]:
-        """Return every tensor as files hold it, with its unit; `ANSWERS` are 1 and 0, and −1 where there is no answer."""
+        """Return every tensor as files store it, with its unit; `ANSWERS` are 1 and 0, and −1 where there is no answer."""
         n = len(getattr(self, next(iter(self.UNITS))))
         return {name: Labelled(*self._as_stored(name, n), unit) for name, unit in self.UNITS.items()}
 
@@ -98,36 +100,77 @@ class Result:
         dims = IMAGE_DIMS if array.ndim == len(IMAGE_DIMS) else ("image",)
         return array.astype(np.int8) if name in self.ANSWERS else array, dims
 
-    def _attributes(self) -> dict[str, Any]:
-        plain = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in self.UNITS}  # type: ignore[arg-type]
-        return {KIND: type(self).__name__, LAYOUT: VERSION, VALUES: json.dumps(plain)}
+    def values(self) -> dict[str, Any]:
+        """Return everything that is no array, as JSON can hold it."""
+        return {field.name: getattr(self, field.name) for field in fields(self) if field.name not in self.UNITS}  # type: ignore[arg-type]
+
+    def attributes(self) -> dict[str, Any]:
+        """Return the attributes of a file of this result."""
+        return {KIND: type(self).__name__, LAYOUT: VERSION, VALUES: json.dumps(self.values())}
 
     @classmethod
-    def from_file(cls, path: Path, values: Mapping[str, Any]) -> Self:
-        """Read the tensors of a file, which is not trusted; ``values`` are the other fields.
+    def from_file(cls, path: Path, values: Mapping[str, Any], folder: str = "") -> Self:
+        """Read the tensors of a file, which is not trusted.
+
+        Parameters
+        ----------
+        path : Path
+            The file.
+        values : mapping
+            The other fields.
+        folder : str
+            Group of the arrays in the file, with a slash at its end.
 
         Raises
         ------
         InvalidInputError
-            If an array or a value is missing, or the arrays are not of the same images.
+            If an array or a value is missing or of another type, or the arrays are not of the same images.
         """
-        try:
-            arrays, _ = read_hdf5(path, lambda there: [name for name in cls.UNITS if name in set(there)])
-            tensors = {name: _tensor(array) for name, array in arrays.items()}
-        except (OSError, ValueError, KeyError, TypeError, DatasetError) as error:
-            raise InvalidInputError(f"Cannot read {shown(path)} as {cls.__name__}: {error}. Save it again.") from error
-        needed = {field.name for field in fields(cls)}  # type: ignore[arg-type]
-        given = dict(values) | tensors
-        if missing := sorted(needed - cls.LATER - given.keys()):
-            raise InvalidInputError(
-                f"Expected {', '.join(sorted(needed))} in {shown(path)}; it has no {', '.join(missing)}. Save it again."
-            )
-        lengths = {len(array) for array in arrays.values() if array.ndim}
-        if len(lengths) > 1 or not all(array.ndim for array in arrays.values()):
-            raise InvalidInputError(
-                f"Expected one row per image in each array of {shown(path)}; got {sorted(lengths)}. Save it again."
-            )
-        return cls(**{name: given[name] for name in needed & given.keys()})
+        given = {**values, **_tensors(path, cls, folder)}
+        needed = {field.name: field.type for field in fields(cls)}  # type: ignore[arg-type]
+        if missing := sorted(needed.keys() - cls.LATER - given.keys()):
+            raise damaged(path, f"expected {', '.join(sorted(needed))}; it has no {', '.join(missing)}")
+        found = {name: given[name] for name in needed if name in given}
+        if wrong := sorted(name for name, value in found.items() if not _is_a(needed[name], value)):
+            raise damaged(path, f"expected {PLAIN[needed[wrong[0]]]} as {wrong[0]}; got {shortened(found[wrong[0]])}")
+        return cls(**found)
+
+
+def damaged(path: Path, problem: str) -> InvalidInputError:
+    """Return the error for a file that does not hold what a result needs."""
+    return InvalidInputError(f"Cannot read {shown(path)}: {problem}. The file is damaged or incomplete; save the result again.")
+
+
+def _tensors(path: Path, kind: type[Result], folder: str) -> dict[str, Tensor | None]:
+    """Read the tensors of a result: a number per image each, except for pictures."""
+
+    def wanted(there: Iterable[str]) -> list[str]:
+        return [f"{folder}{name}" for name in kind.UNITS if folder or name in set(there)]
+
+    try:
+        arrays = {name.removeprefix(folder): array for name, array in read_hdf5(path, wanted)[0].items()}
+        tensors = {name: _tensor(array) for name, array in arrays.items()}
+    except (OSError, ValueError, KeyError, TypeError, DatasetError) as error:
+        raise InvalidInputError(f"Cannot read {shown(path)} as {kind.__name__}: {error}. Save it again.") from error
+    dims = {name: array.ndim for name, array in arrays.items()}
+    lengths = {len(array) if array.ndim else 0 for array in arrays.values()}
+    if len(lengths) > 1 or 0 in lengths or any(_has_wrong_dims(name, n) for name, n in dims.items()):
+        raise damaged(path, f"expected one row per image in each array, and one number per image; got {sorted(lengths)} rows")
+    return tensors
+
+
+def _has_wrong_dims(name: str, n: int) -> bool:
+    """Return whether an array is neither of pictures, nor of curves, nor of a number per image, as its name says."""
+    return n < 2 if name.endswith("_images") else n > 2 if name.endswith("_curve") else n != 1
+
+
+def _is_a(kind: Any, value: object) -> bool:
+    """Return whether a value is of one of the types in `PLAIN`; those of other types are checked elsewhere."""
+    if kind == list[int]:
+        return isinstance(value, list) and all(isinstance(number, int) for number in value)
+    if kind is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    return kind is not str or isinstance(value, str)
 
 
 def saved_values(path: Path, kinds: Mapping[str, type[Result]]) -> tuple[type[Result], dict[str, Any]] | None:
@@ -175,4 +218,13 @@ def _equal(mine: Any, other: Any) -> bool:
         return same_kind and bool(torch.equal(mine.nan_to_num(), other.nan_to_num()) and torch.equal(mine.isnan(), other.isnan()))
     if isinstance(mine, float) and isinstance(other, float):
         return mine == other or (mine != mine and other != other)
-    return type(mine) is type(other) and bool(mine is other or mine == other)
+    if type(mine) is not type(other):
+        return False
+    if isinstance(mine, np.ndarray):
+        return mine.dtype == other.dtype and np.array_equal(mine, other, equal_nan=mine.dtype.kind == "f")
+    if isinstance(mine, Mapping):
+        return mine.keys() == other.keys() and all(_equal(value, other[name]) for name, value in mine.items())
+    if is_dataclass(mine) and not isinstance(mine, Result):
+        return all(_equal(getattr(mine, field.name), getattr(other, field.name)) for field in fields(mine))
+    same = mine.equals if hasattr(mine, "equals") else mine.__eq__  # tables, whose == gives a table
+    return mine is other or same(other) is True

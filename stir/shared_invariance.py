@@ -1,57 +1,29 @@
 """The whole method in one call: invert m1, represent the IRIs by m2, and compare."""
 
-import math
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import replace
 from typing import Any
 
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Int
 from torch import Generator, Tensor, nn
 
-from stir.beside_inversion import Target, represent_perturbed, represent_pictures
+from stir.beside_inversion import Target, represent_pair, represent_perturbed, represent_pictures
 from stir.checks import check_batch_size, check_images
-from stir.controls import N_ORDERS, ControlledScore, Perturbed, beside_controls, controls_of, draw_orders
+from stir.controls import N_ORDERS, ControlledScore, Controls, Perturbed, beside_controls, controls_of, draw_orders
 from stir.controls.or_nan import pnka_or_nan, similarity_or_nan
 from stir.errors import FewImagesWarning, InvalidInputError, warn_caller
 from stir.inversion import InversionSettings, InversionSnapshot, invert
 from stir.inversion.api import DEFAULTS
 from stir.inversion.settings import changed_settings
 from stir.layers import LayerSpec, Select, layer_spec
-from stir.models.outputs import NO_CLASS
-from stir.representations import represent
 from stir.score import score
+from stir.shared_invariance_result import SharedInvariance as SharedInvariance
+from stir.shared_invariance_result import same_class_fraction
 from stir.similarity import get_similarity_measure
 from stir.stored_images import Images
 from stir.table_controls import LEAST_IMAGES_OF_NULL, missing_for_few_images
 
 RANDOM_SEED_OF_ORDERS = 0
 """Of the shuffles of the null, which all scores share."""
-
-
-@dataclass(frozen=True)
-class SharedInvariance:
-    """The degree to which the target model shares the reference model's invariances."""
-
-    score: float
-    """STIR(m2 | m1, X)."""
-    similarity: float
-    """Plain S_rep(m1(X), m2(X))."""
-    controls: ControlledScore
-    """The score beside what it is to be compared with: interval over images, ceiling, floors, null, noise, excess."""
-    target_same_class_fraction: float
-    """How often m2 predicts the same class for X and X'; NaN where it predicts none."""
-    per_image: Float[Tensor, " n"]
-    """PNKA of m2(X) and m2(X') of every image; NaN where it is undefined."""
-    inversion_error: Float[Tensor, " n"]
-    """‖m1(X')−m1(X)‖₂ / ‖m1(X)‖₂, per image."""
-    converged: Bool[Tensor, " n"]
-    """Whether each image reached the tolerance."""
-    iri_images: Float[Tensor, "n ..."]
-    """X'. With a snapshot it is stored on disk, and its slices are tensors."""
-    seed_images: Float[Tensor, "n ..."]
-    """Starting points of the inversion. With a snapshot they are made on demand, and slices are tensors."""
-    similarity_measure: str
-    """Name of S_rep."""
 
 
 def shared_invariance(
@@ -122,7 +94,7 @@ def shared_invariance(
     get_similarity_measure(similarity_measure)
     layers = _layers(layer, reference_layer, target_layer)
     of_reference, of_target = (layer_spec(each, select, settings.pooling) for each in layers)
-    _check(images, settings)
+    check_request(images, settings)
     target = Target(target_model, of_target, settings.batch_size)
     found = represent_pictures(target, {"images": images.__getitem__}, len(images), classes_of=["images"])
     target_of_reference, classes = found.of["images"], found.classes["images"]
@@ -139,48 +111,45 @@ def shared_invariance(
     pictures = images, inversion.iri_images, inversion.seed_images
     bounds = settings.pixel_bounds
     perturbed, classes_of_iris = represent_perturbed(target, *pictures, pixel_bounds=bounds, random_seed=random_seed)
-    reference = partial(represent, reference_model, layer=of_reference, batch_size=settings.batch_size)
-    of_both = reference(images), reference(inversion.iri_images)
+    of_both = represent_pair(Target(reference_model, of_reference, settings.batch_size), images, inversion.iri_images)
     scored = score(
-        reference_of_reference=of_both[0],
+        reference_of_reference=of_both.of["images"],
         target_of_reference=target_of_reference,
         target_of_iri=perturbed.of_perturbed,
         similarity_measure=similarity_measure,
     )
-    ceiling = similarity_or_nan(similarity_measure, *of_both)
+    ceiling = similarity_or_nan(similarity_measure, of_both.of["images"], of_both.of["iri_images"])
+    _, controls = beside(scored.stir, target_of_reference, perturbed, similarity_measure, ceiling)
     return SharedInvariance(
         score=scored.stir,
         similarity=scored.similarity,
-        controls=_beside(scored.stir, target_of_reference, perturbed, similarity_measure, ceiling),
-        target_same_class_fraction=_same_class_fraction(classes, classes_of_iris),
+        controls=controls,
+        target_same_class_fraction=same_class_fraction(classes, classes_of_iris),
         per_image=pnka_or_nan(target_of_reference, perturbed.of_perturbed),
-        inversion_error=inversion.inversion_error,
-        converged=inversion.converged,
-        iri_images=inversion.iri_images,
-        seed_images=inversion.seed_images,
+        reference_class=of_both.classes["images"],
+        reference_class_of_iri=of_both.classes["iri_images"],
+        target_class=classes,
+        target_class_of_iri=classes_of_iris,
+        inversion=inversion,
         similarity_measure=similarity_measure,
     )
 
 
-def _check(images: Images, settings: InversionSettings) -> None:
+def check_request(images: Images, settings: InversionSettings) -> None:
+    """Refuse images or batches that cannot be used, and warn of too few images, on behalf of the caller."""
     check_images(images, pixel_bounds=settings.pixel_bounds)
     check_batch_size(settings.batch_size)
     if missing := missing_for_few_images(len(images)):
         warn_caller(missing, FewImagesWarning)
 
 
-def _beside(stir: float, of_images: Tensor, perturbed: Perturbed, name: str, ceiling: float) -> ControlledScore:
+def beside(stir: float, of_images: Tensor, perturbed: Perturbed, name: str, ceiling: float) -> tuple[Controls, ControlledScore]:
+    """Return the controls of a score, and the score on the scales between them."""
     n, orders = len(of_images), None
     if n >= LEAST_IMAGES_OF_NULL:
         orders = draw_orders(n, N_ORDERS, generator=Generator().manual_seed(RANDOM_SEED_OF_ORDERS))
     (controls,) = controls_of(of_images, [perturbed], orders=orders, similarity_measure=name)
-    return beside_controls(stir, controls, n_images=n, similarity_measure=name, ceiling=ceiling)
-
-
-def _same_class_fraction(classes: Int[Tensor, " n"], other: Int[Tensor, " n"]) -> float:
-    if bool((classes == NO_CLASS).any() | (other == NO_CLASS).any()):
-        return math.nan
-    return (classes == other).double().mean().item()
+    return controls, beside_controls(stir, controls, n_images=n, similarity_measure=name, ceiling=ceiling)
 
 
 AnyLayer = str | LayerSpec | None

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from io import BufferedReader
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -78,7 +79,7 @@ OF_OTHER_LIBRARIES = ["weights", "input_size", "resize", "code"]
 """Columns of the table of models where any of its models comes from another library or a Python file."""
 
 
-def read_table(path: Path) -> pd.DataFrame:
+def read_table(path: Path | BufferedReader) -> pd.DataFrame:
     """Read a CSV table. Keys and names are read as text, even if they look like numbers or missing values: 61145855e0, NA."""
     return pd.read_csv(path, dtype=dict.fromkeys(TEXT_COLUMNS, "str"), keep_default_na=False, na_values=[""])
 

@@ -3,7 +3,7 @@
 import math
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from stir.errors import InvalidInputError
@@ -38,3 +38,28 @@ def pnka_or_nan(x: Float[Tensor, "n d1"], y: Float[Tensor, "n d2"]) -> Float[Ten
         return pnka(x, y)
     except InvalidInputError:
         return torch.full((len(x),), math.nan, dtype=torch.float64, device=x.device)
+
+
+def stir_of_converged(
+    similarity_measure: str,
+    x: Float[Tensor, "n d1"],
+    y: Float[Tensor, "n d2"],
+    converged: Bool[Tensor, " n"] | None,
+    of_all: float,
+) -> float:
+    """Return the similarity over the converged images alone; NaN where they are too few for the measure, or nothing was inverted.
+
+    Parameters
+    ----------
+    similarity_measure : str
+        A name in `stir.similarity.SIMILARITY_MEASURES`.
+    x, y : Float[Tensor, "n d"]
+        m2(X) and m2(X').
+    converged : Bool[Tensor, "n"] or None
+        Which images reached the tolerance; None for perturbed images that were not inverted.
+    of_all : float
+        The similarity over all images.
+    """
+    if converged is None:
+        return math.nan
+    return of_all if bool(converged.all()) else similarity_or_nan(similarity_measure, x[converged], y[converged])

@@ -99,8 +99,7 @@ class Inversion(Result):
     def _repr_html_(self) -> str:
         from stir.plotting.notebooks import html_of
 
-        rows = {"seed images": self.seed_images, "IRIs": self.iri_images}
-        return html_of(repr(self), rows, errors=self.inversion_error, converged=self.converged)
+        return html_of(self)
 
 
 @dataclass

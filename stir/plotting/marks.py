@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from stir.flags import LARGEST_P_VALUE, MEANINGS, NOT_ABOVE_NULL, flagged_models, is_flagged, is_not_above_null
+from stir.plotting.sizes import points, scale
 from stir.plotting.titles import counted
 
 MARK = "*"
@@ -44,16 +45,16 @@ def mark_points(axes: Axes, places: Sequence[float], values: Sequence[float], fl
     floor = axes.get_ylim()[0]
     for place, value, is_marked in zip(places, values, flagged, strict=True):
         if value != value:
-            axes.plot([place], [floor], "x", color=colour, markersize=9, markeredgewidth=2, clip_on=False, zorder=4)
+            axes.plot([place], [floor], "x", color=colour, markersize=points(9), markeredgewidth=2, clip_on=False, zorder=4)
         elif is_marked:
-            axes.plot([place], [value], MARK, color=colour, markersize=13, markeredgecolor="black", zorder=4)
+            axes.plot([place], [value], MARK, color=colour, markersize=points(13), markeredgecolor="black", zorder=4)
 
 
 def mark_null(axes: Axes, places: Sequence[float], values: Sequence[float], not_above: Sequence[bool]) -> None:
     """Put the mark of scores that are not above the null beside points of a curve."""
     for place, value, is_marked in zip(places, values, not_above, strict=True):
         if is_marked and value == value:
-            axes.annotate(NULL_MARK, (place, value), (4, 0), textcoords="offset points", fontsize=11)
+            axes.annotate(NULL_MARK, (place, value), (4, 0), textcoords="offset points", fontsize=points(11))
 
 
 def footnote_of(rows: pd.DataFrame) -> str:
@@ -78,9 +79,9 @@ def add_footnote(figure: Figure, text: str) -> None:
     if not text:
         return
     width, height = figure.get_size_inches()
-    characters = int(width * CHARACTERS_PER_INCH)
+    characters = max(1, int(width * CHARACTERS_PER_INCH / scale()))
     lines = [part for line in text.split("\n") for part in textwrap.wrap(line, characters, subsequent_indent="   ")]
-    more = INCHES_PER_LINE * len(lines) + 0.14
+    more = INCHES_PER_LINE * scale() * len(lines) + 0.14
     if engine := figure.get_layout_engine():
         engine.execute(figure)  # for the last time
     with matplotlib.rc_context({"figure.autolayout": False, "figure.constrained_layout.use": False}):
@@ -94,4 +95,4 @@ def add_footnote(figure: Figure, text: str) -> None:
         legend.set_bbox_to_anchor((0, below, 1, 1 - below), figure.transFigure)
     for title in figure.texts if figure.get_suptitle() else ():
         title.set_y(below + title.get_position()[1] * (1 - below))
-    figure.text(0.08 / width, 0.04 / (height + more), "\n".join(lines), va="bottom", fontsize=FONT_SIZE)
+    figure.text(0.08 / width, 0.04 / (height + more), "\n".join(lines), va="bottom", fontsize=points(FONT_SIZE))

@@ -10,6 +10,8 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.text import Text
 from matplotlib.textpath import text_to_path
 
+from stir.plotting.sizes import points, scale
+
 FONT_SIZE = 9
 CHARACTERS_PER_INCH = 13.5
 """Of a title; fewer than fit, since letters differ in width."""
@@ -20,13 +22,13 @@ POINTS_PER_INCH = 72
 def add_title(figure: Figure, text: str) -> Text:
     """Write a title above a figure, on as many lines as it needs, and in a smaller font if a line is still too wide."""
     lines = lines_of(text, figure.get_figwidth())
-    return figure.suptitle("\n".join(lines), fontsize=fitting_size(lines, FONT_SIZE, 0.97 * figure.get_figwidth()))
+    return figure.suptitle("\n".join(lines), fontsize=fitting_size(lines, points(FONT_SIZE), 0.97 * figure.get_figwidth()))
 
 
 def title_panel(axes: Axes, text: str, inches: float) -> None:
     """Write a title above a panel, no wider than this."""
     lines = lines_of(text, inches)
-    axes.set_title("\n".join(lines), fontsize=fitting_size(lines, FONT_SIZE + 1, inches))
+    axes.set_title("\n".join(lines), fontsize=fitting_size(lines, points(FONT_SIZE + 1), inches))
 
 
 def fitting_size(lines: Sequence[str], size: float, inches: float) -> float:
@@ -42,8 +44,13 @@ def inches_of(text: str, size: float) -> float:
 
 def lines_of(text: str, inches: float) -> list[str]:
     """Return the lines of a title of a figure of this width."""
-    characters = int(inches * CHARACTERS_PER_INCH)
+    characters = max(1, int(inches * CHARACTERS_PER_INCH / scale()))
     return [part for line in text.split("\n") for part in textwrap.wrap(line, characters, break_on_hyphens=False)]
+
+
+def inches_of_lines(text: str, inches: float) -> float:
+    """Return how tall a title of a figure of this width is."""
+    return INCHES_PER_LINE * scale() * len(lines_of(text, inches))
 
 
 def counted(number: int, noun: str) -> str:

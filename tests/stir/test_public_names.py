@@ -57,13 +57,16 @@ def test_every_public_name_resolves():
         "Inversion",
         "Normalise",
         "SharedInvariance",
+        "SharedInvarianceMatrix",
         "errors",
         "invariance",
         "invert",
         "load",
         "load_checkpoint",
+        "plotting",
         "represent",
         "shared_invariance",
+        "shared_invariance_matrix",
         "similarity",
     }
     for name in stir.__all__:

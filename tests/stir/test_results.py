@@ -163,3 +163,66 @@ def test_warnings_point_at_the_line_of_the_caller(digits):
     with pytest.warns(stir.errors.ConvergenceWarning) as through_another:
         stir.shared_invariance(reference_model=model, target_model=model, images=digits[0][:4], **how)
     assert {warning.filename for warning in [*direct, *through_another]} == {__file__}
+
+
+@pytest.fixture(scope="module")
+def shared(digits):
+    torch.manual_seed(0)
+    first, second = (nn.Sequential(nn.Flatten(), nn.Linear(64, 24), nn.ReLU(), nn.Linear(24, 10)) for _ in range(2))
+    with pytest.warns(stir.errors.ConvergenceWarning):
+        return stir.shared_invariance(reference_model=first, target_model=second, images=digits[0][:24], max_iterations=4)
+
+
+def test_a_shared_invariance_is_shown_saved_and_loaded_as_an_inversion_is(shared, tmp_path):
+    text = repr(shared)
+    assert len(text.splitlines()) == 7
+    for number in (shared.score, shared.similarity, shared.controls.ceiling, shared.controls.noise):
+        assert f"{number:.3f}" in text
+    assert "tensor" not in text
+    assert "data:image/png;base64,iVBOR" in shared._repr_html_()
+    loaded = stir.load(shared.save(tmp_path / "pair.h5"))
+    assert loaded == shared == copy.deepcopy(shared)
+    assert loaded.controls.interval == shared.controls.interval
+    assert replace(shared, controls=replace(shared.controls, noise=0.5)) != shared
+    assert replace(shared, inversion=replace(shared.inversion, tolerance=0.3)) != shared
+    unknown = replace(shared, controls=replace(shared.controls, interval=None))
+    assert stir.load(unknown.save(tmp_path / "unknown.h5")) == unknown
+
+
+def test_a_shared_invariance_has_the_numbers_of_its_images(shared):
+    table = shared.to_frame()
+    assert table["shared_invariance"].to_list() == shared.per_image.tolist()
+    assert shared.converged_fraction == table["converged"].mean()
+    for name in ("correlation", "null_correlation", "inversion_error", "same_class"):
+        assert table[name].to_list() == getattr(shared, name).tolist()
+    assert (table["reference_class"] == table["reference_class_of_iri"]).to_list() == shared.same_class.tolist()
+    assert (table["target_class"] == table["target_class_of_iri"]).mean() == shared.target_same_class_fraction
+
+
+def changed_values(**changes):
+    def harm(file, _):
+        file.attrs["values"] = json.dumps(json.loads(file.attrs["values"]) | changes)
+
+    return harm
+
+
+@pytest.mark.parametrize(
+    ("harm", "message"),
+    [
+        (changed_values(controls=None), "expected values of controls"),
+        (changed_values(controls={"score": 1.0}), "expected numbers as controls"),
+        (changed_values(inversion=[]), "expected values of inversion"),
+        (changed_values(score="high"), "a number as score"),
+        (changed_values(similarity_measure=3), "a text as similarity_measure"),
+        (renamed, "it has no per_image"),
+        (shortened, "one row per image"),
+        (attribute("stir_result_version", 2), "Install a newer stir"),
+    ],
+)
+def test_a_damaged_shared_invariance_is_refused_by_name(shared, tmp_path, harm, message):
+    path = shared.save(tmp_path / "pair.h5")
+    with h5py.File(path, "r+") as file:
+        harm(file, "per_image")
+    with pytest.raises(InvalidInputError, match=message) as refused:
+        stir.load(path)
+    assert "pair.h5" in str(refused.value)

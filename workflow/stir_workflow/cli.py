@@ -1,4 +1,4 @@
-"""The command ``stir``: make, verify, fingerprint, models, layers, report, sensitivity, cache."""
+"""The command ``stir``: make, verify, fingerprint, models, layers, plot, report, sensitivity, cache."""
 
 import contextlib
 import gc
@@ -27,6 +27,7 @@ ELSEWHERE = {
     "cache": "stir_workflow.cache.commands",
     "layers": "stir_workflow.layers_command",
     "report": "stir_workflow.commands.report",
+    "plot": "stir_workflow.plot_command",
     "sensitivity": "stir_workflow.sensitivity_command",
 }
 """Commands that are imported only when they are asked for -> their modules."""

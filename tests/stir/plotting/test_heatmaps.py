@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from stir.plotting.heatmaps import draw_heatmaps
-from stir.plotting.saving import save_figure
+from stir.plotting.saving import FORMATS, save_figure
 
 MODELS = ["zebra", "ape", "bee"]
 STIR = {pair: 0.05 + 0.1 * number for number, pair in enumerate(itertools.product(MODELS, MODELS))}
@@ -106,9 +106,11 @@ def test_one_model_is_drawn(scores):
 
 
 def test_files_are_the_same_bit_for_bit_each_time(scores, tmp_path):
-    first = {path.name: path.read_bytes() for path in save_figure(draw_heatmaps(scores), tmp_path / "tiny")}
-    again = {path.name: path.read_bytes() for path in save_figure(draw_heatmaps(scores), tmp_path / "tiny")}
+    first = {path.name: path.read_bytes() for path in save_figure(draw_heatmaps(scores), tmp_path / "tiny", FORMATS)}
+    again = {path.name: path.read_bytes() for path in save_figure(draw_heatmaps(scores), tmp_path / "tiny", FORMATS)}
     assert first == again
-    assert sorted(first) == sorted(path.name for path in tmp_path.iterdir()) == ["tiny.png", "tiny.svg"]
+    assert sorted(first) == sorted(path.name for path in tmp_path.iterdir()) == ["tiny.pdf", "tiny.png", "tiny.svg"]
     assert first["tiny.png"].startswith(b"\x89PNG")
     assert b">0.85<" in first["tiny.svg"], "texts stay texts"
+    assert b"/FontFile2" in first["tiny.pdf"], "TrueType, in which letters can be edited"
+    assert b"/Type3" not in first["tiny.pdf"]

@@ -321,3 +321,11 @@ def test_references_that_are_no_models_have_rows_and_cells_and_statements_leave_
     assert of_metamers["flags"].isna().all()
     assert list(summary[summary["reference_group"] == "metamers"]["target_group"]) == ["vanilla", "at"]
     assert verdicts.set_index("part").loc["at_over_vanilla", "verdict"] == "holds"
+
+
+def test_formats_of_figures_are_those_that_are_asked_for(tmp_path):
+    of_table = job_of_table(tmp_path)
+    table.make(of_table)
+    job = job_of_figure(tmp_path, of_table, figures=["bars"], formats=["pdf"])
+    figure.make(job)
+    assert names(job) == ["tiny-bars-linear_cka.pdf"]

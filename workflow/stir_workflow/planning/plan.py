@@ -9,6 +9,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 
 from stir.data import dataset_source
+from stir.names import DEFAULT_FORMATS
 from stir.table_controls import GIVEN
 from stir_workflow.planning.artifact import Artifact, Artifacts, artifact
 from stir_workflow.planning.inversions import planned_inversions
@@ -213,6 +214,8 @@ class Plan(Artifacts):
                 for reference, label, iri in shown
             ],
         }
+        if tuple(self._experiment["figure_formats"]) != DEFAULT_FORMATS:
+            settings["formats"] = self._experiment["figure_formats"]
         iris = [iri for *_, iri in shown]
         return artifact("figure", self.name, settings, table=self.table, iris=iris, datasets=self._images_datasets())
 

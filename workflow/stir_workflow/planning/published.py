@@ -60,7 +60,7 @@ def origin(path: Path) -> str:
 def published_files(plan: Plan) -> list[Path]:
     """Return the tables, figures and report that an experiment may publish under names without a key."""
     tables = [f"{plan.name}{ending}{suffix}" for ending in ("", *TABLE_ENDINGS) for suffix in (".csv", ".json", ".h5")]
-    figures = [f"{plan.name}-{name}{suffix}" for name in _figures(plan) for suffix in (".png", ".svg")]
+    figures = [f"{plan.name}-{name}.{suffix}" for name in _figures(plan) for suffix in plan.experiment["figure_formats"]]
     return [
         *(Path(FOLDERS["table"], name) for name in tables),
         *(Path(FOLDERS["figure"], name) for name in figures),

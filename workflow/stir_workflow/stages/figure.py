@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from importlib import import_module
+from itertools import repeat
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stir.names import figure_layer, figure_name, layer_slug
+from stir.names import DEFAULT_FORMATS, figure_layer, figure_name, layer_slug
 from stir_workflow.stages.job import Job
 
 if TYPE_CHECKING:
@@ -38,20 +39,23 @@ def make(job: Job) -> None:
     scores, models = (read_table(tables[f"{experiment}{part}.csv"]) for part in ("", "-models"))
     folder = make_keyed_folder(job.output)
     asked = list(_asked(job, scores, models))
-    files = draw_all([draw for _, draw in asked], [folder / f"{experiment}-{name}" for name, _ in asked], job.processes)
+    stems, formats = [folder / f"{experiment}-{name}" for name, _ in asked], job.settings.get("formats", DEFAULT_FORMATS)
+    files = draw_all([draw for _, draw in asked], stems, job.processes, formats)
     stamp(job.output, job.recipe, files)
 
 
-def draw_all(draw: "Sequence[Draw]", stems: Sequence[Path], processes: int) -> list[Path]:
+def draw_all(
+    draw: "Sequence[Draw]", stems: Sequence[Path], processes: int, formats: Sequence[str] = DEFAULT_FORMATS
+) -> list[Path]:
     """Draw and save figures in processes of their own, and return their files; the files do not depend on the number."""
     from stir.plotting.saving import save_drawn
 
     workers = min(processes, len(stems))
     if workers <= 1:
-        return [path for files in map(save_drawn, draw, stems) for path in files]
+        return [path for files in map(save_drawn, draw, stems, repeat(formats)) for path in files]
     # Forked: matplotlib and pandas are imported once. No thread of this process holds a lock at this point.
     with ProcessPoolExecutor(workers, mp_context=get_context("fork")) as pool:
-        return [path for files in pool.map(save_drawn, draw, stems) for path in files]
+        return [path for files in pool.map(save_drawn, draw, stems, repeat(formats)) for path in files]
 
 
 def _asked(job: Job, scores: "pd.DataFrame", models: "pd.DataFrame") -> "Iterator[tuple[str, Draw]]":
@@ -126,11 +130,11 @@ def _images(job: Job, models: "pd.DataFrame") -> "Iterator[tuple[str, Draw]]":
 def _draw_images(job: Job, layer: str, images_dataset: str, dataset: Path, said: "Mapping[str, str]") -> "Figure":
     from stir.plotting.pictures import draw_pictures
 
-    rows = _image_rows(job, layer, images_dataset, dataset, said)
+    rows = image_rows(job, layer, images_dataset, dataset, said)
     return draw_pictures(rows, f"layer {layer}, images of {images_dataset}")
 
 
-def _image_rows(job: Job, layer: str, images_dataset: str, dataset: Path, said: "Mapping[str, str]") -> "list[ImageRow]":
+def image_rows(job: Job, layer: str, images_dataset: str, dataset: Path, said: "Mapping[str, str]") -> "list[ImageRow]":
     """Read X, seed images and the IRIs of every model for a layer and a dataset of images."""
     from stir.plotting.pictures import ImageRow
     from stir_workflow.stages.images import read_pixels
@@ -145,7 +149,7 @@ def _image_rows(job: Job, layer: str, images_dataset: str, dataset: Path, said: 
     for iri in shown:
         path, model = by_key[iri["key"]], iri["model"]
         if not read_present(path, "seed_images"):  # perturbed images, which nothing was inverted for
-            rows.append(ImageRow(model, read_arrays(path, "iri_images")[0][:count]))
+            rows.append(ImageRow(model, read_arrays(path, "iri_images")[0][:count], model=model))
             continue
         images, seeds, errors, converged = read_arrays(path, "iri_images", "seed_images", "inversion_error", "converged")
         if len(rows) == 1:

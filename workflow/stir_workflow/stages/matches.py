@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from stir.errors import ConvergenceError
+from stir.match_columns import PER_IMAGE, match_columns
 from stir.table_controls import GIVEN
 from stir_workflow.stages.iri import PERTURBED_IMAGES
 from stir_workflow.stages.layer_setting import LayerSetting
@@ -18,11 +17,6 @@ ERRORS = (
     *("seed_error_median", "correlation_median", "null_correlation_p99", "same_class_fraction", "iterations_median"),
 )
 """What inversions have, and perturbed images do not."""
-PER_IMAGE = (
-    *("seed_error", "inversion_error", "pairwise_inversion_error", "converged", "iterations"),
-    *("correlation", "null_correlation", "same_class"),
-)
-"""Arrays of IRI files that are summarised."""
 
 
 def read_matches(paths: Sequence[Path], first: int | None = None) -> list[dict[str, Any]]:
@@ -44,28 +38,9 @@ def _of_perturbed(settings: Mapping[str, Any], first: int | None) -> dict[str, A
 
 
 def _of_inversion(path: Path, settings: Mapping[str, Any], first: int | None) -> dict[str, Any]:
-    seed_error, error, pairwise, converged, iterations, correlation, null_correlation, same_class = (
-        array[:first] for array in read_arrays(path, *PER_IMAGE)
-    )
-    fake = ".fake_relu" if settings["fake_last_relu"] else ""
+    arrays = {name: array[:first] for name, array in zip(PER_IMAGE, read_arrays(path, *PER_IMAGE), strict=True)}
     chosen = {"precision_used": read_attribute(path, "precision_used")} if settings.get("precision") == "auto" else {}
-    return chosen | {
-        "layer": LayerSetting.of(settings).text,
-        "inversion_method": settings["method"] + fake,
-        "seed_images": settings["seed_images"],
-        "random_seed": settings["random_seed"],
-        "n_images": len(error),
-        "tolerance": settings["tolerance"],
-        "converged_fraction": float(converged.mean()),
-        "inversion_error_median": float(np.median(error)),
-        "inversion_error_p90": float(np.quantile(error, 0.9)),
-        "pairwise_inversion_error_median": float(np.median(pairwise)),
-        "seed_error_median": float(np.median(seed_error)),
-        "correlation_median": float(np.nanmedian(correlation)),
-        "null_correlation_p99": float(np.nanquantile(null_correlation, 0.99)),
-        "same_class_fraction": float(np.mean(same_class == 1)) if (same_class >= 0).all() else float("nan"),
-        "iterations_median": float(np.median(iterations)),
-    }
+    return chosen | {"layer": LayerSetting.of(settings).text} | match_columns(settings, arrays)
 
 
 def require_convergence(matches: Sequence[dict[str, Any]], minimum_converged_fraction: float) -> None:

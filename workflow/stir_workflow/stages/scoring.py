@@ -69,8 +69,10 @@ def score_inversions(
     InvalidInputError
         If STIR or the plain similarity cannot be computed, naming file, layer and measure.
     """
+    import torch
+
     from stir.controls import controls_of
-    from stir.controls.or_nan import pnka_or_nan
+    from stir.controls.or_nan import pnka_or_nan, stir_of_converged
 
     for layer, group in groupby(inverted, key=lambda one: one[0]["layer"]):
         together = list(group)
@@ -82,7 +84,8 @@ def score_inversions(
             stirs = [_measured(measure, of_images, each.of_perturbed, place) for each in perturbed]
             controls = controls_of(of_images, perturbed, orders=orders, similarity_measure=measure)
             for number, (_, converged) in enumerate(together):
-                of_converged = _stir_of_converged(of_images, perturbed[number].of_perturbed, converged, measure, stirs[number])
+                which = None if converged is None else torch.from_numpy(converged)
+                of_converged = stir_of_converged(measure, of_images, perturbed[number].of_perturbed, which, stirs[number])
                 scores[number][measure] = Scored(stirs[number], of_converged, similarity, controls[number])
         for (match, _), each, found in zip(together, perturbed, scores, strict=True):
             yield (
@@ -119,19 +122,3 @@ def _measured(measure: str, x: "Tensor", y: "Tensor", place: str) -> float:
         return get_similarity_measure(measure)(x, y)
     except InvalidInputError as error:
         raise InvalidInputError(f"{place}: {error}") from error
-
-
-def _stir_of_converged(
-    of_images: "Tensor", of_perturbed: "Tensor", converged: "np.ndarray | None", measure: str, of_all: float
-) -> float:
-    """Score the converged images alone; NaN where they are too few for the measure."""
-    import torch
-
-    from stir.controls.or_nan import similarity_or_nan
-
-    if converged is None:
-        return float("nan")
-    if converged.all():
-        return of_all
-    rows = torch.from_numpy(converged)
-    return similarity_or_nan(measure, of_images[rows], of_perturbed[rows])

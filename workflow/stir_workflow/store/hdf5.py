@@ -1,25 +1,19 @@
 """Arrays in self-describing HDF5 files that are reproducible bit for bit."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 
 from stir.errors import ArtifactError
 from stir.hdf5 import IMAGE_DIMS as IMAGE_DIMS
 from stir.hdf5 import Labelled as Labelled
 from stir.hdf5 import opened, write_labelled
+from stir.hdf5 import texts as texts
 from stir.provenance import package_versions
 from stir_workflow.store.artifacts import checked
 from stir_workflow.store.identity import Recipe
-
-
-def texts(values: Sequence[str]) -> np.ndarray:
-    """Return texts as an array that HDF5 marks as UTF-8, of one length, so that the same texts give the same bytes."""
-    encoded = [value.encode() for value in values]
-    return np.array(encoded, dtype=h5py.string_dtype("utf-8", max([1, *map(len, encoded)])))
 
 
 def write_arrays(
