@@ -31,8 +31,7 @@ endif
 .PHONY: bench-similarity peers check-python clean
 
 run: $(VENV)/.installed
-	$(SNAKEMAKE) --config experiment="$$EXPERIMENT" scale="$$SCALE"
-	@$(BIN)/python -m stir_workflow.planning.announcing "$$EXPERIMENT" "$$SCALE"
+	@$(BIN)/python -P -m stir_workflow run --scale "$$SCALE" -- "$$EXPERIMENT"
 
 # Run the poster's six experiments at once, so that shared files are made once and all cores are used; then render their page.
 # After an interruption, the same command resumes.

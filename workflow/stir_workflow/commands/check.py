@@ -118,10 +118,12 @@ def _lines(plan: "Plan", costs: "Sequence[StageCost]", facts: dict[str, Any]) ->
     ]
     if not facts["jobs_to_do"]:
         return [*lines, f"Everything is there: stir show {plan.name}"]
-    guess = "" if facts["seconds_are_measured"] else "; a guess from below, since not every stage was measured here"
+    about, guess = "about", ""
+    if not facts["seconds_are_measured"]:
+        about, guess = "at least", " (a guess: not every stage was measured in this folder)"
     return [
         *lines,
-        f"{facts['jobs_to_do']} jobs, about {duration(facts['seconds'])} with {facts['cores']} cores{guess}.",
+        f"{facts['jobs_to_do']} jobs, {about} {duration(facts['seconds'])} with {facts['cores']} cores{guess}.",
         f"About {size(facts['bytes'])} of new files in data/ and results/.",
     ]
 

@@ -100,11 +100,16 @@ def _own_dataset(path: Path, folder: Path) -> Dataset:
     if found.problems:
         raise DatasetError("\n".join(found.problems[:20]))
     n_test = sum(found.test.values()) if found.test else max(1, min(N_TEST, found.n_images // 2))
-    lines = dataset_lines(path, found, fingerprint(path), n_test=n_test)
+    lines = dataset_lines(placed(path, folder), found, fingerprint(path), n_test=n_test)
     return Dataset(tuple(lines), n_test, trains=True)
 
 
-def entry_of(text: str, dataset: Dataset) -> Entry:
+def placed(path: Path, folder: Path) -> Path:
+    """Return a path as an experiment file in a folder names it: as it is in the current folder, elsewhere absolute."""
+    return path if folder.resolve() == Path.cwd() else path.absolute()
+
+
+def entry_of(text: str, dataset: Dataset, folder: Path) -> Entry:
     """Return a model of ``MODEL=WEIGHTS``, where WEIGHTS are a file, a name of published ones, random or train.
 
     Raises
@@ -115,9 +120,10 @@ def entry_of(text: str, dataset: Dataset) -> Entry:
     model, _, weights = text.partition("=")
     if not model:
         raise InvalidInputError(f"Expected MODEL or MODEL=WEIGHTS; got {shortened(text)}. Name a model.")
+    name, file = _name(model, weights), re.fullmatch(r"(.+\.py)(:[^:]*)", model)
+    model = f"{placed(Path(file[1]), folder)}{file[2]}" if file else model
     is_own = ":" not in model.removeprefix("stir:") and not model.startswith("torchvision.")
     width = {"width": str(WIDTH)} if is_own else {}
-    name = _name(model, weights)
     if weights == TRAIN or (is_own and not weights):
         if not dataset.trains:
             raise InvalidInputError(
@@ -127,7 +133,8 @@ def entry_of(text: str, dataset: Dataset) -> Entry:
     if weights == RANDOM:
         return Entry(name, model, {**width, "weights": RANDOM, "random_seed": "0"})
     if _is_file(weights):
-        return Entry(name, model, {**width, "checkpoint": json.dumps(weights), "sha256": json.dumps(_sha256(weights))})
+        where, digest = str(placed(Path(weights).expanduser(), folder)), _sha256(weights)
+        return Entry(name, model, {**width, "checkpoint": json.dumps(where), "sha256": json.dumps(digest)})
     return Entry(name, model, {"weights": json.dumps(weights)} if weights else {})
 
 
@@ -158,7 +165,7 @@ def _name(model: str, weights: str) -> str:
 
 def text_of(question: str, dataset: Dataset, entries: Sequence[Entry], layer: str, n_images: int) -> str:
     """Return an experiment file, with a comment for each key that a user may want to change."""
-    trained = any("training" in entry.keys for entry in entries)
+    trained = ["training" in entry.keys for entry in entries]
     lines = [
         "# Written by `stir init`; docs/experiments.md explains all keys. `stir check` says what a run would make.",
         "",
@@ -171,14 +178,14 @@ def text_of(question: str, dataset: Dataset, entries: Sequence[Entry], layer: st
         "# The reference images X: the first of the test images.",
         f"images: {{n_images: {n_images}}}",
         "",
-        *(TRAINING if trained else "# Recipes of models that are trained here: none.\ntraining: []\n").splitlines(),
+        *(TRAINING if any(trained) else "# Recipes of models that are trained here: none.\ntraining: []\n").splitlines(),
         "",
         "# Every model is reference and target in turn.",
         "models:",
         *(line for entry in entries for line in _entry_lines(entry)),
         "",
         "# Attack that robust accuracies are measured with; none measures no accuracies.",
-        "evaluation: {norm: l2, eps: 0.5, steps: 10, step_size: 0.125}" if trained else "evaluation: none",
+        "evaluation: {norm: l2, eps: 0.5, steps: 10, step_size: 0.125}" if all(trained) else "evaluation: none",
         "",
         REST.format(layer=json.dumps(layer)),
     ]

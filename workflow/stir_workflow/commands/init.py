@@ -47,7 +47,7 @@ def init(
         images = images or _asked("--images", "Images (a folder, a file, or a dataset such as digits)")
         dataset = dataset_of(images, output.parent)
         models = models or _asked_models()
-        entries = _distinct([entry_of(model, dataset) for model in models])
+        entries = _distinct([entry_of(model, dataset, output.parent) for model in models])
         most = dataset.n_test if dataset.n_test is not None else MOST_IMAGES
         count = n_images or max(FEWEST_IMAGES, min(MOST_IMAGES, most))
         question = description or "To what degree do these networks share each other's invariances?"
@@ -80,9 +80,13 @@ def _asked(option: str, question: str) -> str:
     """
     from stir.errors import InvalidInputError
 
-    if not sys.stdin.isatty():
+    if not _is_terminal():
         raise InvalidInputError(f"Expected {option}; got none, and this is no terminal to ask in. Name it.")
     return str(click.prompt(question, err=True))
+
+
+def _is_terminal() -> bool:
+    return sys.stdin.isatty()
 
 
 def _asked_models() -> list[str]:

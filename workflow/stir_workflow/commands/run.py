@@ -41,7 +41,9 @@ def run(
     """
     with plain_errors():
         from stir_workflow.planning.announcing import announcement
+        from stir_workflow.planning.start import DEFAULT
 
+        experiment = experiment or DEFAULT
         said = announcement(experiment, scale or "")
         config = {"experiment": experiment, "device": device} | ({"scale": scale} if scale else {})
         code, interrupted = _call(_command(config, profile, cores, snakemake_arguments))

@@ -1,8 +1,5 @@
-"""Say where the tables and figures of experiments lie: ``python -m stir_workflow.planning.announcing EXPERIMENT SCALE``."""
+"""Say where the tables and figures of experiments lie."""
 
-import sys
-
-from stir.errors import StirError
 from stir_workflow.planning.reading import read_experiment
 from stir_workflow.planning.start import DEFAULT, experiment_files
 
@@ -11,10 +8,3 @@ def announcement(experiment: str, scale: str = "") -> str:
     """Return a line for each experiment that is named, as after ``--config``."""
     names = [read_experiment(path).name(scale or None) for path in experiment_files(experiment or DEFAULT)]
     return "\n".join(f"Tables: results/tables/{name}*.csv   Figures: results/figures/{name}-*.png" for name in names)
-
-
-if __name__ == "__main__":
-    try:
-        print(announcement(*sys.argv[1:]))
-    except StirError as error:
-        sys.exit(f"error: {error}")
