@@ -23,7 +23,7 @@ def stir():
 
 @pytest.fixture
 def refused(stir):
-    """Call a command that is to be refused, and return its message: no traceback, exit status 1 or 2, nothing to read on stdout."""
+    """Call a command that is to be refused, and return its message: no traceback, status 1 or 2, nothing on stdout."""
 
     def call(*arguments, **further):
         result = stir(*arguments, **further)

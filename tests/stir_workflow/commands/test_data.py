@@ -103,7 +103,7 @@ class TestInit:
             (("x.yaml", "--images", "digits", "--model", "=x"), "Expected MODEL or MODEL=WEIGHTS"),
             (
                 ("x.yaml", "--images", "digits", "--model", "resnet8", "--layer", "a b"),
-                "layers[0]: expected a layer's dotted name",
+                "layers[0]: expected a layer",
             ),
             (("x.yaml", "--images", "digits", "--model", "resnet8", "--n-images", "2"), "--n-images"),
         ],

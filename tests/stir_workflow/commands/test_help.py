@@ -13,9 +13,10 @@ COMMANDS = main.list_commands(click.Context(main))
 
 
 def test_help_and_version_import_nothing_heavy():
-    said = f"import sys\nfrom stir_workflow.cli import main\nmain({{!r}}, standalone_mode=False)\nprint([m for m in {HEAVY} if m in sys.modules])"
+    call = "import sys\nfrom stir_workflow.cli import main\nmain({!r}, standalone_mode=False)\n"
+    call += f"print([module for module in {HEAVY} if module in sys.modules])"
     for arguments in (["--version"], ["run", "--help"], ["score", "--help"]):
-        ran = subprocess.run([sys.executable, "-c", said.format(arguments)], capture_output=True, text=True, check=True)
+        ran = subprocess.run([sys.executable, "-c", call.format(arguments)], capture_output=True, text=True, check=True)
         assert ran.stdout.splitlines()[-1] == "[]", arguments
 
 
@@ -40,4 +41,4 @@ def test_versions_are_printed_in_a_line(stir):
 
 
 def test_an_unknown_command_is_refused_with_near_ones(refused):
-    assert "Unknown command 'scores'. Did you mean 'score'?" in refused("scores")
+    assert "Unknown command 'scores'. Did you mean 'score'" in refused("scores")

@@ -127,7 +127,7 @@ def entry_of(text: str, dataset: Dataset, folder: Path) -> Entry:
     if weights == TRAIN or (is_own and not weights):
         if not dataset.trains:
             raise InvalidInputError(
-                f"Expected weights of {shortened(model)}, since these images are for testing alone; got none."
+                f"Expected weights of {shortened(model)}, since nothing can be trained on these images; got none. Name a file."
             )
         return Entry(name, model, {**width, "training": "vanilla", "training_seeds": "[0, 1]"})
     if weights == RANDOM:
