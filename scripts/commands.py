@@ -22,7 +22,8 @@ from stir_workflow.cli import SECTIONS, main
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "commands.md"
 WIDTH = 100
-MOST_LINES = 40
+FIRST, LAST = 24, 16
+"""Lines that are kept of a long output."""
 RANDOM = "--reference-weights random --target-weights random"
 EXAMPLES = {
     "data": "data own",
@@ -38,7 +39,7 @@ EXAMPLES = {
     "models": "models stir:",
     "datasets": "datasets",
     "measures": "measures cka",
-    "cache": "cache list",
+    "cache": "cache list --experiment mine.yaml",
     "verify": "verify",
 }
 """Command -> a call of it, in the order in which they are run: later ones read what earlier ones made."""
@@ -99,7 +100,7 @@ def _make_pictures(folder: Path) -> None:
 
 def _shortened(text: str) -> str:
     lines = [line.rstrip() for line in text.strip().splitlines()]
-    return "\n".join([*lines[:MOST_LINES], *(["..."] if len(lines) > MOST_LINES else [])])
+    return "\n".join(lines if len(lines) <= FIRST + LAST else [*lines[:FIRST], "...", *lines[-LAST:]])
 
 
 def kept_outputs() -> dict[str, str]:

@@ -12,6 +12,7 @@ from stir.data.looking import look
 from stir.models import Architecture, build_model, save_model
 from stir_workflow.commands.images import read_images
 
+pytestmark = pytest.mark.filterwarnings("ignore::stir.errors.ConvergenceWarning")
 QUICK = ("--tolerance", "0.5", "--max-iterations", "30", "--width", "2", "--n-images", "8")
 RANDOM = ("--reference-weights", "random", "--target-weights", "random")
 
@@ -60,8 +61,6 @@ def test_iris_are_saved_and_no_file_is_replaced(stir, refused, own, here):
         "--layer",
         "stage1",
         *QUICK,
-        "--max-iterations",
-        "300",
         "--output",
         "iris.h5",
     )

@@ -71,8 +71,8 @@ def datasets(pattern: str, as_json: bool) -> None:
 def measures(pattern: str, as_json: bool) -> None:
     """List the similarity measures (S_rep) that experiments can name: all, or those whose name contains PATTERN.
 
-    For each: the fewest images that it takes, whether it takes more images than twice the features of a layer, whether its
-    order of representations is without effect, and whether it changes under rotations of features.
+    For each: the fewest images that it takes, whether it takes more images than twice the features of a layer, whether the
+    two representations can be exchanged, and whether features can be rotated, without another result.
 
     Example: stir measures cka
     """

@@ -31,7 +31,7 @@ IMAGES = together(
         help="A folder or archive of pictures, an array file (.npy, .npz, .h5), or a dataset of `stir datasets`.",
     ),
     click.option(
-        "--n-images", type=click.IntRange(1, 1_000_000), default=50, show_default=True, help="Drawn at random of these."
+        "--n-images", type=click.IntRange(1, 1_000_000), default=50, show_default=True, help="Images that are drawn at random."
     ),
     click.option(
         "--size",

@@ -85,7 +85,7 @@ def _read(path: Path) -> "pd.DataFrame":
     try:
         table = read_table(path)
     except (OSError, ValueError, pd.errors.ParserError) as error:
-        raise InvalidInputError(f"Expected a table of scores in {shown(path)}; it cannot be read ({error}).") from error
+        raise InvalidInputError(f"Expected a table of scores in {shown(path)}; it cannot be read ({shown(error)}).") from error
     if missing := sorted(needed - {*table}):
         raise InvalidInputError(
             f"Expected a table of scores in {shown(path)}, such as results/tables/NAME.csv; it has no {', '.join(missing)}. "

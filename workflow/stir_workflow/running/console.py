@@ -11,6 +11,7 @@ from typing import Any
 from snakemake.settings.enums import Quietness
 from snakemake_interface_logger_plugins.common import LogEvent
 
+from stir_workflow.running.progress import NO_JOBS
 from stir_workflow.store.places import name_of_artifact
 
 KEPT = ("Nothing to be done", "Terminating processes", "Trying to restart job", "Unlocked")
@@ -57,7 +58,7 @@ class Outcome(logging.Handler):
         """Record Snakemake's events, and print lines at the beginning and the end."""
         event, facts = getattr(record, "event", None), vars(record)
         if event == LogEvent.RUN_INFO:
-            jobs = {rule: int(count) for rule, count in facts["stats"].items() if rule not in ("total", "all")}
+            jobs = {rule: int(count) for rule, count in facts["stats"].items() if rule not in NO_JOBS}
             _say(f"{sum(jobs.values())} jobs: {', '.join(f'{count} {rule}' for rule, count in jobs.items())}")
         elif event == LogEvent.JOB_ERROR and facts["output"]:
             rule, logs = facts["rule_name"], list(facts["log"])
