@@ -39,7 +39,7 @@ EXAMPLES = {
     "models": "models stir:",
     "datasets": "datasets",
     "measures": "measures cka",
-    "cache": "cache list --experiment mine.yaml",
+    "cache": "cache list",
     "verify": "verify",
 }
 """Command -> a call of it, in the order in which they are run: later ones read what earlier ones made."""
