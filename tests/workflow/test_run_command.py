@@ -41,6 +41,11 @@ def test_a_failing_job_ends_with_its_message_once_and_the_others_run(copied, tin
     assert len(own) <= 2 * (4 + 2 + 2) + 4, "at most two lines per job"
 
 
+def _left(group):
+    """Return the processes of a group."""
+    return subprocess.run(["pgrep", "-g", str(group)], capture_output=True, text=True, check=False).stdout.split()
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_an_interrupted_run_ends_with_all_its_processes_and_continues(copied, number):
     for file in (copied / "results" / "iris").rglob("*.*"):
@@ -53,9 +58,9 @@ def test_an_interrupted_run_ends_with_all_its_processes_and_continues(copied, nu
             time.sleep(0.5)
         os.killpg(process.pid, number) if number == signal.SIGINT else process.kill()
         code = process.wait(timeout=120)
-    time.sleep(2)
-    left = subprocess.run(["pgrep", "-g", str(process.pid)], capture_output=True, text=True, check=False).stdout
-    assert left == ""
+    while _left(process.pid) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    assert not _left(process.pid)
     text = (copied / "said.txt").read_text()
     assert "Traceback" not in text
     if number == signal.SIGINT:
