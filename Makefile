@@ -32,8 +32,7 @@ endif
 .PHONY: check-python clean bench-evaluations notebook
 
 run: $(VENV)/.installed
-	$(SNAKEMAKE) --config experiment="$$EXPERIMENT" scale="$$SCALE"
-	@$(BIN)/python -m stir_workflow.planning.announcing "$$EXPERIMENT" "$$SCALE"
+	@$(BIN)/python -P -m stir_workflow run --scale "$$SCALE" -- "$$EXPERIMENT"
 
 # Run the poster's six experiments at once, so that shared files are made once and all cores are used; then render their page.
 # After an interruption, the same command resumes.

@@ -15,8 +15,28 @@ _OF: ContextVar[str] = ContextVar("_OF", default="")
 LINE = "{desc}: {percentage:.0f}%, {n_fmt}/{total_fmt} {unit}s, {elapsed} so far, {remaining} left{postfix}"
 
 
+class _WholeLines:
+    """Standard error without the empty lines that tqdm ends with, and without a line twice in a row."""
+
+    def __init__(self) -> None:
+        self._last = ""
+
+    def write(self, text: str) -> None:
+        """Write a line."""
+        if text.strip() and text != self._last:
+            sys.stderr.write(text)
+            self._last = text
+
+    def flush(self) -> None:
+        """Flush standard error."""
+        sys.stderr.flush()
+
+
 class _LineProgress(tqdm):
-    """A tqdm that prints a new line every ten seconds, for logs and parallel jobs."""
+    """A tqdm that prints a new line every ten seconds, for logs and parallel jobs; nothing of what takes less."""
+
+    def moveto(self, n: int) -> None:
+        """Leave the cursor: a log has none, and bars within bars are lines as well."""
 
     @staticmethod
     def status_printer(file: Any) -> Callable[[str], None]:
@@ -62,4 +82,5 @@ def progress_bar(description: str, total: int, *, unit: str, done: int = 0, show
         from tqdm.auto import tqdm as notebook_or_terminal  # which warns in notebooks without ipywidgets
 
         return notebook_or_terminal(**settings)
-    return _LineProgress(**settings, mininterval=SECONDS_BETWEEN_LINES, maxinterval=SECONDS_BETWEEN_LINES, bar_format=LINE)
+    settings |= {"delay": max(delay, SECONDS_BETWEEN_LINES), "file": _WholeLines(), "bar_format": LINE}
+    return _LineProgress(**settings, mininterval=SECONDS_BETWEEN_LINES, maxinterval=SECONDS_BETWEEN_LINES)

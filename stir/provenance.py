@@ -110,9 +110,12 @@ def _is_blob(content: bytes, digest: str) -> bool:
 def package_versions() -> dict[str, str]:
     """Return the versions of Python and of the packages that results depend on."""
     versions = {"python": platform.python_version()}
-    for package, distribution in DISTRIBUTIONS.items():
-        try:
-            versions[package] = version(distribution)
-        except PackageNotFoundError:
-            versions[package] = "unknown"
-    return versions
+    return versions | {package: version_of(distribution) for package, distribution in DISTRIBUTIONS.items()}
+
+
+def version_of(distribution: str) -> str:
+    """Return the version of an installed distribution, or ``"unknown"``; nothing is imported."""
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return "unknown"

@@ -67,7 +67,7 @@ def _collection(
 ) -> Collection:
     train, *test = [prefix for prefix in ("train_", "test_", "") if f"{prefix}images" in arrays]
     default = 1 if arrays[f"{train}images"].dtype.kind == "f" else 255
-    white_level = _white_level(arrays.get("white_level", np.asarray(default)), path)
+    white_level = check_white_level(arrays.get("white_level", np.asarray(default)), path)
     parts = [_part(arrays, prefix, path, shape, n_classes, white_level) for prefix in (train, *test)]
     if len(came := np.unique(parts[0].labels)) != n_classes:
         raise DatasetError(
@@ -78,7 +78,14 @@ def _collection(
     return Collection(parts[0], parts[1] if test else None, white_level, names, left_out)
 
 
-def _white_level(array: np.ndarray, path: Path) -> int:
+def check_white_level(array: np.ndarray, path: Path) -> int:
+    """Return the value of white.
+
+    Raises
+    ------
+    DatasetError
+        If it is not one positive integer of at most 16 bits.
+    """
     if array.size != 1 or array.dtype.kind not in "iuf" or not (0 < array.item() <= MOST_WHITE and array.item() % 1 == 0):
         came = shortened(array.tolist()) if array.size < MOST_WHITE else f"{array.dtype} {array.shape}"
         raise DatasetError(f"Expected white_level of {shown(path)}, one integer from 1 to {MOST_WHITE}; got {came}.")

@@ -40,9 +40,7 @@ def read_class_folders(
     DatasetError
         If files lie elsewhere, there are more or fewer classes, or a class in ``test`` that ``train`` lacks.
     """
-    _check_layout(files)
-    train = _placed(files, "train/") or _placed(files, "")
-    test = _placed(files, "test/")
+    train, test = placed_files(files)
     classes = sorted({label for label, _ in train})
     if len(classes) != n_classes:
         raise DatasetError(
@@ -56,6 +54,18 @@ def read_class_folders(
         )
     parts = [_part(files, placed, classes, shape, prepare) for placed in (train, test)]
     return Collection(parts[0], parts[1] if test else None, WHITE_LEVEL, check_class_names(classes, files.path), files.others)
+
+
+def placed_files(files: ImageFiles) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """Return class and name of each training file, or of all files, and of each test file, if there are any.
+
+    Raises
+    ------
+    DatasetError
+        If files lie elsewhere.
+    """
+    _check_layout(files)
+    return _placed(files, "train/") or _placed(files, ""), _placed(files, "test/")
 
 
 def _check_layout(files: ImageFiles) -> None:

@@ -75,18 +75,38 @@ def decode(files: ImageFiles, names: Sequence[str], shape: tuple[int, int, int],
     return images
 
 
+def stored_shape(files: ImageFiles, name: str) -> tuple[int, int, int]:
+    """Return (channels, height, width) of an image by its header; nothing is decoded.
+
+    Raises
+    ------
+    DatasetError
+        If it is no image, or has palettes, CMYK or other than 8 bits per channel.
+    """
+    image = _opened(files, name, None)
+    channels = {mode: number for number, mode in MODES.items()}
+    if image.mode not in channels:
+        raise DatasetError(
+            f"Expected an image that is grey, RGB or RGBA, with 8 bits per channel; got {image.mode}: "
+            f"{shown(name)} in {shown(files.path)}. Convert or remove it."
+        )
+    return channels[image.mode], image.height, image.width
+
+
 class _Unfit(Exception):
     """An image is refused; the message says what was expected and what was found."""
 
 
-def _opened(files: ImageFiles, name: str, prepare: Prepare) -> Image.Image:
+def _opened(files: ImageFiles, name: str, prepare: Prepare | None) -> Image.Image:
+    """Open an image; with ``prepare``, also apply that and decode it."""
     place = f"{shown(name)} in {shown(files.path)}"
     try:
         image: Image.Image = Image.open(io.BytesIO(files.read(name)), formats=FORMATS)
         if image.width * image.height > MOST_PIXELS:
             raise _Unfit(f"Expected at most {MOST_PIXELS} pixels; got {image.width} x {image.height}")
-        image = prepare(image)
-        image.load()
+        if prepare is not None:
+            image = prepare(image)
+            image.load()
     except DatasetError:
         raise
     except _Unfit as error:

@@ -26,6 +26,16 @@ def test_a_log_gets_whole_lines_with_the_time_left(monkeypatch, capfd):
     assert len(re.findall(r"\d\d:\d\d", lines[-1])) == 2, "so far, and left"
 
 
+def test_a_log_says_nothing_of_what_takes_a_few_seconds_and_has_no_empty_lines(monkeypatch, capfd):
+    with progress_bar("inverting", 4, unit="image") as bar:
+        bar.update(4)
+    assert capfd.readouterr().err == ""
+    run(monkeypatch)
+    lines = capfd.readouterr().err.splitlines()
+    assert all(lines)
+    assert len(set(lines)) == len(lines)
+
+
 def test_lines_are_rare(capfd):
     with progress_bar("training", 10_000, unit="epoch") as bar:
         for _ in range(10_000):

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from stir.data.fingerprints import fingerprint
+from stir_workflow.planning.announcing import announcement
 from tests.experiment_files import ROOT, TINY, edited, read_yaml, write_yaml
 from tests.workflow.snakemake import planned, snakemake
 
@@ -86,8 +87,9 @@ def make(tmp_path):
     programs.mkdir(parents=True)
     (tmp_path / "venv" / ".installed").touch()
     (programs / "snakemake").write_text("#!/bin/sh\nprintf '<%s>' \"$@\"\n")
+    printed = "-P-mstir_workflow | -mscripts.* | benchmarks/*"
     (programs / "python").write_text(
-        f'#!/bin/sh\ncase $1$2 in -mscripts.* | benchmarks/*) printf "<%s>" "$@" ;; *) exec "{sys.executable}" "$@" ;; esac\n'
+        f'#!/bin/sh\ncase $1$2$3 in {printed}) printf "<%s>" "$@" ;; *) exec "{sys.executable}" "$@" ;; esac\n'
     )
     for program in programs.iterdir():
         program.chmod(0o755)
@@ -106,18 +108,19 @@ def test_make_runs_a_file_with_blanks_and_says_where_its_tables_are(make, tmp_pa
     (tmp_path / "my folder").mkdir()
     path = tmp_path / "my folder" / "a b.yaml"
     write_yaml(path, read_yaml(TINY))
-    said = make("run", f"EXPERIMENT={path}")
-    assert f"<--config><experiment={path}><scale=>" in said
-    assert "Tables: results/tables/a_b*.csv   Figures: results/figures/a_b-*.png   Report: results/report/a_b.html" in said
+    assert f"<run><--scale><><--><{path}>" in make("run", f"EXPERIMENT={path}")
+    places = "Tables: results/tables/a_b*.csv   Figures: results/figures/a_b-*.png   Report: results/report/a_b.html"
+    assert announcement(str(path)) == places
 
 
 def test_make_takes_the_scale_of_any_experiment(make):
-    said = make("run", "EXPERIMENT=random_init,defences", "SCALE=full")
-    assert "<experiment=random_init,defences><scale=full>" in said
+    assert "<run><--scale><full><--><random_init,defences>" in make("run", "EXPERIMENT=random_init,defences", "SCALE=full")
+    said = announcement("random_init,defences", "full")
     assert "results/tables/random_init-full*.csv" in said
     assert "results/tables/defences-full*.csv" in said
-    assert "<experiment=quickstart><scale=>" in make("run")
-    assert "results/tables/quickstart*.csv" in make("run", "EXPERIMENT=")
+    assert "<run><--scale><><--><quickstart>" in make("run")
+    assert "<run><--scale><><--><>" in make("run", "EXPERIMENT=")
+    assert "results/tables/quickstart*.csv" in announcement("")
     assert "<scale=full><-m><scripts.poster><full><results>" in make("poster")
     assert "<scale=small><-m><scripts.poster><small><results>" in make("poster", "SCALE=small")
 
@@ -125,7 +128,7 @@ def test_make_takes_the_scale_of_any_experiment(make):
 @pytest.mark.parametrize("text", [COMMAND, "$(shell touch PWNED)", "$(file >PWNED)", "x\ntouch PWNED", "$$(touch PWNED)", "$x"])
 def test_make_takes_no_value_for_code(make, text):
     said = make("run", f"EXPERIMENT={text}", f"SCALE={text}")
-    assert f"<experiment={text}><scale={text}>" in said
+    assert f"<run><--scale><{text}><--><{text}>" in said
     assert f"<benchmarks/scale.py><{text.split()[0]}>" in make("bench-scale", f"ARGUMENTS={text}")
     assert "Python 3.11 or newer is needed" in make("run", f"PYTHON={text}")
     assert f"invalid literal for int() with base 10: {text!r}" in make("fuzz", f"EXAMPLES={text}")

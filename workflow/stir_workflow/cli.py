@@ -1,20 +1,16 @@
-"""The command ``stir``: make, verify, fingerprint, models, layers, plot, report, sensitivity, cache."""
+"""The command ``stir``. Only `make` and `verify` are here; every other command is imported when it is asked for."""
 
-import contextlib
 import gc
-import json
 import os
 import sys
-import warnings
-from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
 import click
 
-from stir.errors import StirError
-from stir.names import WRITABLE, printable
+from stir.names import WRITABLE
 from stir.progress import progress_of
+from stir_workflow.messages import naming, plain_errors, say
 from stir_workflow.stages import stage_module
 from stir_workflow.stages.cost import measured
 from stir_workflow.stages.job import Job
@@ -23,12 +19,30 @@ from stir_workflow.store.artifacts import seal_path
 from stir_workflow.store.facts import STAGES
 from stir_workflow.store.storage import storing
 
+SECTIONS = {
+    "Questions": ("score", "invert", "layers"),
+    "Experiments": ("init", "check", "run", "show", "report", "plot", "sensitivity"),
+    "What there is": ("models", "datasets", "measures", "data", "fingerprint"),
+    "Files of experiments": ("cache", "verify", "make"),
+}
+"""Headings of ``stir --help`` -> commands below them; any other command stands below the last one."""
 ELSEWHERE = {
     "cache": "stir_workflow.cache.commands",
-    "layers": "stir_workflow.layers_command",
+    "check": "stir_workflow.commands.check",
+    "data": "stir_workflow.commands.data",
+    "datasets": "stir_workflow.commands.listing",
+    "fingerprint": "stir_workflow.commands.data",
+    "init": "stir_workflow.commands.init",
+    "invert": "stir_workflow.commands.invert",
+    "layers": "stir_workflow.commands.layers",
+    "measures": "stir_workflow.commands.listing",
+    "models": "stir_workflow.commands.listing",
+    "plot": "stir_workflow.commands.plot",
     "report": "stir_workflow.commands.report",
-    "plot": "stir_workflow.plot_command",
-    "sensitivity": "stir_workflow.sensitivity_command",
+    "run": "stir_workflow.commands.run",
+    "score": "stir_workflow.commands.score",
+    "sensitivity": "stir_workflow.commands.sensitivity",
+    "show": "stir_workflow.commands.show",
 }
 """Commands that are imported only when they are asked for -> their modules."""
 
@@ -47,10 +61,45 @@ class _Group(click.Group):
         command: click.Command = getattr(import_module(ELSEWHERE[cmd_name]), cmd_name)
         return command
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands by what they are for, each with the first sentence of its help."""
+        named = [name for names in SECTIONS.values() for name in names]
+        last = [*SECTIONS][-1]
+        for heading, names in SECTIONS.items():
+            others = [name for name in self.list_commands(ctx) if name not in named] if heading == last else []
+            rows = [(name, self.get_command(ctx, name)) for name in (*names, *others)]
+            with formatter.section(heading):
+                formatter.write_dl([(name, command.get_short_help_str(limit=120)) for name, command in rows if command])
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that is asked for; of an unknown one, say which are near."""
+        from stir.errors import near_matches
+
+        if self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+            ctx.fail(f"Unknown command {args[0]!r}. {near_matches(args[0], self.list_commands(ctx))}")
+        return super().resolve_command(ctx, args)
+
+
+def _print_versions(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        from stir.provenance import package_versions, version_of
+
+        versions = package_versions()
+        names = {name: versions[name] for name in ("stir", "torch", "python")} | {"snakemake": version_of("snakemake")}
+        click.echo(", ".join(f"{name} {version}" for name, version in names.items()))
+        ctx.exit()
+
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_versions, help="Print versions, and exit."
+)
 def main() -> None:
-    """Make and check the artifacts of shared-invariance experiments."""
+    """Measure to what degree one neural network shares another's invariances (STIR).
+
+    `stir COMMAND --help` explains a command with an example. First steps: `stir score` compares two networks on a folder of
+    images; `stir init`, `stir check`, `stir run` and `stir show` make and read an experiment with any number of networks.
+    """
 
 
 @main.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False}, add_help_option=False)
@@ -63,7 +112,7 @@ def make(stage: str, arguments: tuple[str, ...]) -> None:
     end_with_owner()
     with plain_errors():
         job = Job.from_arguments(stage, arguments)
-        with progress_of(f"{job.output.parent.name}/{job.output.stem}"):
+        with progress_of(f"{job.output.parent.name}/{job.output.stem}"), naming(job.title):
             _make(job)
 
 
@@ -82,6 +131,8 @@ def verify(paths: tuple[Path, ...], deep: bool, look: bool) -> None:
     PATHS are artifacts or folders of them; by default data and results. Bad files are reported. Those with
     a valid seal of this project are moved to .quarantine beside them, and the next run makes the files that it
     needs again; all other files are left. The exit status is 1 if any file was bad.
+
+    Example: stir verify --deep results/iris
     """
     from stir_workflow.store.survey import survey
     from stir_workflow.store.verification import MEMORY, left_alone, oddities, set_bad_aside
@@ -97,64 +148,11 @@ def verify(paths: tuple[Path, ...], deep: bool, look: bool) -> None:
         bad = verify_artifacts(artifacts, memory=MEMORY if MEMORY.parent.is_dir() else None, deep=deep)
         left = left_alone(bad)
         for line in (*oddities(found), *(bad if look else left).values()):
-            _say(line)
+            say(line)
         if not look:
-            set_bad_aside({path: problem for path, problem in bad.items() if path not in left}, say=_say)
+            set_bad_aside({path: problem for path, problem in bad.items() if path not in left}, say=say)
     good = sum(path not in bad for path in artifacts)
     click.echo(f"{good} artifacts match their seals, {len(artifacts) - good} do not")
     if bad and not look:
         click.echo("Run the workflow to make the files that an experiment needs again.")
     sys.exit(1 if bad else 0)
-
-
-@main.command()
-@click.argument("path", type=click.Path(path_type=Path))
-def fingerprint(path: Path) -> None:
-    """Print the fingerprint of a dataset: a file, or a folder of files.
-
-    An experiment file names it beside the path of your own data; data with another fingerprint are refused.
-    """
-    from stir.data.fingerprints import fingerprint as fingerprint_at
-    from stir.data.sources import expanded
-
-    with plain_errors():
-        click.echo(fingerprint_at(Path(expanded(str(path)))))
-
-
-@main.command()
-@click.argument("pattern", default="")
-@click.option("--json", "as_json", is_flag=True, help="Print a list of JSON.")
-def models(pattern: str, as_json: bool) -> None:
-    """List addresses of models that libraries name, of those installed: all, or those that contain PATTERN.
-
-    A PATTERN that begins with a library's prefix and a colon, such as timm:vit, lists that library's alone. Transformers
-    lists types of models; its repositories, folders and classes are addresses, too, and so are callables, package.module:Net,
-    and Python files, models.py:make_net.
-    """
-    from stir.errors import InvalidInputError
-    from stir.models.addresses import check_listed, matching_addresses, near_addresses
-
-    with plain_errors():
-        check_listed(pattern)
-        found = list(matching_addresses(pattern))
-        if not found:
-            near = near_addresses(pattern)
-            hint = f"Did you mean {' or '.join(map(repr, near))}?" if near else "Try a shorter text."
-            raise InvalidInputError(f"Expected a text that addresses of models contain; got {pattern!r}. {hint}")
-    click.echo(json.dumps(found) if as_json else "\n".join(found))
-
-
-def _say(line: str) -> None:
-    click.echo(printable(line), err=True)
-
-
-@contextlib.contextmanager
-def plain_errors() -> Iterator[None]:
-    """Print this package's warnings and errors as one message, without a traceback."""
-    warnings.formatwarning = lambda message, *_args, **_kwargs: f"warning: {message}\n"
-    try:
-        yield
-    except StirError as error:
-        for line in f"error: {error}".splitlines():
-            _say(line)
-        sys.exit(1)

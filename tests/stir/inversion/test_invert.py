@@ -181,7 +181,8 @@ def test_float32_images_and_a_float64_model(flat_images, linear_model, narrow):
     assert result.converged.all()
 
 
-def test_progress_shows_images_and_error(small_net, images, capsys):
+def test_progress_shows_images_and_error(small_net, images, capsys, monkeypatch):
+    monkeypatch.setattr("stir.progress.SECONDS_BETWEEN_LINES", 0)
     invert(small_net, images, random_seed=0, progress=True)
     shown = capsys.readouterr().err
     assert "inverting" in shown

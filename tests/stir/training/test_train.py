@@ -182,7 +182,8 @@ def test_a_monitor_measures_after_every_epoch_and_changes_no_bit(halves):
     torch.testing.assert_close(dict(monitored.state_dict()), dict(without.state_dict()), rtol=0, atol=0)
 
 
-def test_progress_shows_epochs_and_loss(halves, capsys):
+def test_progress_shows_epochs_and_loss(halves, capsys, monkeypatch):
+    monkeypatch.setattr("stir.progress.SECONDS_BETWEEN_LINES", 0)
     train(_net(), *halves[:2], replace(VANILLA, epochs=1), generator=torch.Generator().manual_seed(0), progress=True)
     shown = capsys.readouterr().err
     assert "training (vanilla)" in shown

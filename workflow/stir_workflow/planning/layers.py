@@ -90,6 +90,17 @@ def _use(
             )
 
 
+def feature_counts(experiment: Experiment, model: Settings) -> dict[str, int]:
+    """Return label -> number of features of each layer of a model that can be read."""
+    from stir.models.shapes import build_shape, empty_images
+
+    settings, architecture = _settings(experiment, model), architecture_of(experiment, model)
+    network = build_shape(architecture, of_full_width=True)
+    images = empty_images(network, architecture.channels, *image_size(experiment, model))
+    found = zip(settings, read_layers(network, list(settings.values()), images), strict=True)
+    return {label: facts[1] for label, facts in found if not isinstance(facts, StirError)}
+
+
 def is_pooled_by(experiment: Experiment, layer: LayerEntry, pooled: LayerEntry, pooling: str) -> bool:
     """Return whether every model takes a pooling of a layer, and it makes a difference: activations have several positions.
 

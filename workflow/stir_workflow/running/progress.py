@@ -9,6 +9,8 @@ from snakemake_interface_logger_plugins.common import LogEvent
 from tqdm.std import tqdm
 
 SECONDS_BETWEEN_LINES = 5
+NO_JOBS = ("total", "all")
+"""Entries of Snakemake's statistics that do nothing."""
 
 
 class RunProgress(logging.Handler):
@@ -32,13 +34,14 @@ class RunProgress(logging.Handler):
         event, now = getattr(record, "event", None), time.monotonic()
         if event == LogEvent.RUN_INFO:
             counts = record.stats  # type: ignore[attr-defined]
-            self._planned = {rule: int(count) for rule, count in counts.items() if rule != "total"}
+            self._planned = {rule: int(count) for rule, count in counts.items() if rule not in NO_JOBS}
         elif event == LogEvent.JOB_INFO:
             self._running[record.jobid] = (record.rule_name, now)  # type: ignore[attr-defined]
         elif event == LogEvent.JOB_FINISHED:
             rule, began = self._running.pop(record.job_id, ("?", now))  # type: ignore[attr-defined]
-            self._durations[rule].append(now - began)
-            self._say(now)
+            if rule not in NO_JOBS:
+                self._durations[rule].append(now - began)
+                self._say(now)
 
     def _say(self, now: float) -> None:
         total, done = sum(self._planned.values()), sum(map(len, self._durations.values()))

@@ -15,6 +15,7 @@ from stir.errors import StirError
 from stir_workflow.planning.inputs import Inputs
 from stir_workflow.planning.start import say_set_aside, start
 from stir_workflow.running.clones import note_sharing
+from stir_workflow.running.console import thin
 from stir_workflow.running.failures import FailedLogs, KilledJobs
 from stir_workflow.running.folder import check_entered, enter_folder
 from stir_workflow.running.gpus import gpus_per_job, limit_to_this_node
@@ -68,6 +69,7 @@ class Session:
         log = logging.getLogger("snakemake.logging")
         log.addHandler(KilledJobs())
         if self._is_main:
+            thin(log, self._workflow)
             log.addHandler(RunProgress(self._workflow.resource_settings.cores or 1))
             if self._workflow.nodes is not None:
                 log.addHandler(FailedLogs())

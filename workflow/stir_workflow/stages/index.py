@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from stir.errors import ArtifactError
+from stir_workflow.messages import naming
 from stir_workflow.stages.cost import measured
 from stir_workflow.stages.job import Job
 from stir_workflow.store.artifacts import checked, is_good, sealing
@@ -32,7 +33,7 @@ def make_parts(job: Job, parts: Mapping[str, Job], make: Callable[[Job], None], 
     missing = [part for part in parts.values() if not is_good(part.output)]
     with progress_bar(f"{unit}s", len(missing), unit=unit) as bar:
         for part in missing:
-            with progress_of(f"{part.output.parent.name}/{part.output.stem}"), measured(part.benchmark):
+            with progress_of(f"{part.output.parent.name}/{part.output.stem}"), naming(part.title), measured(part.benchmark):
                 make(part)
             bar.update()
     with sealing(job.output, job.recipe) as path:

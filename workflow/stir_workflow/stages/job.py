@@ -70,6 +70,12 @@ class Job:
         return Path(f"results/benchmarks/{name_of_artifact(self.recipe.stage, self.output.as_posix())}.tsv")
 
     @property
+    def title(self) -> str:
+        """What messages call it: its stage, and the model, layer and random seed, or the models, in its name."""
+        name = name_of_artifact(self.recipe.stage, self.output.as_posix())
+        return name.removesuffix(f"-{self.recipe.key}").replace("/", " ", 1)
+
+    @property
     def settings(self) -> dict[str, Any]:
         """The recipe's settings."""
         return dict(self.recipe.settings)

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from stir.errors import StirError
+from stir_workflow.messages import plain_errors
 
 PROFILE = "workflow/profiles/default"
 STDERR = 2
@@ -34,10 +35,11 @@ def sensitivity(
     The experiment is repeated with other tolerances, numbers of images, kinds of seed image, inversion methods and poolings, one
     setting at a time; files that exist are reused. The results are results/tables/NAME-sensitivity.csv and
     results/figures/NAME-sensitivity.png. Further arguments are Snakemake's, such as --cores 4 or --workflow-profile.
+
+    Example: stir sensitivity quickstart --vary tolerance,n_images --cores 4
     """
     from stir.sensitivity import aligned, study_lines
     from stir.tables import read_table
-    from stir_workflow.cli import plain_errors
     from stir_workflow.planning.apart import check_apart
     from stir_workflow.planning.start import experiment_files, start
     from stir_workflow.planning.study import Study

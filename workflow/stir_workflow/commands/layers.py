@@ -9,6 +9,8 @@ import click
 
 from stir.errors import InvalidInputError
 from stir.names import printable, shortened
+from stir_workflow.commands.images import sides_of
+from stir_workflow.messages import plain_errors
 
 if TYPE_CHECKING:
     from stir.layers import LayerFacts
@@ -38,11 +40,11 @@ def layers(model: str, width: int | None, arguments: Sequence[str], channels: in
     For each: the name that an experiment's layers take, the shape of one image's activations, how often it is called, which
     dimension is features, its relative depth, and, last, what penultimate means. A layer that gives several tensors has their
     selectors in place of a shape. No weights are loaded; a Python file is run.
-    """
-    from stir_workflow.cli import plain_errors
 
+    Example: stir layers torchvision:resnet50 --size 224
+    """
     with plain_errors():
-        shape, facts = described(_architecture(model, width, arguments, channels), _sides(size))
+        shape, facts = described(_architecture(model, width, arguments, channels), sides_of(size))
         images = f"images of {channels} x {shape[0]} x {shape[1]}"
         if as_json:
             click.echo(json.dumps({"model": model, "images": [channels, *shape], "layers": list(map(asdict, facts))}, indent=1))
@@ -85,15 +87,6 @@ def _argument(text: str) -> tuple[str, Any]:
         return key, json.loads(value)
     except ValueError:
         return key, value
-
-
-def _sides(size: str | None) -> tuple[int, int] | None:
-    if size is None:
-        return None
-    sides = [int(side) if side.isdecimal() and len(side) < 5 else 0 for side in size.split("x")]
-    if len(sides) > 2 or not all(sides):
-        raise InvalidInputError(f"Expected --size as a side or HEIGHTxWIDTH in pixels, such as 224; got {shortened(size)}.")
-    return sides[0], sides[-1]
 
 
 def _table(facts: "Sequence[LayerFacts]") -> list[str]:

@@ -1,0 +1,117 @@
+"""`stir data` says what an experiment would read, and names everything that it would refuse; `stir init` writes an experiment."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from stir.data.fingerprints import fingerprint
+from stir_workflow.planning.loading import load_experiment
+from tests.experiment_files import read_yaml
+
+
+def test_data_counts_images_and_says_what_is_left_out_and_what_an_experiment_names(stir, own):
+    (own / "notes.txt").write_text("mine")
+    result = stir("data", own)
+    assert result.exit_code == 0, result.output
+    assert "12 images (format folder), channels x height x width: 12 of 1 x 8 x 8" in result.stdout
+    assert [line.split() for line in result.stdout.splitlines() if line[:2] in ("a ", "b ", "c ")] == [[c, "4"] for c in "abc"]
+    assert "Not read (1): notes.txt" in result.stdout
+    assert f'fingerprint: "{fingerprint(own)}"' in result.stdout
+    said = json.loads(stir("data", own, "--json").stdout)
+    assert said["train"] == {"a": 4, "b": 4, "c": 4}
+    assert said["shapes"] == [{"image_shape": [1, 8, 8], "images": 12}]
+
+
+def test_data_names_all_bad_files_and_exits_with_1(stir, own):
+    Image.new("L", (9, 9)).save(own / "a" / "large.png")
+    (own / "b" / "broken.png").write_text("no picture")
+    (own / "c" / "empty.jpg").touch()
+    result = stir("data", own)
+    assert result.exit_code == 1
+    for name in ("broken.png", "empty.jpg", "12 of 1 x 8 x 8, 1 of 1 x 9 x 9"):
+        assert name in result.stderr
+    assert "fingerprint" not in result.stdout
+
+
+def test_training_and_test_parts_and_arrays_are_counted_apart(stir, here, own):
+    for part in ("train", "test"):
+        (here / "split").mkdir(exist_ok=True)
+        (here / "split" / part).symlink_to(own)
+    assert ["a", "4", "4"] in [line.split() for line in stir("data", "split").stdout.splitlines()]
+    np.savez("mine.npz", images=np.zeros((6, 5, 4, 3), np.uint8), labels=np.arange(6) % 2)
+    assert "6 of 3 x 5 x 4" in stir("data", "mine.npz").stdout
+
+
+@pytest.mark.parametrize("name", ["nowhere", "empty", "notes.txt", "broken.npz", "flat.h5"])
+def test_what_is_no_dataset_is_refused_in_one_line(refused, here, name):
+    (here / "empty").mkdir()
+    for file in ("notes.txt", "broken.npz", "flat.h5"):
+        (here / file).write_text("mine")
+    said = refused("data", name)
+    assert said.startswith("error: ")
+    assert len(said.splitlines()) == 1
+
+
+class TestInit:
+    def test_writes_a_file_that_can_be_loaded_with_everything_about_the_images_filled_in(self, stir, own, here):
+        result = stir(
+            "init", "mine.yaml", "--images", "own", "--model", "resnet8", "--model", "resnet8", "--model", "vgg6=random"
+        )
+        assert result.exit_code == 0, result.output
+        assert result.stdout == "Wrote mine.yaml. Next: stir check mine.yaml\n"
+        experiment = load_experiment(here / "mine.yaml")
+        assert [model["name"] for model in experiment["models"]] == ["resnet8", "resnet8-2", "vgg6-random"]
+        dataset = experiment["dataset"]
+        assert (dataset["image_shape"], dataset["n_classes"], dataset["n_test"]) == ([1, 8, 8], 3, 6)
+        assert dataset["fingerprint"] == fingerprint(own)
+        assert (here / "mine.yaml").read_text().count("# ") > 10
+
+    def test_names_files_of_another_folder_by_their_whole_path_and_checkpoints_by_their_digest(self, stir, own, here):
+        (here / "sub").mkdir()
+        (here / "weights.pt").write_text("weights")
+        (here / "nets.py").touch()
+        models = ("--model", "resnet8=weights.pt", "--model", "nets.py:make=random", "--model", "timm:resnet18=a1_in1k")
+        assert stir("init", "sub/mine.yaml", "--images", "own", *models).exit_code == 0
+        first, second, third = read_yaml(here / "sub" / "mine.yaml")["models"]
+        assert first["checkpoint"] == str(here / "weights.pt")
+        assert first["sha256"] == fingerprint(here / "weights.pt")
+        assert second["model"] == f"{here / 'nets.py'}:make"
+        assert third["weights"] == "a1_in1k"
+        assert read_yaml(here / "sub" / "mine.yaml")["dataset"]["path"] == str(own)
+
+    def test_asks_in_a_terminal_for_what_is_missing(self, stir, own, monkeypatch):
+        monkeypatch.setattr("stir_workflow.commands.init._is_terminal", lambda: True)
+        result = stir("init", "mine.yaml", input="own\nresnet8\n\n")
+        assert result.exit_code == 0, result.output
+        assert "Wrote mine.yaml" in result.stdout
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            (("there.yaml", "--images", "digits", "--model", "resnet8"), "there.yaml exists, and is not overwritten"),
+            (("link.yaml", "--images", "digits", "--model", "resnet8"), "link.yaml exists, and is not overwritten"),
+            (("x.txt", "--images", "digits", "--model", "resnet8"), "ends in .yaml"),
+            (("no/x.yaml", "--images", "digits", "--model", "resnet8"), "Expected a folder at no"),
+            (("x-models.yaml", "--images", "digits", "--model", "resnet8"), "does not end in"),
+            (("x.yaml", "--model", "resnet8"), "Expected --images; got none"),
+            (("x.yaml", "--images", "digits"), "Expected --model; got none"),
+            (("x.yaml", "--images", "digitz", "--model", "resnet8"), "Did you mean 'digits'"),
+            (("x.yaml", "--images", "photographs", "--model", "resnet8"), "nothing can be trained on these images"),
+            (("x.yaml", "--images", "digits", "--model", "resnet8=absent.pt"), "there is none at 'absent.pt'"),
+            (("x.yaml", "--images", "digits", "--model", "=x"), "Expected MODEL or MODEL=WEIGHTS"),
+            (
+                ("x.yaml", "--images", "digits", "--model", "resnet8", "--layer", "a b"),
+                "layers[0]: expected a layer",
+            ),
+            (("x.yaml", "--images", "digits", "--model", "resnet8", "--n-images", "2"), "--n-images"),
+        ],
+    )
+    def test_refuses_in_one_message_and_leaves_every_file_as_it_was(self, refused, here, arguments, message):
+        (here / "there.yaml").write_text("mine")
+        (here / "link.yaml").symlink_to(here / "nowhere")
+        before = sorted(here.iterdir())
+        assert message in refused("init", *arguments)
+        assert sorted(here.iterdir()) == before
+        assert (here / "there.yaml").read_text() == "mine"

@@ -1,0 +1,62 @@
+"""`stir run` calls Snakemake with the workflow's Snakefile and profile; tests/workflow runs it."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from stir_workflow.commands import run
+from tests.experiment_files import ROOT
+
+
+@pytest.fixture
+def called(monkeypatch):
+    commands = []
+    monkeypatch.setattr(run, "_call", lambda command: commands.append(command) or (7, False))
+    return commands
+
+
+def test_snakemake_is_called_with_the_snakefile_the_profile_and_further_arguments(stir, called):
+    assert stir("run", "quickstart", "--cores", "2", "--profile", "slurm", "--forceall").exit_code == 7
+    (command,) = called
+    assert command[:5] == [sys.executable, "-P", "-m", "snakemake", "--snakefile"]
+    assert Path(command[5]) == ROOT / "Snakefile"
+    assert command[6:10] == ["--workflow-profile", str(ROOT / "workflow" / "profiles" / "slurm"), "--cores", "2"]
+    assert command[10:] == ["--config", "experiment=quickstart", "device=auto", "--forceall"]
+
+
+def test_the_default_experiment_is_the_quickstart_and_targets_follow_two_dashes(stir, called):
+    assert stir("run", "--scale", "", "--", "").exit_code == 7
+    assert called[0][-2:] == ["experiment=quickstart", "device=auto"]
+    assert stir("run", "random_init", "--scale", "small", "--", "checkpoints").exit_code == 7
+    assert called[1][-3:] == ["scale=small", "--", "checkpoints"]
+
+
+def test_ctrl_c_is_followed_by_a_line_and_an_exit_status(stir, monkeypatch):
+    monkeypatch.setattr(run, "_call", lambda command: (1, True))
+    result = stir("run", "quickstart")
+    assert result.exit_code == 1
+    assert result.stderr == "[stir] interrupted: finished files are kept; the same command continues.\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("quickstrat",), "error: Unknown experiment 'quickstrat'. Did you mean 'quickstart'?"),
+        (("quickstart", "--scale", "large"), "Unknown scale 'large'"),
+        (
+            ("quickstart", "--profile", "slumr"),
+            "got 'slumr'. Did you mean 'slurm'?",
+        ),
+        (("quickstart", "--profile", "."), "Expected a profile, a folder with config.yaml; got '.'"),
+        (("quickstart", "--device", "tpu"), "'tpu' is not one of"),
+    ],
+)
+def test_what_cannot_be_run_is_refused_before_snakemake_starts(refused, called, arguments, message):
+    assert message in refused("run", *arguments)
+    assert called == []
+
+
+def test_without_a_clone_the_remedy_is_said(refused, called, monkeypatch, here):
+    monkeypatch.setattr("stir_workflow.planning.reading.WORKFLOW", here / "workflow")
+    assert "Install from a clone of the repository" in refused("run", "quickstart")

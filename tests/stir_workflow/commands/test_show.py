@@ -1,0 +1,77 @@
+"""`stir show` prints the heatmap and the summary of a table, as plain text where there is no terminal."""
+
+import json
+import re
+import shutil
+
+import pandas as pd
+import pytest
+
+from tests.experiment_files import ROOT, TINY
+
+KEPT = ROOT / "docs" / "quickstart"
+
+
+@pytest.fixture(autouse=True)
+def tables(here):
+    folder = here / "results" / "tables"
+    folder.mkdir(parents=True)
+    for name in ("quickstart.csv", "quickstart-summary.csv"):
+        shutil.copy(KEPT / name, folder)
+    return folder
+
+
+def test_an_experiment_is_shown_as_heatmap_and_summary_without_colours(stir):
+    result = stir("show", "quickstart")
+    assert result.exit_code == 0, result.output
+    assert "\x1b" not in result.stdout
+    lines = result.stdout.splitlines()
+    assert lines[0] == "STIR, penultimate, linear_cka, digits: reference in rows, target in columns"
+    assert [line.split()[1] for line in lines[2:10]] == list(
+        dict.fromkeys(pd.read_csv("results/tables/quickstart.csv")["reference_model"])
+    )
+    summary = pd.read_csv("results/tables/quickstart-summary.csv").query(
+        "reference_layer == 'penultimate' and similarity_measure == 'linear_cka'"
+    )
+    shown = [re.search(r"-> \S+ +(\d\.\d{3})", line) for line in lines]
+    assert [float(each[1]) for each in shown if each] == pytest.approx(summary["stir_mean"].round(3))
+    assert "* not_all_converged" in lines
+
+
+def test_layer_measure_and_score_are_chosen(stir):
+    result = stir("show", "results/tables/quickstart.csv", "--layer", "stage3", "--measure", "rbf_cka", "--score", "similarity")
+    assert result.stdout.startswith("plain similarity, stage3, rbf_cka, digits")
+    rows = json.loads(stir("show", "quickstart", "--layer", "stage3", "--json").stdout)
+    assert {(row["reference_layer"], row["similarity_measure"]) for row in rows} == {("stage3", "linear_cka")}
+
+
+def test_a_table_alone_has_no_summary_and_scores_that_are_missing_are_said_to_be_none(stir, here):
+    table = pd.read_csv("results/tables/quickstart.csv").query("random_seed == 0")
+    table.loc[table["target_model"] == "digits-vgg6-at-1", "similarity"] = float("nan")
+    table.to_csv(here / "alone.csv", index=False)
+    result = stir("show", "alone.csv", "--score", "similarity")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.count("none") == 8
+    assert "->" not in result.stdout
+
+
+REFUSED = [
+    (("nothing",), "error: Unknown experiment 'nothing'"),
+    (("absent.csv",), "error: Expected a table at absent.csv; there is none"),
+    (("tiny.yaml",), "the experiment is not finished here. Run it: stir run tiny.yaml"),
+    (("other.csv",), "Expected a table of scores in other.csv, such as results/tables/NAME.csv; it has no"),
+    (("binary.csv",), "error: Expected a table of scores in binary.csv"),
+    (("quickstart", "--layer", "stage33"), "error: Unknown layer of the table 'stage33'. Did you mean 'stage3'?"),
+    (("quickstart", "--measure", "cka"), "error: Unknown similarity measure of the table 'cka'. Did you mean"),
+    (("quickstart", "--scale", "small"), "The experiment has no scales"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), REFUSED, ids=[" ".join(arguments) for arguments, _ in REFUSED])
+def test_what_cannot_be_shown_is_refused_in_one_line(refused, here, arguments, message):
+    shutil.copy(TINY, here)
+    (here / "other.csv").write_text("a,b\n1,2\n")
+    (here / "binary.csv").write_bytes(bytes(range(256)))
+    said = refused("show", *arguments)
+    assert message in said
+    assert len(said.splitlines()) == 1

@@ -1,0 +1,107 @@
+"""The commands ``stir data`` and ``stir fingerprint``: what a folder or file of images holds, and what identifies it."""
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from stir_workflow.commands.options import JSON
+from stir_workflow.commands.tables import aligned_table
+from stir_workflow.messages import plain_errors, say
+
+if TYPE_CHECKING:
+    from stir.data.looking import Found
+
+MOST_CLASSES = 20
+MOST_NAMED = 10
+
+
+@click.command()
+@click.argument("path", type=click.Path(path_type=Path))
+@JSON
+def data(path: Path, as_json: bool) -> None:
+    """Look at images of your own: what an experiment would read at PATH, and what it would refuse.
+
+    PATH is a folder or an archive of pictures, in a folder per class (CLASS/ or train/CLASS/ and test/CLASS/), or a file of
+    arrays (.npz, .h5). All files that cannot be read are named at once. The exit status is 1 if an experiment would refuse the
+    data. The keys that an experiment file needs are printed last; `stir init` writes such a file.
+
+    Example: stir data photographs/
+    """
+    from stir.data.fingerprints import fingerprint as fingerprint_at
+    from stir.data.looking import look
+    from stir.data.sources import expanded
+
+    with plain_errors():
+        place = Path(expanded(str(path)))
+        found = look(place)
+        digest = fingerprint_at(place)
+        if as_json:
+            shapes = [{"image_shape": list(shape), "images": number} for shape, number in found.shapes.items()]
+            click.echo(json.dumps({**asdict(found), "shapes": shapes, "fingerprint": digest}, indent=1))
+        else:
+            click.echo("\n".join(_lines(path, found)))
+    for problem in found.problems[:MOST_CLASSES]:
+        say(f"refused: {problem}")
+    if (more := len(found.problems) - MOST_CLASSES) > 0:
+        say(f"refused: {more} more files")
+    if found.problems:
+        sys.exit(1)
+    if not as_json:
+        click.echo("\n".join(["", *dataset_lines(path, found, digest)]))
+
+
+@click.command()
+@click.argument("path", type=click.Path(path_type=Path))
+def fingerprint(path: Path) -> None:
+    """Print the fingerprint of a dataset: a file, or a folder of files.
+
+    An experiment file names it beside the path of your own data; data with another fingerprint are refused.
+
+    Example: stir fingerprint mine.npz
+    """
+    from stir.data.fingerprints import fingerprint as fingerprint_at
+    from stir.data.sources import expanded
+
+    with plain_errors():
+        click.echo(fingerprint_at(Path(expanded(str(path)))))
+
+
+def _lines(path: Path, found: "Found") -> list[str]:
+    shapes = ", ".join(f"{number} of {' x '.join(map(str, shape))}" for shape, number in list(found.shapes.items())[:4])
+    lines = [f"{path}: {found.n_images} images (format {found.format}), channels x height x width: {shapes}"]
+    if found.train:
+        lines += ["", *_classes(found)]
+    if found.left_out:
+        more = ", ..." if len(found.left_out) > MOST_NAMED else ""
+        lines += ["", f"Not read ({len(found.left_out)}): {', '.join(found.left_out[:MOST_NAMED])}{more}"]
+    return lines
+
+
+def _classes(found: "Found") -> list[str]:
+    split = found.test is not None
+    rows = [
+        (name, str(number), *([str((found.test or {}).get(name, 0))] if split else []))
+        for name, number in list(found.train.items())[:MOST_CLASSES]
+    ]
+    more = [f"... {len(found.train) - MOST_CLASSES} more classes"] if len(found.train) > MOST_CLASSES else []
+    return [*aligned_table([("class", *(("training", "test") if split else ("images",))), *rows]), *more]
+
+
+def dataset_lines(path: Path, found: "Found", digest: str, *, n_test: int | None = None) -> list[str]:
+    """Return the keys of an experiment file that describe a dataset, with comments, as lines of YAML."""
+    held_out = n_test or max(1, min(100, found.n_images // 2))
+    of_test = [] if found.test else [f"  n_test: {held_out}  # images held out for testing and inversion"]
+    return [
+        "dataset:",
+        "  name: mine  # what tables call it",
+        f"  format: {found.format}",
+        f"  path: {json.dumps(str(path), ensure_ascii=False)}",
+        f"  image_shape: {list(found.shape)}  # channels, height, width",
+        f"  n_classes: {len(found.train)}",
+        f"  fingerprint: {json.dumps(digest)}  # of these files: other data are refused",
+        *of_test,
+    ]

@@ -1,0 +1,130 @@
+"""The command ``stir init``: a commented experiment file for models and images of one's own."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from stir_workflow.messages import plain_errors, say
+
+if TYPE_CHECKING:
+    from stir_workflow.commands.entries import Entry
+
+FEWEST_IMAGES, MOST_IMAGES = 4, 300
+"""Reference images that are suggested, of as many test images as there are."""
+
+
+@click.command()
+@click.argument("output", type=click.Path(path_type=Path), default="experiment.yaml")
+@click.option("--images", metavar="PATH|DATASET", help="A folder or file of images of your own, or a dataset of `stir datasets`.")
+@click.option(
+    "--model",
+    "models",
+    multiple=True,
+    metavar="MODEL[=WEIGHTS]",
+    help="An address (`stir models`), perhaps with a checkpoint, a name of published weights, random, or train. May be repeated.",
+)
+@click.option("--layer", default="penultimate", show_default=True, help="Of all models; `stir layers MODEL` lists them.")
+@click.option("--n-images", type=click.IntRange(FEWEST_IMAGES, 1_000_000), help="Reference images; at most 300 by default.")
+@click.option("--description", help="One sentence on what the experiment asks.")
+def init(
+    output: Path, images: str | None, models: Sequence[str], layer: str, n_images: int | None, description: str | None
+) -> None:
+    """Write a commented experiment file, OUTPUT, for models and images of your own; no file is overwritten.
+
+    In a terminal, what is not given is asked for. Size, classes and fingerprint of your images are filled in, and so is the
+    SHA-256 of checkpoints. `train` as the weights of a model trains it here, from two seeds. `stir check` then says what a run
+    would make, and `stir run` makes it.
+
+    Example: stir init mine.yaml --images photographs/ --model timm:resnet18 --model torchvision:resnet50=random
+    """
+    from stir_workflow.commands.entries import dataset_of, entry_of, text_of
+
+    with plain_errors():
+        _check_output(output)
+        images = images or _asked("--images", "Images (a folder, a file, or a dataset such as digits)")
+        dataset = dataset_of(images, output.parent)
+        models = models or _asked_models()
+        entries = _distinct([entry_of(model, dataset, output.parent) for model in models])
+        most = dataset.n_test if dataset.n_test is not None else MOST_IMAGES
+        count = n_images or max(FEWEST_IMAGES, min(MOST_IMAGES, most))
+        question = description or "To what degree do these networks share each other's invariances?"
+        text = text_of(question, dataset, entries, layer, count)
+        _write(output, text)
+        click.echo(f"Wrote {output}. Next: stir check {output}")
+
+
+def _check_output(output: Path) -> None:
+    from stir.errors import InvalidInputError
+    from stir.names import shown
+    from stir_workflow.planning.naming import published_name
+
+    if output.suffix not in (".yaml", ".yml"):
+        raise InvalidInputError(f"Expected a file name that ends in .yaml; got {shown(output)}. Add it.")
+    published_name(output.stem)
+    if output.exists() or output.is_symlink():
+        raise InvalidInputError(f"{shown(output)} exists, and is not overwritten. Choose another name.")
+    if not output.absolute().parent.is_dir():
+        raise InvalidInputError(f"Expected a folder at {shown(output.parent)}; there is none. Make it first.")
+
+
+def _asked(option: str, question: str) -> str:
+    """Ask in a terminal; elsewhere, refuse.
+
+    Raises
+    ------
+    InvalidInputError
+        Naming the option.
+    """
+    from stir.errors import InvalidInputError
+
+    if not _is_terminal():
+        raise InvalidInputError(f"Expected {option}; got none, and this is no terminal to ask in. Name it.")
+    return str(click.prompt(question, err=True))
+
+
+def _is_terminal() -> bool:
+    return sys.stdin.isatty()
+
+
+def _asked_models() -> list[str]:
+    say("Models, one a line, such as timm:resnet18, torchvision:resnet50=random, resnet8=train; an empty line ends.")
+    models = [_asked("--model", "Model")]
+    while model := str(click.prompt("Model", default="", show_default=False, err=True)):
+        models.append(model)
+    return models
+
+
+def _distinct(entries: "list[Entry]") -> "list[Entry]":
+    """Return entries with names of their own."""
+    from dataclasses import replace
+
+    counts: dict[str, int] = {}
+    named = []
+    for entry in entries:
+        counts[entry.name] = number = counts.get(entry.name, 0) + 1
+        named.append(entry if number == 1 else replace(entry, name=f"{entry.name[:60]}-{number}"))
+    return named
+
+
+def _write(output: Path, text: str) -> None:
+    """Write a file that an experiment can be loaded from; nothing is left if it cannot.
+
+    Raises
+    ------
+    ExperimentError
+        If it is no experiment, with what is to be corrected in the options.
+    """
+    from stir_workflow.planning.loading import load_experiment
+    from stir_workflow.store.storage import storing
+
+    with storing(output):
+        with output.open("x", encoding="utf-8") as file:
+            file.write(text)
+        try:
+            load_experiment(output)
+        except BaseException:
+            output.unlink()
+            raise

@@ -1,0 +1,150 @@
+"""The command ``stir run``: run an experiment by Snakemake, then show its scores and say where its files are."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from stir_workflow.commands.options import DEVICES, SCALE
+from stir_workflow.messages import plain_errors, say
+
+STDERR = 2
+"""Of this process: standard output is for the scores."""
+PROFILES = "workflow/profiles"
+DRY = {"-n", "--dry-run", "--dryrun"}
+INTERRUPTED = "[stir] interrupted: finished files are kept; the same command continues."
+SET_DEATH_SIGNAL = 1
+"""PR_SET_PDEATHSIG of prctl(2)."""
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.argument("experiment", default="quickstart")
+@click.argument("snakemake_arguments", nargs=-1, type=click.UNPROCESSED)
+@SCALE
+@click.option("--profile", default="default", show_default=True, help="A folder of workflow/profiles, or the path of your own.")
+@click.option("--cores", help="CPU cores, a number or all; otherwise as the profile says.")
+@click.option("--device", type=DEVICES, default="auto", show_default=True, help="auto takes a GPU if there is one.")
+def run(
+    experiment: str, snakemake_arguments: Sequence[str], scale: str | None, profile: str, cores: str | None, device: str
+) -> None:
+    """Run EXPERIMENT, a name or a path, in the current folder: make the files that are missing, and show the scores.
+
+    Several experiments are separated by commas. Files go to data/ and results/. After an interruption or a failure, the same
+    command continues. Further arguments are Snakemake's, after -- if they could be taken for those of this command: -n lists
+    the jobs without running them.
+
+    Example: stir run path/to/mine.yaml --scale small --cores 4
+    """
+    with plain_errors():
+        from stir_workflow.planning.announcing import announcement
+        from stir_workflow.planning.start import DEFAULT
+
+        experiment = experiment or DEFAULT
+        said = announcement(experiment, scale or "")
+        config = {"experiment": experiment, "device": device} | ({"scale": scale} if scale else {})
+        code, interrupted = _call(_command(config, profile, cores, snakemake_arguments))
+        if interrupted:
+            say(INTERRUPTED)
+        if code or interrupted:
+            sys.exit(code or 128 + signal.SIGINT)
+        if not DRY & {*snakemake_arguments}:
+            _show(config)
+            click.echo(said)
+
+
+def _command(config: dict[str, str], profile: str, cores: str | None, arguments: Sequence[str]) -> list[str]:
+    said = [f"{key}={value}" for key, value in config.items()]
+    own = ["--snakefile", str(_snakefile()), "--workflow-profile", str(_profile(profile)), *(["--cores", cores] if cores else [])]
+    return [sys.executable, "-P", "-m", "snakemake", *own, "--config", *said, *_after_config(arguments)]
+
+
+def _after_config(arguments: Sequence[str]) -> list[str]:
+    """Return Snakemake's arguments so that a target among them is not taken for a value of --config."""
+    return ["--", *arguments] if arguments and not arguments[0].startswith("-") else list(arguments)
+
+
+def _snakefile() -> Path:
+    """Return the Snakefile of the checkout that this package is installed from.
+
+    Raises
+    ------
+    StirError
+        If it is installed without one.
+    """
+    from stir.errors import StirError
+    from stir_workflow.planning.reading import WORKFLOW
+
+    path = WORKFLOW.parent / "Snakefile"
+    if not path.is_file():
+        raise StirError(
+            f"Expected the workflow's Snakefile at {path}; there is none. Install from a clone of the repository: pip install -e "
+            "'.[workflow]'."
+        )
+    return path
+
+
+def _profile(profile: str) -> Path:
+    from stir.errors import InvalidInputError, near_matches
+    from stir.names import shortened
+
+    known = sorted(_snakefile().parent.joinpath(PROFILES).iterdir())
+    found = next((folder for folder in (*known, Path(profile)) if profile in (folder.name, str(folder))), None)
+    if found is None or not (found / "config.yaml").is_file():
+        raise InvalidInputError(
+            f"Expected a profile, a folder with config.yaml; got {shortened(profile)}. "
+            f"{near_matches(profile, [folder.name for folder in known])}"
+        )
+    return found
+
+
+def _call(command: Sequence[str]) -> tuple[int, bool]:
+    """Run Snakemake to its end; Ctrl-C reaches it by itself, and signals that end this process are passed on.
+
+    Returns
+    -------
+    tuple
+        Its exit status, and whether Ctrl-C was pressed.
+    """
+    presses: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _frame: presses.append(number))
+    process = subprocess.Popen(command, stdout=STDERR, env=_environment(), preexec_fn=_end_with_parent)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, _frame: process.send_signal(number))
+    code = process.wait()
+    signal.signal(signal.SIGINT, before)
+    return code, bool(presses)
+
+
+def _environment() -> dict[str, str]:
+    """Return the environment; without a writable home folder, Snakemake and matplotlib keep caches in the folder of the run."""
+    if os.access(Path("~").expanduser(), os.W_OK) or "XDG_CACHE_HOME" in os.environ:
+        return dict(os.environ)
+    return {**os.environ, "XDG_CACHE_HOME": str(Path.cwd() / ".snakemake" / "cache")}
+
+
+def _end_with_parent() -> None:
+    """Let a run end with this process if that is killed, as jobs end with their run; only Linux can."""
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(SET_DEATH_SIGNAL, signal.SIGKILL)
+
+
+def _show(config: dict[str, str]) -> None:
+    """Show the scores of every experiment whose tables are published, so that they are those of this run."""
+    from stir.names import printable
+    from stir_workflow.commands.show import show_table
+    from stir_workflow.planning.start import experiment_files, start
+
+    for path in experiment_files(config["experiment"]):
+        plan = start({**config, "experiment": str(path)}, main_process=False)
+        for stamp in plan.stage_paths("publication"):
+            name = plan.by_path[stamp].recipe.settings["experiment"]
+            table = Path("results/tables", f"{name}.csv")
+            if Path(stamp).is_file() and table.is_file():
+                click.echo(f"\n{printable(str(name))}")
+                show_table(table)
