@@ -44,8 +44,8 @@ class InversionSettings:
     tolerance: float = DEFAULT_TOLERANCE
     """Relative error at or under which an image has converged."""
     max_iterations: int | None = None
-    """Forward and backward passes per image; by default 500 for ``lbfgs`` and ``lbfgs_adam``, 1,000 for ``normalised_gradient``, which makes
-    them all."""
+    """Forward and backward passes per image; by default 500 for ``lbfgs`` and ``lbfgs_adam``, 1,000 for ``normalised_gradient``,
+    which makes them all."""
     batch_size: int = 256
     """Images descended at once; images that are done make room for waiting ones."""
     pixel_bounds: "PixelBounds" = (0.0, 1.0)
