@@ -8,7 +8,7 @@ from stir.errors import ConvergenceWarning, InvalidInputError, InversionError
 from stir.inversion import invert
 from stir.seed_images import SEED_IMAGES
 
-METHODS = ("lbfgs", "normalised_gradient")
+METHODS = ("lbfgs", "lbfgs_adam", "normalised_gradient")
 
 
 class Apply(nn.Module):
@@ -30,7 +30,7 @@ def _model(function):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"method": "lbfg"}, r"inversion method 'lbfg'\. Did you mean 'lbfgs'\?"),
+        ({"method": "lbfg"}, r"inversion method 'lbfg'\. Did you mean 'lbfgs' or"),
         ({"seed_images": "normal"}, r"seed image 'normal'\. Did you mean 'normal_noise'\?"),
         ({"tolerance": 0.0}, r"tolerance > 0 .*got 0\.0"),
         ({"tolerance": -1.0}, r"tolerance > 0 .*got -1\.0"),
