@@ -9,6 +9,7 @@ import click
 
 from stir.errors import InvalidInputError
 from stir.names import shortened, shown
+from stir_workflow.messages import plain_errors
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -81,9 +82,10 @@ def plot(
 
     Pictures (--kind images) are those of the experiment that published the table, or of files: IRIs in results/iris, or results
     that were saved in Python. In SVG and PDF files texts stay texts, and the same command writes the same bytes.
+
+    Example: stir plot results/tables/quickstart.csv --kind heatmap --width 3.3in --pdf
     """
     from stir.plotting.sizes import letters_of
-    from stir_workflow.cli import plain_errors
 
     with plain_errors():
         chosen = [

@@ -8,6 +8,7 @@ import click
 
 from stir.errors import InvalidInputError, StirError
 from stir.names import check_name, shown
+from stir_workflow.messages import plain_errors
 from stir_workflow.planning.plan import Plan
 
 
@@ -29,8 +30,6 @@ def report(experiment: str, scale: str | None, tables: Path | None, output: Path
 
     Example: stir report losses_architectures --scale small --tables docs/poster/small
     """
-    from stir_workflow.cli import plain_errors
-
     with plain_errors():
         if tables is None:
             page = finished_report(planned(experiment, scale))
