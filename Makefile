@@ -27,7 +27,7 @@ ifneq ($(shell test -w "$$HOME" && echo writable),writable)
 export XDG_CACHE_HOME ?= $(CURDIR)/.snakemake/cache
 endif
 
-.PHONY: run poster test test-all test-slurm fuzz cluster-plugins lint readme pretrained bench-overhead bench-scale bench-poster bench-training bench-inversion bench-inversion-full bench-memory bench-agreement bench-drop-in bench-controls
+.PHONY: run poster test test-all test-slurm fuzz cluster-plugins lint readme pretrained bench-overhead bench-scale bench-poster bench-training bench-inversion bench-inversion-full bench-memory bench-agreement bench-drop-in bench-controls bench-gpu
 .PHONY: bench-similarity peers check-python clean
 
 run: $(VENV)/.installed
@@ -94,6 +94,10 @@ bench-inversion: $(VENV)/.installed
 
 bench-inversion-full: $(VENV)/.installed
 	$(BIN)/python benchmarks/inversion_full.py
+
+# On a GPU, in under 8 minutes: beside the PyTorch of .venv, or else of $PYTHON, which stays as it is. ARGUMENTS=--rehearse: on the CPU.
+bench-gpu: | check-python
+	if [ -x $(BIN)/python ]; then PYTHON=$(BIN)/python; fi; "$$PYTHON" benchmarks/gpu_environment.py $$ARGUMENTS
 
 bench-memory: $(VENV)/.installed
 	$(BIN)/python benchmarks/memory.py

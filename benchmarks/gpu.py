@@ -73,7 +73,9 @@ def device_named(name: str) -> torch.device:
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0][:120].rstrip(".")
-        sys.exit(f"Expected a device that is there; got {name!r} ({reason}). Name another with --device, or --rehearse on the CPU.")
+        sys.exit(
+            f"Expected a device that is there; got {name!r} ({reason}). Name another with --device, or --rehearse on the CPU."
+        )
     if device.type not in ("cpu", "cuda"):
         sys.exit(f"Expected a device cuda, cuda:N or cpu; got {name!r}. Name another with --device, or --rehearse on the CPU.")
     return device

@@ -86,5 +86,3 @@ def network(folder: Path, sizes: Sizes) -> tuple[nn.Module, str]:
     if (folder / NETWORK).is_file():
         return read_model(folder / NETWORK).eval(), "trained"
     return build_model(architecture(sizes), random_seed=0).eval(), "untrained"
-
-

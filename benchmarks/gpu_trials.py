@@ -1,9 +1,10 @@
-"""One evaluation of the descent by itself: batch sizes, memory formats, cuDNN's search, TensorFloat-32, CUDA graphs, torch.compile.
+"""One evaluation of the descent by itself: batch sizes, formats, cuDNN's search, TensorFloat-32, CUDA graphs, torch.compile.
 
 The CUDA graph and torch.compile have sections, and so processes, of their own: what they break is theirs.
 """
 
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -11,7 +12,7 @@ import torch
 from gpu_materials import network, pixels, small_images
 from gpu_measuring import Bench, Values, fractions, tensorfloat, timed
 from rates import evaluation_flop
-from torch import Tensor, nn
+from torch import Tensor
 
 from stir.inversion import InversionSettings
 from stir.inversion.fast_forward import _Folded, fast_forwards
@@ -51,7 +52,8 @@ class Evaluation:
         """Write the row of an evaluation."""
 
         def measure() -> Values:
-            with frozen(self.model):
+            with frozen(self.model), warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of compilers
                 evaluate = make()
                 seconds = timed(self.bench.device, evaluate, self.bench.sizes.repeats)
             values = {"seconds": seconds, "images per second": n / seconds}
@@ -62,13 +64,12 @@ class Evaluation:
 
 def batches(bench: Bench) -> None:
     """Write the rows of batch sizes, and of settings with the largest of them."""
-    every, folded = Evaluation(bench), nn.Module()
+    every = Evaluation(bench)
     for n in bench.sizes.batch_sizes:
         for kind in ("bfloat16", "float32"):
             every.row(f"{kind}, batch of {n}", lambda n=n, k=kind: every.of(every.folded(k), n), n, kind)
     n, rounded = bench.sizes.batch_sizes[-1], every.folded("bfloat16")
     first = every.images.contiguous()
-    del folded
     with _searching():
         every.row(f"bfloat16, batch of {n}, cudnn.benchmark", lambda: every.of(rounded, n), n)
     bench.trial(f"float32 in TensorFloat-32, batch of {n}", lambda: _in_tensorfloat(every, n))

@@ -80,7 +80,9 @@ def test_published_steps_are_cut_to_the_time_left_and_the_row_says_so(bench):
     section = bench("cut", steps=10_000)
     section.seconds = 1
     images = pixels(small_images(section.sizes, "test")[0][:2])
-    values = gpu_inversions._published(section, network(section.folder, section.sizes)[0], images, 1e6, {"method": "normalised_gradient"}, "")
+    values = gpu_inversions._published(
+        section, network(section.folder, section.sizes)[0], images, 1e6, {"method": "normalised_gradient"}, ""
+    )
     assert "of 10000 steps, which are expected to take" in values["note"]
 
 
@@ -91,7 +93,7 @@ def test_a_section_that_fails_or_hangs_ends_the_section_and_not_the_run(tmp_path
     script.write_text(
         "import sys, time, pathlib\n"
         "name, folder = sys.argv[2], pathlib.Path(sys.argv[6])\n"
-        "(folder / f'{name}.jsonl').write_text('{\"section\": \"x\", \"what\": \"measured\"}\\n')\n"
+        '(folder / f\'{name}.jsonl\').write_text(\'{"section": "x", "what": "measured"}\\n\')\n'
         "time.sleep(60) if name == 'hangs' else sys.exit('a broken context')\n"
     )
     monkeypatch.setattr(gpu, "__file__", str(script))
