@@ -29,7 +29,7 @@ endif
 
 .PHONY: run poster test test-all test-slurm fuzz cluster-plugins lint readme pretrained bench-overhead bench-scale bench-poster bench-training
 .PHONY: bench-inversion bench-inversion-full bench-memory bench-agreement bench-drop-in bench-controls bench-similarity bench-report peers
-.PHONY: check-python clean bench-evaluations notebook
+.PHONY: check-python clean bench-evaluations notebook bench-gpu
 
 run: $(VENV)/.installed
 	@$(BIN)/python -P -m stir_workflow run --scale "$$SCALE" -- "$$EXPERIMENT"
@@ -103,6 +103,10 @@ bench-inversion: $(VENV)/.installed
 
 bench-inversion-full: $(VENV)/.installed
 	$(BIN)/python benchmarks/inversion_full.py
+
+# On a GPU, in under 8 minutes: beside the PyTorch of .venv, or else of $PYTHON, which stays as it is. ARGUMENTS=--rehearse: on the CPU.
+bench-gpu: | check-python
+	if [ -x $(BIN)/python ]; then PYTHON=$(BIN)/python; fi; "$$PYTHON" benchmarks/gpu_environment.py $$ARGUMENTS
 
 bench-memory: $(VENV)/.installed
 	$(BIN)/python benchmarks/memory.py

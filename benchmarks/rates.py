@@ -28,8 +28,9 @@ def evaluation_flop(model: nn.Module, images: Tensor) -> float:
     """Count the operations per picture of a forward and backward pass up to the penultimate layer."""
     forward = fast_forwards(model, None, images[:4], InversionSettings()).exact
     assert forward is not None, "the model could not be traced"
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        forward(images[:1])
+    # With gradients, since attention without them takes a fused path that is not counted.
+    with FlopCounterMode(display=False) as counter:
+        forward(images[:1].detach().requires_grad_(True))
     # The backward pass only computes gradients of pixels: it has as many products as the forward pass, and none for weights.
     return 2 * counter.get_total_flops()
 

@@ -117,7 +117,8 @@ def invert(
             forwards, members = [], []
             for number, (model, spec) in enumerate(zip(models, specs, strict=True)):
                 with naming_member(number, len(models)):
-                    forwards.append(fast_forwards(model, spec, few, replace(settings, pooling=spec.pooling)))
+                    own = replace(settings, pooling=spec.pooling, batch_size=min(settings.batch_size, len(images)))
+                    forwards.append(fast_forwards(model, spec, few, own))
                     members.append(stack.enter_context(representing(model, spec, few[:2], wide=True)))
             what = what_is_inverted(models, [member.layer for member in members])
             references = References(Ensemble(members), images, settings.batch_size)

@@ -89,23 +89,31 @@ def run(
     else:
         rows, waiting = begin(waiting[:batch_size]), waiting[batch_size:]
     while len(rows):
-        if rounded is not None and descent.ends_at_tolerance:
-            done = _done_with(rounded, rows, stopping)
-            if done.any() and int(done.sum()) >= VERIFIED_FRACTION * int(rows.rounded.sum()):
-                rows.verify(rows.rounded.clone())
-        running = ~_ended(rows, descent, stopping)
-        n_ended = len(rows) - int(running.sum())
+        running, done = ~_ended(rows, descent, stopping), _done_with(rounded, rows, descent, stopping)
+        n_running, n_done, n_rounded = _counts(running, done, rows.rounded)
+        if n_done and n_done >= VERIFIED_FRACTION * n_rounded:
+            rows.verify(rows.rounded.clone())
+            continue
+        n_ended = len(rows) - n_running
         if n_ended and (n_ended >= SETTLED_FRACTION * len(rows) or n_ended == len(rows)):
             settle(rows.select(~running))
             rows, waiting = _refilled(rows, running, waiting, begin)
             continue
         trial = descent.propose(rows, pixel_bounds)
-        errors, gradients = _evaluated(problem, rounded, rows, trial, shape)
+        errors, gradients = _evaluated(problem, rounded, rows, trial, shape, n_rounded)
         descent.accept(rows, trial, errors, gradients, running)
         report(rows, waiting)
 
 
-def _done_with(rounded: Rounded, rows: Rows, stopping: Stopping) -> Bool[Tensor, " b"]:
+def _counts(*masks: Bool[Tensor, " b"]) -> list[int]:
+    """Return how many rows each mask has; all at once, since each look at a number waits for a GPU."""
+    return torch.stack(masks).sum(dim=1).tolist()
+
+
+def _done_with(rounded: Rounded | None, rows: Rows, descent: Descent, stopping: Stopping) -> Bool[Tensor, " b"]:
+    """Return which rows are done with rounding."""
+    if rounded is None or not descent.ends_at_tolerance:
+        return torch.zeros_like(rows.rounded)
     low = rows.best_errors <= max(stopping.tolerance, rounded.floor)
     return rows.rounded & (low | (rows.evaluations_since >= rounded.patience))
 
@@ -116,17 +124,16 @@ def _ended(rows: Rows, descent: Descent, stopping: Stopping) -> Bool[Tensor, " b
 
 
 def _evaluated(
-    problem: InversionProblem, rounded: Rounded | None, rows: Rows, trial: Tensor, shape: tuple[int, ...]
+    problem: InversionProblem, rounded: Rounded | None, rows: Rows, trial: Tensor, shape: tuple[int, ...], n_rounded: int
 ) -> tuple[Float[Tensor, " b"], Float[Tensor, "b p"]]:
     """Return errors and gradients of every row by its problem."""
-    if rounded is None or not rows.rounded.any():
-        errors, gradients = problem.errors_and_gradients(pictures(trial, shape), rows.targets)
-        return errors, flat(gradients)
-    if rows.rounded.all():
-        errors, gradients = rounded.problem.errors_and_gradients(pictures(trial, shape), rows.targets)
+    if rounded is None or n_rounded in (0, len(rows)):
+        only = rounded.problem if rounded is not None and n_rounded else problem
+        errors, gradients = only.errors_and_gradients(pictures(trial, shape), rows.targets)
         return errors, flat(gradients)
     errors, gradients = torch.empty_like(rows.errors), torch.empty_like(trial)
-    for which, part in ((rows.rounded, rounded.problem), (~rows.rounded, problem)):
+    order = rows.rounded.argsort(descending=True, stable=True)
+    for which, part in ((order[:n_rounded], rounded.problem), (order[n_rounded:], problem)):
         of_errors, of_gradients = part.errors_and_gradients(pictures(trial[which], shape), rows.targets[which])
         errors[which], gradients[which] = of_errors, flat(of_gradients)
     return errors, gradients

@@ -72,7 +72,8 @@ def fast_forwards(model: nn.Module, layer: str | LayerSpec | None, images: Tenso
     images : Tensor
         A few images, to compare the folded model with the model as given.
     settings : InversionSettings
-        Its pooling, its precision, of which ``"float32"`` stands for the model's own type, and whether the last ReLU is fake.
+        Its pooling, its precision, of which ``"float32"`` stands for the model's own type, whether the last ReLU is fake, and
+        its batch size, with which precisions are compared on a GPU.
 
     Raises
     ------
@@ -85,7 +86,10 @@ def fast_forwards(model: nn.Module, layer: str | LayerSpec | None, images: Tenso
     if settings.precision == "float32" or forwards.exact is None:
         return forwards
     with running_eagerly(model):
-        return _with_bfloat16(forwards, images.to(place_of(model, images)), choose=settings.precision == "auto")
+        images = images.to(place_of(model, images))
+        # A few images take a GPU as long in any precision: what is measured is the launching of its kernels.
+        whole = images.repeat(-(-settings.batch_size // len(images)), *[1] * (images.ndim - 1))[: settings.batch_size]
+        return _with_bfloat16(forwards, whole if images.is_cuda else images, choose=settings.precision == "auto")
 
 
 class _Folded:

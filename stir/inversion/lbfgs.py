@@ -116,11 +116,12 @@ def _masked(rows: LBFGSRows, pixel_bounds: PixelBounds) -> Float[Tensor, "b p"]:
 def _remember(rows: LBFGSRows, moves: Tensor, changes: Tensor, moved: Tensor) -> None:
     """Store the pairs of images that moved and saw curvature."""
     curvature, squares = (moves * changes).sum(dim=1), changes.square().sum(dim=1)
-    kept = (moved & (curvature > LEAST_CURVATURE * squares) & torch.isfinite(rows.errors)).nonzero().squeeze(1)
-    slots = rows.pushed[kept] % MEMORY
-    rows.basis[kept, slots] = moves[kept]
-    rows.basis[kept, slots + MEMORY] = changes[kept]
-    rows.pushed[kept] += 1
+    kept = moved & (curvature > LEAST_CURVATURE * squares) & torch.isfinite(rows.errors)
+    every, slots = torch.arange(len(rows), device=kept.device), rows.pushed % MEMORY
+    # All rows are written, since to look up which ones are kept would wait for a GPU.
+    for pair, places in ((moves, slots), (changes, slots + MEMORY)):
+        rows.basis[every, places] = torch.where(kept[:, None], pair, rows.basis[every, places])
+    rows.pushed = rows.pushed + kept
 
 
 def _update_products(rows: LBFGSRows) -> None:
@@ -159,7 +160,7 @@ def _two_loop(products: Float[Tensor, "b k k"], pushed: Tensor, polyak: Tensor) 
     coefficients = products.new_zeros(products.shape[:2])
     coefficients[:, -1] = -1
     known = []
-    for age in range(min(MEMORY, int(pushed.max()))):
+    for age in range(MEMORY):
         move = (pushed - 1 - age) % MEMORY
         curvature = products[rows, move, move + MEMORY]
         inverse = torch.where(age < pushed, 1 / curvature, 0)

@@ -13,6 +13,8 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
+from stir.models import true_float32
+
 Result = TypeVar("Result")
 
 _IN_USE: dict[object, tuple[int, frozenset[int]]] = {}
@@ -71,7 +73,7 @@ class _Borrowed:
         self._autocast = [(kind, torch.is_autocast_enabled(kind)) for kind in ("cpu", "cuda")]
 
     def take(self) -> None:
-        """Wait for other threads, note everything, then freeze; autocast is off."""
+        """Wait for other threads, note everything, then freeze; autocast and TensorFloat-32 are off."""
         modules = list(self._model.modules())
         _claim(self, modules)
         self._modes = [(module, module.training) for module in modules]
@@ -89,6 +91,7 @@ class _Borrowed:
         for kind, enabled in self._autocast:
             if enabled:
                 torch.set_autocast_enabled(kind, False)
+        true_float32.hold(self)
 
     def give_back(self) -> None:
         """Undo everything; a second time does no harm, since an interrupt may have cut the first short."""
@@ -104,6 +107,7 @@ class _Borrowed:
             for module, *known in self._hooks:
                 _remove_spies(module, *known)
             self._taken = False
+        true_float32.release(self)
         # From here on another thread may have it.
         _IN_USE.pop(self, None)
         for kind, enabled in self._autocast:
@@ -146,7 +150,7 @@ def lend(model: nn.Module, use: Callable[[], Result]) -> Result:
 
     Afterwards the mode of every submodule, ``requires_grad`` of every parameter, the content of every buffer and
     all hooks are as before, also after an exception or an interrupt at any place. Gradients that were there stay.
-    Autocast and inference mode are left meanwhile, so that results do not depend on them.
+    Autocast, inference mode and TensorFloat-32 are left meanwhile, so that results do not depend on them.
 
     Parameters
     ----------

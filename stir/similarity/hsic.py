@@ -146,18 +146,19 @@ def gram_kernel(x: Matrix, argument: str, *, least_n: int, dtype: torch.dtype) -
         unit = unit or size
         kernel = SymmetricProduct(len(x), chunk.device) if kernel is None else kernel
         if size:
-            kernel.add(_centred(chunk, features, size, dtype), weight=(size / unit) * (size / unit))
+            kernel.add(centred(chunk, features.mean, size, dtype), weight=(size / unit) * (size / unit))
     if kernel is None or not differ:
         raise constant_features(argument, len(x), spread)
     return kernel
 
 
-def _centred(x: Tensor, features: Features, size: float, dtype: torch.dtype) -> Tensor:
-    """Subtract the float64 means and scale; in float32 in two steps, since a mean is not exact in float32."""
+def centred(x: Tensor, mean: Float[Tensor, " d"], size: float, dtype: torch.dtype) -> Tensor:
+    """Subtract the float64 means and divide by a power of two; in float32 in two steps, since a mean is not exact in float32."""
     if dtype is torch.float64 or not 1e-30 < size < 1e30:
-        return (x - features.mean).mul_(1 / size).to(dtype)
-    mean = features.mean.to(dtype)
-    return (x.to(dtype) - mean).sub_((features.mean - mean).to(dtype)).mul_(1 / size)
+        return (x - mean).mul_(1 / size).to(dtype)
+    near, scale = mean.to(dtype), 1 / size
+    # Products with a power of two are exact, so that it makes no difference that they come first: a pass over x less.
+    return torch.add(near * -scale, x.to(dtype), alpha=scale).sub_((mean - near).to(dtype) * scale)
 
 
 def _feature_products(x: Matrix, y: Matrix, of_x: Features, of_y: Features, dtype: torch.dtype) -> Products:
@@ -168,7 +169,7 @@ def _feature_products(x: Matrix, y: Matrix, of_x: Features, of_y: Features, dtyp
     sizes = power_of_two_over(of_x.largest_deviation), power_of_two_over(of_y.largest_deviation)
     norms: list[tuple[Tensor, Tensor]] = []
     for some_x, some_y in paired_row_chunks(x, y):
-        a, b = _centred(some_x, of_x, sizes[0], dtype), _centred(some_y, of_y, sizes[1], dtype)
+        a, b = centred(some_x, of_x.mean, sizes[0], dtype), centred(some_y, of_y.mean, sizes[1], dtype)
         xx.add(a.mT)
         yy.add(b.mT)
         xy.add_(a.mT @ b)

@@ -11,7 +11,7 @@ from stir.errors import InvalidInputError
 from stir.similarity.chunks import Matrix, feature_chunks, rectangle
 from stir.similarity.features import power_of_two_over, summarise
 from stir.similarity.gram import SymmetricProduct
-from stir.similarity.hsic import LEAST_SHARE, kernel_products, normalised, working_type
+from stir.similarity.hsic import LEAST_SHARE, centred, kernel_products, normalised, working_type
 from stir.similarity.linear_cka import linear_cka
 from stir.similarity.matrix_checks import check_form, check_paired, check_representation
 
@@ -107,5 +107,5 @@ def _kernel(x: Float[Tensor, "b d"], size: float, *, dtype: torch.dtype) -> Symm
         # For identical images only rounding errors are left after centring; usually the first two images suffice to detect this.
         if summarise(chunk[:2]).differ or summarise(chunk).differ:
             mean = chunk.mean(dim=0, dtype=torch.float64)
-            kernel.add((chunk - mean).mul_(1 / size).to(dtype))
+            kernel.add(centred(chunk, mean, size, dtype))
     return kernel
