@@ -133,8 +133,9 @@ def _inversions(job: Job, known: Known) -> Iterator[tuple[Path, Inversions]]:
     import pandas as pd
 
     from stir.flags import SEPARATOR, of_inversions
+    from stir.match_columns import PER_IMAGE
     from stir_workflow.stages.iri import reference_key
-    from stir_workflow.stages.matches import PER_IMAGE, read_matches
+    from stir_workflow.stages.matches import read_matches
     from stir_workflow.store.artifacts import sealed_recipe
     from stir_workflow.store.hdf5 import read_attribute, read_present
 
