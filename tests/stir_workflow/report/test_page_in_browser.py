@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.stir_workflow.report.conftest import PATIENCE
 from tests.stir_workflow.report.made_up import made_up
 from tests.stir_workflow.report.test_page import HOSTILE, hostile
 
@@ -28,6 +29,7 @@ def scroll_through(page) -> None:
 @pytest.mark.parametrize("n_models", [2, 24, 100])
 def test_a_page_opens_within_two_seconds_of_computing(n_models, pages, browser):
     page = browser.new_page(viewport={"width": 1400, "height": 900})
+    page.set_default_timeout(PATIENCE)
     session = page.context.new_cdp_session(page)
     session.send("Performance.enable", {"timeDomain": "threadTicks"})  # the time of the page, not of what else the machine does
     page.goto(pages(n_models).as_uri())

@@ -26,7 +26,7 @@ SCRIPTS = (
 )
 """Run as one script, in this order."""
 
-SHOWN_FINDINGS = 4
+SHOWN_FINDINGS = 3
 """Findings on the first screen, above the matrices; the others are folded."""
 
 

@@ -3,6 +3,7 @@ const LEAST_WITH_DIGITS = 30;
 const LEAST_WITH_NAMES = 10;
 const LARGEST_CELL = 52;
 const GAP = 28;
+const ASIDE = 322;
 const HINT = 'Point at a cell, or move to it with Tab and the arrow keys: its interval, controls and inversions are shown here. Enter or a click opens the pair.';
 
 const classOf = (value, [low, high], prefix) => {
@@ -12,13 +13,15 @@ const classOf = (value, [low, high], prefix) => {
 
 // The size of cells at which all matrices fit, beside each other where there is room.
 const layout = (rows, columns, panels) => {
-  const width = byId('tools').clientWidth;
+  const all = byId('tools').clientWidth;
   const longest = Math.max(...[...rows, ...columns].map((place) => names[state.kind][place].length), 4);
-  const label = Math.min(7.2 * longest + 14, width < 700 ? 120 : 190);
-  const fitting = (across) => Math.floor((width - label - GAP * (across - 1)) / (across * columns.length));
-  const across = width >= 860 && fitting(panels) >= 3 ? panels : 1;
-  const cell = state.cell ?? Math.max(3, Math.min(LARGEST_CELL, fitting(across)));
-  return {across, cell, label: cell >= LEAST_WITH_NAMES ? label : 12, longest};
+  const label = Math.min(7.2 * longest + 14, all < 700 ? 120 : 190);
+  const fitting = (across, width) => Math.floor((width - label - GAP * (across - 1)) / (across * columns.length));
+  const aside = all >= 860 && fitting(panels, all - ASIDE) >= LEAST_WITH_DIGITS;  // room for the details beside them
+  const width = aside ? all - ASIDE : all;
+  const across = width >= 500 && all >= 860 && fitting(panels, width) >= 3 ? panels : 1;
+  const cell = state.cell ?? Math.max(3, Math.min(LARGEST_CELL, fitting(across, width)));
+  return {across, aside, cell, label: cell >= LEAST_WITH_NAMES ? label : 12, longest};
 };
 
 const headCell = (name, scope, cell) => element('th', {scope, title: cell < LEAST_WITH_DIGITS ? name : null}, element('span', null, name));
@@ -55,10 +58,10 @@ const matrix = (block, panel, rows, columns, place) => {
   return element('figure', {class: 'panel'}, element('figcaption', null, element('h3', null, panel[1]), scale), element('div', {class: 'scroll'}, table));
 };
 
-// Until a cell is pointed at, the first of two different models is shown.
-const inspectFirst = (block, rows, columns) => {
+// Until a cell is pointed at, the first of two different models is shown, where it hides nothing.
+const inspectFirst = (block, rows, columns, aside) => {
   const cell = cellOf(block, rows[0], columns.find((column) => column !== rows[0]) ?? columns[0]);
-  if (cell) inspect(cell);
+  if (cell && aside) inspect(cell);
   byId('inspector').append(element('p', {class: 'muted hint'}, HINT));
 };
 
@@ -90,5 +93,5 @@ const drawMatrices = () => {
   holder.style.setProperty('--head', `${place.cell < LEAST_WITH_NAMES ? 12 : Math.min(6.6 * place.longest + 12, 170)}px`);
   holder.replaceChildren(...panels.map((panel) => matrix(block, panel, rows, columns, place)));
   byId('tools').elements.cell.value = place.cell;
-  inspectFirst(block, rows, columns);
+  inspectFirst(block, rows, columns, place.aside);
 };
