@@ -27,7 +27,7 @@ ifneq ($(shell test -w "$$HOME" && echo writable),writable)
 export XDG_CACHE_HOME ?= $(CURDIR)/.snakemake/cache
 endif
 
-.PHONY: run poster test test-all test-slurm fuzz cluster-plugins lint readme pretrained bench-overhead bench-scale bench-poster bench-training bench-inversion bench-inversion-full bench-memory bench-agreement bench-drop-in bench-controls
+.PHONY: run poster test test-all test-slurm fuzz cluster-plugins lint readme pretrained bench-overhead bench-scale bench-poster bench-training bench-inversion bench-inversion-full bench-memory bench-agreement bench-panel bench-drop-in bench-controls
 .PHONY: bench-similarity peers check-python clean
 
 run: $(VENV)/.installed
@@ -100,6 +100,11 @@ bench-memory: $(VENV)/.installed
 
 bench-agreement: $(VENV)/.installed
 	$(BIN)/python benchmarks/agreement.py
+
+# Evaluations that each descent needs, over a panel of networks; hours on two cores. ARGUMENTS='--networks lite0 --methods lbfgs' runs
+# a part, and ARGUMENTS=--render only renders what was kept.
+bench-panel: $(VENV)/.installed
+	$(BIN)/python -m benchmarks.panel $$ARGUMENTS
 
 # Compare stir.STIR with that of stir-invariance on one small example.
 bench-drop-in: $(VENV)/.installed
