@@ -27,7 +27,7 @@ ifneq ($(shell test -w "$$HOME" && echo writable),writable)
 export XDG_CACHE_HOME ?= $(CURDIR)/.snakemake/cache
 endif
 
-.PHONY: run poster test test-all test-slurm fuzz cluster-plugins lint readme pretrained bench-overhead bench-scale bench-poster bench-training bench-inversion bench-inversion-full bench-memory bench-agreement bench-panel bench-drop-in bench-controls
+.PHONY: run poster test test-all test-slurm fuzz cluster-plugins lint readme pretrained bench-overhead bench-scale bench-poster bench-evaluations bench-training bench-inversion bench-inversion-full bench-memory bench-agreement bench-panel bench-drop-in bench-controls
 .PHONY: bench-similarity peers check-python clean
 
 run: $(VENV)/.installed
@@ -84,6 +84,10 @@ bench-scale: $(VENV)/.installed
 # Cost of the poster's experiments at full scale: counted and estimated, not run.
 bench-poster: $(VENV)/.installed
 	$(BIN)/python benchmarks/poster_costs.py $$ARGUMENTS
+
+# One evaluation of networks for photographs, as given and folded.
+bench-evaluations: $(VENV)/.installed
+	$(BIN)/python benchmarks/evaluations.py $$ARGUMENTS
 
 bench-training: $(VENV)/.installed
 	$(BIN)/python benchmarks/training.py

@@ -65,6 +65,10 @@ class ConvergenceWarning(UserWarning):
     """Some images did not converge; they are returned and marked."""
 
 
+class StallWarning(ConvergenceWarning):
+    """An inversion under way is likely to end above its tolerance for most images; it goes on."""
+
+
 class PrecisionWarning(UserWarning):
     """A precision was asked for that the model or the device does not have; float32 is used instead."""
 

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from stir.errors import InvalidInputError
 from stir.hdf5 import opened
 from stir.inversion import Inversion
@@ -49,6 +51,7 @@ def _values_of_the_workflow(path: Path) -> dict[str, Any]:
     """Return the plain values of an artifact of the stage ``iri``."""
     with opened(path) as file:
         text, precision = file.attrs.get("recipe"), file.attrs.get("precision_used", "float32")
+        curve_evaluations = np.ravel(file.attrs.get("curve_evaluations", ())).tolist()
     try:
         recipe = json.loads(text) if isinstance(text, str) and len(text) < MAX_RECIPE else None
         settings = recipe["settings"] if recipe["stage"] == "iri" else None  # type: ignore[index]
@@ -57,4 +60,5 @@ def _values_of_the_workflow(path: Path) -> dict[str, Any]:
         raise InvalidInputError(
             f"Expected a result that was saved with .save(), or an inversion of the workflow, at {shown(path)}; it is neither."
         ) from None
-    return {"method": method, "tolerance": tolerance, "precision_used": str(precision), "forward_pass": NOT_RECORDED}
+    found = {"method": method, "tolerance": tolerance, "precision_used": str(precision), "forward_pass": NOT_RECORDED}
+    return found | {"curve_evaluations": curve_evaluations}

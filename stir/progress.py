@@ -41,6 +41,11 @@ def progress_of(name: str) -> Iterator[None]:
         _OF.reset(token)
 
 
+def progress_name() -> str:
+    """Return the name that `progress_of` has set, or an empty text."""
+    return _OF.get().strip()
+
+
 def progress_bar(description: str, total: int, *, unit: str, done: int = 0, show: bool = True, delay: float = 0.0) -> Any:
     """Start a progress bar in a terminal or notebook, or else progress lines; nothing is shown before ``delay`` seconds.
 

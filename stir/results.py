@@ -36,6 +36,8 @@ class Result:
     """Name of every tensor -> unit of its values, as files state it."""
     ANSWERS: ClassVar[frozenset[str]] = frozenset()
     """Tensors of yes and no that are None where there is no answer."""
+    LATER: ClassVar[frozenset[str]] = frozenset()
+    """Fields with a default that files of earlier versions lack."""
 
     def __eq__(self, other: object) -> bool:
         """Return whether all values are equal, bit for bit; NaN equals NaN."""
@@ -116,7 +118,7 @@ class Result:
             raise InvalidInputError(f"Cannot read {shown(path)} as {cls.__name__}: {error}. Save it again.") from error
         needed = {field.name for field in fields(cls)}  # type: ignore[arg-type]
         given = dict(values) | tensors
-        if missing := sorted(needed - given.keys()):
+        if missing := sorted(needed - cls.LATER - given.keys()):
             raise InvalidInputError(
                 f"Expected {', '.join(sorted(needed))} in {shown(path)}; it has no {', '.join(missing)}. Save it again."
             )
@@ -125,7 +127,7 @@ class Result:
             raise InvalidInputError(
                 f"Expected one row per image in each array of {shown(path)}; got {sorted(lengths)}. Save it again."
             )
-        return cls(**{name: given[name] for name in needed})
+        return cls(**{name: given[name] for name in needed & given.keys()})
 
 
 def saved_values(path: Path, kinds: Mapping[str, type[Result]]) -> tuple[type[Result], dict[str, Any]] | None:

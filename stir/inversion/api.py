@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from stir.checks import check_images, clamped
 from stir.errors import InvalidInputError
-from stir.inversion.ensemble import Ensemble, forwards_together, naming_member
+from stir.inversion.ensemble import Ensemble, forwards_together, naming_member, what_is_inverted
 from stir.inversion.fast_forward import fast_forwards
 from stir.inversion.references import References
 from stir.inversion.registry import METHODS
@@ -83,6 +83,8 @@ def invert(
     -----
     ConvergenceWarning
         If some images did not converge.
+    StallWarning
+        If most images are likely to miss the tolerance, while there are evaluations left; the inversion goes on.
     MatchWarning
         If X' is no nearer to X than other images are: the median correlation is at or below the 99th percentile of
         the null, or half of the seed images were within the tolerance to begin with.
@@ -117,8 +119,9 @@ def invert(
                 with naming_member(number, len(models)):
                     forwards.append(fast_forwards(model, spec, few, replace(settings, pooling=spec.pooling)))
                     members.append(stack.enter_context(representing(model, spec, few[:2], wide=True)))
+            what = what_is_inverted(models, [member.layer for member in members])
             references = References(Ensemble(members), images, settings.batch_size)
-            task = Task(references, seeds, draw_partners(len(images), random_seed), settings)
+            task = Task(references, seeds, draw_partners(len(images), random_seed), settings, what)
             together = forwards_together(forwards, members)
             resumed = None
             if snapshot is None:

@@ -6,10 +6,11 @@ from typing import Any
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from stir.errors import StirError
 from stir.inversion.fast_forward import Forward, Forwards
+from stir.progress import progress_name
 from stir.representations import Representing
 
 
@@ -78,6 +79,14 @@ def naming_member(number: int, n_models: int) -> Iterator[None]:
         if n_models == 1:
             raise
         raise type(error)(f"Model {number} of the ensemble, counted from 0: {error}") from error
+
+
+def what_is_inverted(models: Sequence[nn.Module], layers: Sequence[str]) -> str:
+    """Name the models by what the job is called, if it is, and their classes; and the layers."""
+    classes = [type(getattr(model, "network", model)).__name__ for model in models]
+    job = [name] if (name := progress_name()) else []
+    of_each_model = [f"{name} at layer {layer}" for name, layer in zip(classes, layers, strict=True)]
+    return ": ".join([*job, " and ".join(of_each_model)])
 
 
 def of_each(check: Callable[..., None], *of_members: Sequence[Any]) -> None:

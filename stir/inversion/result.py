@@ -4,7 +4,7 @@ A match is shown per image by its error, by its correlation against a null of ra
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
@@ -44,8 +44,10 @@ class Inversion(Result):
         "same_class": "1 if m1 predicts the same class, 0 if not, -1 if none",
         "converged": "whether inversion_error <= tolerance",
         "iterations": "forward and backward passes",
+        "error_curve": "‖m1(X')−m1(X)‖₂ / ‖m1(X)‖₂",
     }
     ANSWERS: ClassVar = frozenset({"same_class"})
+    LATER: ClassVar = frozenset({"error_curve", "curve_evaluations"})
 
     iri_images: Float[Tensor, "n ..."]
     """X', the best iterates. Of an inversion with a snapshot, on disk: slices of it are tensors."""
@@ -75,6 +77,11 @@ class Inversion(Result):
     """Precision that descents began in, ``"float32"`` (the model's own type) or ``"bfloat16"``; errors are the model's own."""
     forward_pass: str = "as given"
     """What descents were made with: what of the model was traced and folded, or why the model was used as given."""
+    error_curve: Float[Tensor, "n k"] | None = None
+    """Best error so far per image after `curve_evaluations`, the last of them `inversion_error`; None in files of earlier
+    versions. As the descent sees it: of a rounded forward pass until the exact one takes over, and of an ensemble √Σe²."""
+    curve_evaluations: list[int] = field(default_factory=list)
+    """Numbers of evaluations at which `error_curve` was taken, as far as any image went."""
 
     @property
     def converged_fraction(self) -> float:
@@ -120,9 +127,8 @@ class Matches:
 
     def put(self, index: Tensor, others: "Matches") -> None:
         """Overwrite some images' entries."""
-        for field in fields(self):
-            mine = getattr(self, field.name)
-            mine[index] = getattr(others, field.name).to(mine)
+        for name, mine in vars(self).items():
+            mine[index] = getattr(others, name).to(mine)
 
     @classmethod
     def unknown(cls, n: int, n_models: int, like: Tensor) -> "Matches":

@@ -10,6 +10,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from stir.inversion.batched import Rounded, flat, pictures, run
+from stir.inversion.curve import ErrorCurve
 from stir.inversion.descent import Descent, Rows
 from stir.inversion.ensemble import Together, of_each
 from stir.inversion.fast_forward import Forward, Forwards
@@ -27,6 +28,7 @@ from stir.inversion.result import (
 )
 from stir.inversion.settings import InversionSettings
 from stir.inversion.snapshot import InversionSnapshot
+from stir.inversion.stalling import StallWatch
 from stir.models.outputs import NO_CLASS
 from stir.poolings import pooling_name
 from stir.progress import progress_bar
@@ -52,6 +54,8 @@ class Task:
     partners: Int[Tensor, " n"]
     """Numbers of the images that the null correlation is taken with."""
     settings: InversionSettings
+    what: str
+    """Models and layers, for messages."""
 
     def identity(self) -> dict[str, Any]:
         """Return everything that a snapshot must agree with."""
@@ -72,6 +76,8 @@ class Work:
         self.matches = Matches.unknown(n, len(task.references.widths), like)
         self.seed_error = torch.full((n,), torch.nan, dtype=like.dtype, device="cpu")
         self.iterations = torch.zeros(n, dtype=torch.long, device="cpu")
+        self.curve = ErrorCurve(n, self.stopping.max_iterations, like)
+        self.watch = StallWatch(self.curve, self.stopping, f"{task.what}, {task.settings.method}")
         self.keep: Callable[[Rows, Tensor], None] = lambda _rows, _waiting: None
 
     def resume(self, snapshot: InversionSnapshot) -> State | None:
@@ -80,12 +86,14 @@ class Work:
 
         def state(rows: Rows, waiting: Tensor) -> State:
             done = {"matches": vars(self.matches), "seed_error": self.seed_error, "iterations": self.iterations}
+            done["curve"] = self.curve.errors
             return known | done | {"rows": rows.tensors(), "waiting": waiting, "precision": self.forwards.precision}
 
         self.keep = lambda rows, waiting: snapshot.offer(lambda: state(rows, waiting))
         saved = snapshot.load(known)
         if saved is not None:
             self.matches, self.seed_error, self.iterations = Matches(**saved["matches"]), saved["seed_error"], saved["iterations"]
+            self.curve.errors.copy_(saved["curve"])
             self.forwards = self.forwards.beginning_in(saved["precision"])
         return saved
 
@@ -155,20 +163,25 @@ class Work:
         images = pictures(rows.best_images, self.shape)
         images = images.to(self.images.dtype) if self.images.dtype.itemsize < 4 else images
         partners = self.task.references.targets(self.task.partners[index])
-        self.matches.put(index, match(self.represent_batch, images, rows.targets, partners))
+        matches = match(self.represent_batch, images, rows.targets, partners)
+        self.matches.put(index, matches)
         self.images[index.to(self.images.device)] = images.to(device=self.images.device, dtype=self.images.dtype)
         self.iterations[index] = rows.iterations.cpu().clamp(max=self.stopping.max_iterations)
+        self.curve.settle(index, self.iterations[index], matches.inversion_error)
 
     def _reporting(self, bar: Any, descent: Descent) -> Callable[[Rows, Tensor], None]:
         def report(rows: Rows, waiting: Tensor) -> None:
+            self.curve.record(rows)
             self.keep(rows, waiting)
+            self.watch.look(rows, lambda: self.matches.inversion_error, rounding_ends=descent.ends_at_tolerance)
             if bar.disable:
                 return
             error = self.matches.inversion_error
             error[rows.index.cpu()] = rows.best_errors.cpu().to(error)
             known = error[torch.isfinite(error)]
             converged = int((known <= self.stopping.tolerance).sum())
-            text = f"{converged} converged, median error {known.median():.3f}" if len(known) else ""
+            evaluations = f"{int(rows.iterations.median()):,} of at most {self.stopping.max_iterations:,} evaluations"
+            text = f"{converged} converged, median error {known.median():.3f}, {evaluations}" if len(known) else ""
             bar.set_postfix_str(text, refresh=False)
             bar.update(max(0, round(self._done(rows, descent)) - bar.n))
 
@@ -198,6 +211,7 @@ class Work:
         pairwise = torch.stack([own * norm / distance for own, norm, distance in each]).amax(dim=0)
         known = (references.classes != NO_CLASS).all()
         here = references.images.device
+        curve_evaluations, error_curve = self.curve.result(self.iterations)
         return Inversion(
             iri_images=cast("Tensor", self.images),
             seed_images=seed_images,
@@ -213,4 +227,6 @@ class Work:
             tolerance=self.stopping.tolerance,
             precision_used=self.forwards.precision,
             forward_pass=self.forwards.note,
+            error_curve=error_curve.to(here),
+            curve_evaluations=curve_evaluations,
         )

@@ -1,4 +1,4 @@
-"""The same function in fewer steps: fold BatchNorm into the convolutions before it, channels last."""
+"""The same function in fewer steps: fold BatchNorm and zero padding into the convolutions beside them, channels last."""
 
 import inspect
 from collections.abc import Callable
@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights, fuse_linear_bn_weights
 
-from stir.models.tracing import OpaqueTracer
+from stir.models.padding import merge_padding
+from stir.models.tracing import OpaqueTracer, has_hooks
 
 AFFINE = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
 NORMALISATIONS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
@@ -61,6 +62,7 @@ def folded(part: fx.GraphModule, *, inside: bool = False) -> tuple[fx.GraphModul
     if inside:
         called = {str(node.target) for node in short.graph.nodes if node.op == "call_module"}
         n_folded += sum(_fold_inside(short.get_submodule(name)) for name in called)
+    merge_padding(short)
     short = fx.GraphModule(short, short.graph).eval().requires_grad_(False)
     short._apply(lambda t: t.to(memory_format=torch.channels_last) if t.ndim == 4 else t)
     return short, n_folded
@@ -81,7 +83,7 @@ def _fold_inside(module: nn.Module) -> int:
 
 
 def _traced_alone(module: nn.Module) -> fx.GraphModule | None:
-    if type(module) in AFFINE or _has_hooks(module) or len(inspect.signature(module.forward).parameters) != 1:
+    if type(module) in AFFINE or has_hooks(module) or len(inspect.signature(module.forward).parameters) != 1:
         return None
     tracer = OpaqueTracer()
     try:
@@ -138,7 +140,7 @@ def _looks_at_shape(node: fx.Node) -> bool:
 def _normalisation(part: fx.GraphModule, node: fx.Node) -> _Normalisation | None:
     if node.op == "call_module":
         module = part.get_submodule(str(node.target))
-        if type(module) not in NORMALISATIONS or _has_hooks(module) or not module.track_running_stats:
+        if type(module) not in NORMALISATIONS or has_hooks(module) or not module.track_running_stats:
             return None
         found = {name: getattr(module, name) for name in PARAMETERS}
     elif node.op == "call_function" and node.target is nn.functional.batch_norm:
@@ -160,7 +162,7 @@ def _affine(part: fx.GraphModule, node: fx.Node) -> _Affine | None:
     if node.op == "call_module":
         module: Any = part.get_submodule(str(node.target))
         alone = sum(other.target == node.target for other in part.graph.nodes if other.op == "call_module") == 1
-        if type(module) not in AFFINE or _has_hooks(module) or not alone:
+        if type(module) not in AFFINE or has_hooks(module) or not alone:
             return None
 
         def replace_of_module(weight: nn.Parameter, bias: nn.Parameter) -> None:
@@ -195,10 +197,6 @@ def _value(part: fx.GraphModule, argument: Any) -> Any:
     if isinstance(argument, fx.Node) and argument.op == "get_attr":
         return attrgetter(str(argument.target))(part)
     return argument
-
-
-def _has_hooks(module: nn.Module) -> bool:
-    return bool(module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or module._backward_pre_hooks)
 
 
 def with_fake_last_relu(part: fx.GraphModule) -> fx.GraphModule | None:

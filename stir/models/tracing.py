@@ -89,6 +89,11 @@ class OpaqueTracer(ThreadTracer):
             self.module_stack.popitem()
 
 
+def has_hooks(module: nn.Module) -> bool:
+    """Return whether others look at, or change, what a module is given or gives."""
+    return bool(module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or module._backward_pre_hooks)
+
+
 @contextmanager
 def _attributes_kept(model: nn.Module) -> Iterator[None]:
     """Undo what modules set on themselves while they are traced: proxies in place of tensors. The root holds constants."""

@@ -39,6 +39,11 @@ class RepresentingLayers:
 class Representing(RepresentingLayers):
     """Images -> representation, with the model frozen meanwhile; differentiable in the images."""
 
+    @property
+    def layer(self) -> str:
+        """The layer, for messages."""
+        return str(self._layers[0])
+
     def __call__(self, images: Float[Tensor, "n ..."]) -> Float[Tensor, "n d"]:  # type: ignore[override]
         """Return the representation; the forward pass stops at the layer."""
         return super().__call__(images)[0]

@@ -76,7 +76,7 @@ def test_a_table_has_a_row_per_image(inversion):
 def test_a_file_of_the_workflow_loads(inversion, tmp_path):
     path = tmp_path / "iri.h5"
     recipe = Recipe("iri", 1, {"method": "lbfgs", "tolerance": inversion.tolerance}, {})
-    write_arrays(path, inversion.arrays(), recipe, device="cpu")
+    write_arrays(path, inversion.arrays(), recipe, device="cpu", attributes={"curve_evaluations": inversion.curve_evaluations})
     assert stir.load(path) == replace(inversion, forward_pass="not recorded")
 
 

@@ -44,7 +44,16 @@ def _leave_a_snapshot(monkeypatch, path, model, images, evaluations, settings):
 
 
 def _assert_same(a, b):
-    for name in ("iri_images", "seed_images", "inversion_error", "seed_error", "iterations", "correlation", "null_correlation"):
+    for name in (
+        "iri_images",
+        "seed_images",
+        "inversion_error",
+        "seed_error",
+        "iterations",
+        "correlation",
+        "null_correlation",
+        "error_curve",
+    ):
         torch.testing.assert_close(getattr(a, name)[:], getattr(b, name)[:], rtol=0, atol=0)
 
 

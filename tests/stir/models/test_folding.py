@@ -171,3 +171,58 @@ def test_transforms_in_front_are_called_as_they_are():
     part = cut(model, "2", "output")
     assert [node.target for node in part.graph.graph.nodes if node.op == "call_module"] == ["model.0", "model.2"]
     torch.testing.assert_close(folded(part.graph)[0](images), model(images), rtol=1e-4, atol=1e-5)
+
+
+class Padding(nn.Module):
+    """Pads by a module or a function, then convolves by a module or a function."""
+
+    def __init__(self, pad, convolution, *, function):
+        super().__init__()
+        self.pad, self.convolution, self.function = pad, convolution, function
+
+    def forward(self, x):
+        x = self.pad(x)
+        if self.function:
+            x = nn.functional.conv2d(x, self.convolution.weight, self.convolution.bias, 2, (0, 1))
+        else:
+            x = self.convolution(x)
+        return x.flatten(1)
+
+
+@pytest.mark.parametrize("function", [False, True])
+@pytest.mark.parametrize(
+    ("pad", "merges"),
+    [
+        (nn.ZeroPad2d((2, 2, 1, 1)), True),
+        (nn.ConstantPad2d(1, 0.0), True),
+        (partial(nn.functional.pad, pad=(2, 2, 1, 1)), True),
+        (nn.ZeroPad2d((0, 1, 0, 1)), False),
+        (nn.ZeroPad2d((1, 1, -1, -1)), False),
+        (nn.ConstantPad2d(1, 1.0), False),
+        (nn.ReflectionPad2d(1), False),
+        (partial(nn.functional.pad, pad=(1, 1, 1, 1), mode="replicate"), False),
+        (partial(nn.functional.pad, pad=(1, 1, 1, 1), value=0.5), False),
+        (partial(nn.functional.pad, pad=(1, 1)), False),
+    ],
+)
+def test_padding_that_is_alike_on_both_sides_is_left_to_the_convolution(pad, merges, function):
+    net = Padding(pad, nn.Conv2d(3, 4, 3, stride=2, padding=1), function=function).eval()
+    images = torch.rand(2, 3, 9, 8)
+    part = folded(cut(net, "", "output").graph)[0]
+    torch.testing.assert_close(part(images), net(images).detach(), rtol=1e-5, atol=1e-6)
+    assert net.convolution.padding == (1, 1), "the model as given is left as it is"
+    pads = [node for node in part.graph.nodes if "pad" in str(node.target)]
+    assert len(pads) == (not merges)
+
+
+@pytest.mark.parametrize("kind", ["circular", "same", "twice", "hooked"])
+def test_padding_is_kept_before_a_convolution_that_pads_otherwise(kind):
+    padding = {"circular": {"padding": 1, "padding_mode": "circular"}, "same": {"padding": "same"}}.get(kind, {})
+    convolution = nn.Conv2d(3, 3, 3, **padding)
+    if kind == "hooked":
+        convolution.register_forward_pre_hook(lambda _module, inputs: (2 * inputs[0],))
+    net = nn.Sequential(nn.ZeroPad2d(1), convolution, *([nn.ZeroPad2d(1), convolution] if kind == "twice" else [])).eval()
+    images = torch.rand(2, 3, 8, 8)
+    part = folded(cut(net, "", "output").graph)[0]
+    torch.testing.assert_close(part(images), net(images).detach(), rtol=1e-5, atol=1e-6)
+    assert any(isinstance(module, nn.ZeroPad2d) for module in part.modules())

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from stir.errors import ArtifactError
 from stir.names import shown
@@ -51,7 +52,8 @@ def _invert(job: Job) -> None:
         )
         with sealing(job.output, job.recipe, **computed_on(device)) as path:
             # Recipes that leave no choice say it themselves.
-            used = {} if how.precision == "float32" else {"precision_used": inversion.precision_used}
+            used: dict[str, Any] = {} if how.precision == "float32" else {"precision_used": inversion.precision_used}
+            used["curve_evaluations"] = inversion.curve_evaluations
             write_arrays(path, inversion.arrays(), job.recipe, **computed_on(device), attributes=used)
     snapshot.discard()
 

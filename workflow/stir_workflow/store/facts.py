@@ -46,7 +46,7 @@ STAGES = {
     "dataset": Facts(1, "data/datasets", ".h5"),
     "checkpoint": Facts(2, "results/checkpoints", ".safetensors", {"dataset": OPTIONAL}, on_gpu=True, mem_mb=8000, minutes=240),
     "evaluation": Facts(3, "results/evaluations", ".json", {"checkpoint": ONE, "dataset": ONE}, on_gpu=True, minutes=10),
-    "iri": Facts(3, "results/iris", ".h5", {"checkpoint": OPTIONAL, "checkpoints": ANY, "dataset": ONE}, on_gpu=True),
+    "iri": Facts(4, "results/iris", ".h5", {"checkpoint": OPTIONAL, "checkpoints": ANY, "dataset": ONE}, on_gpu=True),
     "inversion": Facts(
         1,
         "results/iris",
