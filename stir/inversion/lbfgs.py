@@ -83,13 +83,17 @@ class LBFGS:
     def accept(self, rows: LBFGSRows, trial: Tensor, errors: Tensor, gradients: Tensor, running: Tensor) -> None:
         """Go on from the trial where the error fell, or after a kick."""
         better = rows.count(errors, running)
-        moved = running & (_kicked(rows) | (errors < rows.errors)) & torch.isfinite(gradients.sum(dim=1))
+        moved = running & (self.moves_anyway(rows) | (errors < rows.errors)) & torch.isfinite(gradients.sum(dim=1))
         _remember(rows, trial - rows.images, gradients - rows.gradients, moved)
         replace(rows.best_images, trial, better)
         replace(rows.images, trial, moved)
         replace(rows.errors, errors, moved)
         replace(rows.gradients, gradients, moved)
         rows.failures = torch.where(moved, 0, rows.failures + running)
+
+    def moves_anyway(self, rows: LBFGSRows) -> Bool[Tensor, " b"]:
+        """Return which rows go on from their trial wherever it leads."""
+        return _kicked(rows)
 
 
 def _kicked(rows: LBFGSRows) -> Bool[Tensor, " b"]:

@@ -2,6 +2,7 @@
 
 from stir.inversion.descent import Descent
 from stir.inversion.lbfgs import LBFGS
+from stir.inversion.lbfgs_adam import LBFGSAdam
 from stir.inversion.normalised_gradient import NormalisedGradient
 
-METHODS: dict[str, Descent] = {"lbfgs": LBFGS(), "normalised_gradient": NormalisedGradient()}
+METHODS: dict[str, Descent] = {"lbfgs": LBFGS(), "lbfgs_adam": LBFGSAdam(), "normalised_gradient": NormalisedGradient()}

@@ -5,6 +5,7 @@ import torch
 
 from stir.inversion.batched import Rounded
 from stir.inversion.lbfgs import LBFGS
+from stir.inversion.lbfgs_adam import LBFGSAdam
 from stir.inversion.normalised_gradient import NormalisedGradient
 from stir.inversion.problem import InversionProblem
 from tests.stir.inversion.descending import Goal, Recording, descend
@@ -17,7 +18,7 @@ def goal(generator):
     return Goal(InversionProblem(lambda x: x @ matrix.mT), targets)
 
 
-@pytest.mark.parametrize("descent", [LBFGS(), NormalisedGradient()])
+@pytest.mark.parametrize("descent", [LBFGS(), LBFGSAdam(), NormalisedGradient()])
 @pytest.mark.parametrize("batch_size", [1, 4, 23, 100])
 def test_the_batch_is_bounded_and_every_image_is_settled_once(goal, generator, descent, batch_size):
     seeds, recording = torch.rand(23, 20, generator=generator, dtype=torch.float64), Recording(goal)

@@ -12,7 +12,7 @@ from stir.inversion import InversionSettings, invert
 from stir.inversion.fast_forward import fast_forwards
 from stir.seed_images import SEED_IMAGES
 
-METHODS = ("lbfgs", "normalised_gradient")
+METHODS = ("lbfgs", "lbfgs_adam", "normalised_gradient")
 
 
 def _represented(net, images):

@@ -8,7 +8,7 @@ from stir.errors import ConvergenceWarning, InvalidInputError, InversionError
 from stir.inversion import invert
 from stir.seed_images import SEED_IMAGES
 
-METHODS = ("lbfgs", "normalised_gradient")
+METHODS = ("lbfgs", "lbfgs_adam", "normalised_gradient")
 
 
 class Apply(nn.Module):

@@ -17,7 +17,12 @@ from stir.inversion.problem import InversionProblem
 from stir.stored_images import StoredImages
 
 SETTINGS = {"random_seed": 0, "seed_images": "black", "tolerance": 0.02, "batch_size": 5, "max_iterations": 60}
-WAYS = [{}, {"precision": "bfloat16"}, {"method": "normalised_gradient", "tolerance": 0.3}]
+WAYS = [
+    {},
+    {"precision": "bfloat16"},
+    {"method": "lbfgs_adam", "precision": "bfloat16"},
+    {"method": "normalised_gradient", "tolerance": 0.3},
+]
 pytestmark = pytest.mark.filterwarnings("ignore::stir.errors.ConvergenceWarning")
 
 
@@ -61,6 +66,7 @@ def _assert_same(a, b):
 @pytest.mark.parametrize("evaluations", [3, 20, 40])
 def test_interrupted_anywhere(monkeypatch, tmp_path, small_net, images, way, evaluations):
     settings, path = SETTINGS | way, tmp_path / "state.tmp"
+    monkeypatch.setattr("stir.inversion.lbfgs_adam.LEAST_FALL", 0.9)  # so that Adam has turns
     whole = invert(small_net, images, **settings)
     _leave_a_snapshot(monkeypatch, path, small_net, images, evaluations, settings)
     with monkeypatch.context() as patch:
