@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 from unittest.mock import patch
 
 import numpy as np
@@ -20,10 +21,11 @@ from torch import Tensor, nn
 
 from benchmarks import cifar10, panel_page
 from benchmarks.panel_page import LEVELS, MARKS
+from stir.checks import PixelBounds
 from stir.data.photographs import load_photographs
 from stir.errors import ConvergenceWarning, MatchWarning
 from stir.inversion import InversionSettings, invert
-from stir.inversion.descent import Rows
+from stir.inversion.descent import Descent, Rows
 from stir.inversion.registry import METHODS
 from stir.layers import LayerSpec
 from stir.models import Architecture, build_model
@@ -83,13 +85,13 @@ class Recorded:
     closing_evaluations = 0
     ends_at_tolerance = True
 
-    def __init__(self, descent: object, n: int, evaluations: int) -> None:
+    def __init__(self, descent: Descent[Any], n: int, evaluations: int) -> None:
         self.descent = descent
         self.errors = np.full((n, evaluations), np.nan)
         self.distances = np.full((n, evaluations), np.nan)
         self.seconds, self.n_evaluated, self._proposed = 0.0, 0, 0.0
 
-    def __getattr__(self, name: str) -> object:
+    def __getattr__(self, name: str) -> Any:
         return getattr(self.descent, name)
 
     def start(self, index: Tensor, targets: Tensor, images: Tensor) -> Rows:
@@ -97,7 +99,7 @@ class Recorded:
         self.seeds = images.clone()
         return self.descent.start(index, targets, images)
 
-    def propose(self, rows: Rows, pixel_bounds: object) -> Tensor:
+    def propose(self, rows: Rows, pixel_bounds: PixelBounds) -> Tensor:
         """Note when the evaluation begins."""
         trial = self.descent.propose(rows, pixel_bounds)
         self._proposed = time.perf_counter()

@@ -42,9 +42,9 @@ def keep(rows: pd.DataFrame, path: Path = PANEL) -> None:
 
 def ordered(table: pd.DataFrame) -> list[tuple[tuple[str, str, str], pd.DataFrame]]:
     """Return the rows per network, layer and method, in the order of the table."""
-    groups = dict(iter(table.groupby(KEY)))
-    networks, layers = list(NAMES), list(LAYERS)
-    return sorted(groups.items(), key=lambda item: (networks.index(item[0][0]), layers.index(item[0][1]), item[0][2]))
+    groups = [((str(network), str(layer), str(method)), rows) for (network, layer, method), rows in table.groupby(KEY)]
+    networks = list(NAMES)
+    return sorted(groups, key=lambda group: (networks.index(group[0][0]), LAYERS.index(group[0][1]), group[0][2]))
 
 
 def markdown(table: pd.DataFrame) -> str:
