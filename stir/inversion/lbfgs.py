@@ -82,18 +82,21 @@ class LBFGS:
 
     def accept(self, rows: LBFGSRows, trial: Tensor, errors: Tensor, gradients: Tensor, running: Tensor) -> None:
         """Go on from the trial where the error fell, or after a kick."""
-        better = rows.count(errors, running)
-        moved = running & (self.moves_anyway(rows) | (errors < rows.errors)) & torch.isfinite(gradients.sum(dim=1))
-        _remember(rows, trial - rows.images, gradients - rows.gradients, moved)
-        replace(rows.best_images, trial, better)
-        replace(rows.images, trial, moved)
-        replace(rows.errors, errors, moved)
-        replace(rows.gradients, gradients, moved)
-        rows.failures = torch.where(moved, 0, rows.failures + running)
+        go_on(rows, trial, errors, gradients, running, anyway=_kicked(rows))
 
-    def moves_anyway(self, rows: LBFGSRows) -> Bool[Tensor, " b"]:
-        """Return which rows go on from their trial wherever it leads."""
-        return _kicked(rows)
+
+def go_on(
+    rows: LBFGSRows, trial: Tensor, errors: Tensor, gradients: Tensor, running: Tensor, *, anyway: Bool[Tensor, " b"]
+) -> None:
+    """Take in an evaluation: stand at the trial where the error fell or ``anyway``, and remember the pair."""
+    better = rows.count(errors, running)
+    moved = running & (anyway | (errors < rows.errors)) & torch.isfinite(gradients.sum(dim=1))
+    _remember(rows, trial - rows.images, gradients - rows.gradients, moved)
+    replace(rows.best_images, trial, better)
+    replace(rows.images, trial, moved)
+    replace(rows.errors, errors, moved)
+    replace(rows.gradients, gradients, moved)
+    rows.failures = torch.where(moved, 0, rows.failures + running)
 
 
 def _kicked(rows: LBFGSRows) -> Bool[Tensor, " b"]:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from stir.checks import PixelBounds
 from stir.inversion.descent import clamp
-from stir.inversion.lbfgs import FAILURES_BEFORE_KICK, LBFGS, LBFGSRows
+from stir.inversion.lbfgs import FAILURES_BEFORE_KICK, LBFGS, LBFGSRows, go_on
 
 STEP = 0.015
 """Of Adam, in units of the pixel range."""
@@ -25,6 +25,8 @@ WINDOW, LEAST_FALL = 8, 0.08
 """L-BFGS stalls when the best error fell by less than this fraction during so many evaluations."""
 FIRST_TURN, LONGEST_TURN = 20, 320
 """Steps of Adam."""
+_LBFGS = LBFGS()
+"""It never kicks here: after as many failures it is Adam's turn."""
 
 
 @dataclass
@@ -50,15 +52,18 @@ class LBFGSAdamRows(LBFGSRows):
         self.recent[which] = torch.inf
 
 
-class LBFGSAdam(LBFGS):
+class LBFGSAdam:
     """Descend with per-image L-BFGS; where it stalls, with Adam for a while."""
 
     rows_type = LBFGSAdamRows
+    default_max_iterations = LBFGS.default_max_iterations
+    ends_at_tolerance = True
+    closing_evaluations = 0
 
     def start(self, index: Tensor, targets: Tensor, images: Float[Tensor, "b p"]) -> LBFGSAdamRows:
         """Stand at the seed images with nothing remembered; L-BFGS begins."""
         return LBFGSAdamRows(
-            **super().start(index, targets, images).tensors(),
+            **_LBFGS.start(index, targets, images).tensors(),
             momentum=torch.zeros_like(images),
             squares=torch.zeros_like(images),
             averaged=torch.zeros_like(index),
@@ -69,7 +74,7 @@ class LBFGSAdam(LBFGS):
 
     def propose(self, rows: LBFGSAdamRows, pixel_bounds: PixelBounds) -> Float[Tensor, "b p"]:
         """Step as L-BFGS does, or along Adam's direction in its turns."""
-        trial = super().propose(rows, pixel_bounds)
+        trial = _LBFGS.propose(rows, pixel_bounds)
         _average(rows)
         turn = rows.steps_left > 0
         if not turn.any():
@@ -83,7 +88,7 @@ class LBFGSAdam(LBFGS):
     def accept(self, rows: LBFGSAdamRows, trial: Tensor, errors: Tensor, gradients: Tensor, running: Tensor) -> None:
         """As L-BFGS; in Adam's turns go on from the trial wherever it led. Then see whose turn is next."""
         turn = rows.steps_left > 0
-        super().accept(rows, trial, errors, gradients, running)
+        go_on(rows, trial, errors, gradients, running, anyway=turn)
         failed = rows.failures >= FAILURES_BEFORE_KICK
         stalled = running & ~turn & (failed | (rows.best_errors > (1 - LEAST_FALL) * rows.recent[:, 0]))
         ended = running & turn & (failed | (rows.steps_left == 1))
@@ -95,10 +100,6 @@ class LBFGSAdam(LBFGS):
         left = torch.where(ended, 0, rows.steps_left - (running & turn).to(rows.steps_left))
         rows.steps_left = torch.where(stalled, rows.next_turn, left)
         rows.next_turn = torch.where(stalled, (2 * rows.next_turn).clamp(max=LONGEST_TURN), rows.next_turn)
-
-    def moves_anyway(self, rows: LBFGSAdamRows) -> Bool[Tensor, " b"]:
-        """Adam's turns do not look at the error; L-BFGS is never kicked, since it is Adam's turn before."""
-        return rows.steps_left > 0
 
 
 def _average(rows: LBFGSAdamRows) -> None:

@@ -29,7 +29,8 @@ class InversionSettings:
     """
 
     method: str = "lbfgs"
-    """Descent: ``"lbfgs"``, or ``"normalised_gradient"``, the published one."""
+    """Descent: ``"lbfgs"``; ``"lbfgs_adam"``, which takes turns of Adam where L-BFGS stalls, as on networks that were trained
+    on ImageNet; or ``"normalised_gradient"``, the published one."""
     seed_images: str = "normal_noise"
     """Kind of starting picture: ``"normal_noise"`` (published), ``"uniform_noise"``, ``"shared_noise"``, ``"white"``,
     ``"black"``, ``"other_image"`` or ``"other_class_image"``, which needs labels."""
@@ -43,8 +44,8 @@ class InversionSettings:
     tolerance: float = DEFAULT_TOLERANCE
     """Relative error at or under which an image has converged."""
     max_iterations: int | None = None
-    """Forward and backward passes per image; by default 500 for ``lbfgs``, 1,000 for ``normalised_gradient``, which makes
-    them all."""
+    """Forward and backward passes per image; by default 500 for ``lbfgs`` and ``lbfgs_adam``, 1,000 for ``normalised_gradient``,
+    which makes them all."""
     batch_size: int = 256
     """Images descended at once; images that are done make room for waiting ones."""
     pixel_bounds: "PixelBounds" = (0.0, 1.0)

@@ -30,7 +30,7 @@ def _model(function):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"method": "lbfg"}, r"inversion method 'lbfg'\. Did you mean 'lbfgs'\?"),
+        ({"method": "lbfg"}, r"inversion method 'lbfg'\. Did you mean 'lbfgs' or"),
         ({"seed_images": "normal"}, r"seed image 'normal'\. Did you mean 'normal_noise'\?"),
         ({"tolerance": 0.0}, r"tolerance > 0 .*got 0\.0"),
         ({"tolerance": -1.0}, r"tolerance > 0 .*got -1\.0"),

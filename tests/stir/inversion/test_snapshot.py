@@ -20,7 +20,7 @@ SETTINGS = {"random_seed": 0, "seed_images": "black", "tolerance": 0.02, "batch_
 WAYS = [
     {},
     {"precision": "bfloat16"},
-    {"method": "lbfgs_adam", "precision": "bfloat16"},
+    {"method": "lbfgs_adam"},
     {"method": "normalised_gradient", "tolerance": 0.3},
 ]
 pytestmark = pytest.mark.filterwarnings("ignore::stir.errors.ConvergenceWarning")
