@@ -29,7 +29,7 @@ endif
 
 .PHONY: run poster test test-all test-slurm fuzz cluster-plugins lint readme pretrained bench-overhead bench-scale bench-poster bench-training
 .PHONY: bench-inversion bench-inversion-full bench-memory bench-agreement bench-drop-in bench-controls bench-similarity bench-report peers
-.PHONY: check-python clean bench-evaluations notebook bench-gpu
+.PHONY: check-python clean bench-evaluations notebook bench-gpu bench-panel
 
 run: $(VENV)/.installed
 	@$(BIN)/python -P -m stir_workflow run --scale "$$SCALE" -- "$$EXPERIMENT"
@@ -113,6 +113,11 @@ bench-memory: $(VENV)/.installed
 
 bench-agreement: $(VENV)/.installed
 	$(BIN)/python benchmarks/agreement.py
+
+# Evaluations that each descent needs, over a panel of networks; hours on two cores. ARGUMENTS='--networks lite0 --methods lbfgs' runs
+# a part, and ARGUMENTS=--render only renders what was kept.
+bench-panel: $(VENV)/.installed
+	$(BIN)/python -m benchmarks.panel $$ARGUMENTS
 
 # Compare stir.STIR with that of stir-invariance on one small example.
 bench-drop-in: $(VENV)/.installed
