@@ -18,6 +18,8 @@ from stir.errors import InvalidInputError, check_known
 from stir.stored_images import Images
 
 SEED_IMAGE_STREAM, PARTNER_STREAM = 0, 1
+LOW_CONTRAST = 0.25
+"""Part of the contrast that `low_contrast_noise` keeps."""
 
 
 def random_stream(random_seed: int, *key: int) -> np.random.Generator:
@@ -93,6 +95,13 @@ def uniform_noise(seeds: SeedImages, index: Tensor) -> Tensor:
     return torch.stack([seeds.noise(number, _uniform) for number in index.tolist()])
 
 
+def low_contrast_noise(seeds: SeedImages, index: Tensor) -> Tensor:
+    """Start at normal noise with a quarter of its contrast, about middle grey; ImageNet networks are inverted sooner."""
+    low, high = seeds.bounds
+    middle = (low + high) / 2
+    return middle + LOW_CONTRAST * (normal_noise(seeds, index).clamp(low, high) - middle)
+
+
 def shared_noise(seeds: SeedImages, index: Tensor) -> Tensor:
     """Draw one picture from N(0, 1), the same for all images."""
     return seeds.noise(0, _normal).expand(len(index), *seeds.shape[1:]).clone()
@@ -128,6 +137,7 @@ def other_class_image(seeds: SeedImages, index: Tensor) -> Tensor:
 SEED_IMAGES: dict[str, Callable[[SeedImages, Tensor], Tensor]] = {
     "normal_noise": normal_noise,
     "uniform_noise": uniform_noise,
+    "low_contrast_noise": low_contrast_noise,
     "shared_noise": shared_noise,
     "white": white,
     "black": black,

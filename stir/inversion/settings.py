@@ -32,8 +32,8 @@ class InversionSettings:
     """Descent: ``"lbfgs"``; ``"lbfgs_adam"``, which takes turns of Adam where L-BFGS stalls, as on networks that were trained
     on ImageNet; or ``"normalised_gradient"``, the published one."""
     seed_images: str = "normal_noise"
-    """Kind of starting picture: ``"normal_noise"`` (published), ``"uniform_noise"``, ``"shared_noise"``, ``"white"``,
-    ``"black"``, ``"other_image"`` or ``"other_class_image"``, which needs labels."""
+    """Kind of starting picture: ``"normal_noise"`` (published), ``"uniform_noise"``, ``"low_contrast_noise"``,
+    ``"shared_noise"``, ``"white"``, ``"black"``, ``"other_image"`` or ``"other_class_image"``, which needs labels."""
     precision: str = "float32"
     """Of the descent: ``"float32"`` (the model's own type); ``"bfloat16"`` as long as that helps; or ``"auto"``, whichever
     takes less time for one evaluation, so that IRIs may differ between runs. The result tells it. Errors are verified by

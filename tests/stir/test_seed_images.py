@@ -56,6 +56,13 @@ def test_an_unknown_kind_is_refused_with_near_matches():
         _make("uniform", torch.empty(3, 8))
 
 
+def test_noise_of_low_contrast_is_normal_noise_nearer_to_middle_grey():
+    faint, strong = (
+        _make(kind, torch.empty(4, 3, 20, 20), pixel_bounds=(0, 1)) for kind in ("low_contrast_noise", "normal_noise")
+    )
+    torch.testing.assert_close(faint - 0.5, (strong - 0.5) / 4)
+
+
 def test_shared_noise_is_one_picture_for_all():
     seeds = _make("shared_noise", torch.empty(4, 3, 20, 20))
     assert torch.equal(seeds, seeds[:1].expand(4, 3, 20, 20))
@@ -99,7 +106,7 @@ def test_seed_images_that_cannot_be_made_are_refused(kind, like, labels, message
         _make(kind, like, labels=labels)
 
 
-@pytest.mark.parametrize("kind", ["normal_noise", "uniform_noise", "shared_noise", "white", "black"])
+@pytest.mark.parametrize("kind", ["normal_noise", "uniform_noise", "low_contrast_noise", "shared_noise", "white", "black"])
 def test_a_seed_image_hangs_on_its_number_and_not_on_the_others(kind):
     settings = {"random_seed": 5, "pixel_bounds": None}
     few, many = (make_seed_images(kind, torch.empty(n, 2, 4, 4), **settings) for n in (3, 10))
