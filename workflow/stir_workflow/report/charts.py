@@ -158,7 +158,7 @@ def _stopped() -> alt.Chart:
 
 
 def _label_style() -> dict[str, Any]:
-    return {"scale": alt.Scale(range=COLOURS), "legend": alt.Legend(title=None, orient="bottom", columns=4, labelLimit=220)}
+    return {"scale": alt.Scale(range=COLOURS), "legend": alt.Legend(title=None, orient="bottom", columns=2, labelLimit=200)}
 
 
 def _finished(chart: alt.Chart | alt.LayerChart | alt.FacetChart) -> dict[str, Any]:

@@ -61,7 +61,8 @@ const matrix = (block, panel, rows, columns, place) => {
 // Until a cell is pointed at, the first of two different models is shown, where it hides nothing.
 const inspectFirst = (block, rows, columns, aside) => {
   const cell = cellOf(block, rows[0], columns.find((column) => column !== rows[0]) ?? columns[0]);
-  if (cell && aside) inspect(cell);
+  if (!cell || !aside) return;
+  inspect(cell);
   byId('inspector').append(element('p', {class: 'muted hint'}, HINT));
 };
 
