@@ -3,16 +3,15 @@
 import math
 import os
 
-import numpy as np
 import pytest
 import torch
 
+from stir.controls.or_nan import stir_of_converged
 from stir.errors import ArtifactError
 from stir.similarity import linear_cka
 from stir_workflow.stages.cached import opened_representations
 from stir_workflow.stages.matches import read_matches
 from stir_workflow.stages.score import ceiling_of
-from stir_workflow.stages.scoring import _stir_of_converged
 from stir_workflow.store.artifacts import seal_path
 from tests.stir_workflow.sealed import flip_a_bit, seal_one
 
@@ -23,16 +22,16 @@ def pair(generator):
 
 
 def test_it_is_the_score_of_those_rows(pair):
-    converged = np.arange(12) % 3 > 0
+    converged = torch.arange(12) % 3 > 0
     some = pair[:, [1, 2, 4, 5, 7, 8, 10, 11]]
-    assert _stir_of_converged(*pair, converged, "linear_cka", 7.0) == linear_cka(*some) != linear_cka(*pair)
+    assert stir_of_converged("linear_cka", *pair, converged, 7.0) == linear_cka(*some) != linear_cka(*pair)
 
 
 def test_it_is_that_of_all_where_all_converged_and_none_where_too_few_did(pair):
-    assert _stir_of_converged(*pair, np.ones(12, dtype=bool), "linear_cka", 7.0) == 7.0
-    assert math.isnan(_stir_of_converged(*pair, np.arange(12) < 2, "linear_cka", 7.0))
-    assert math.isnan(_stir_of_converged(*pair, np.arange(12) < 3, "linear_cka_debiased", 7.0))
-    assert math.isnan(_stir_of_converged(*pair, None, "linear_cka", 7.0)), "nothing was inverted"
+    assert stir_of_converged("linear_cka", *pair, torch.ones(12, dtype=torch.bool), 7.0) == 7.0
+    assert math.isnan(stir_of_converged("linear_cka", *pair, torch.arange(12) < 2, 7.0))
+    assert math.isnan(stir_of_converged("linear_cka_debiased", *pair, torch.arange(12) < 3, 7.0))
+    assert math.isnan(stir_of_converged("linear_cka", *pair, None, 7.0)), "nothing was inverted"
 
 
 def _open(path):
