@@ -28,6 +28,8 @@ NAMES = {
 LAYERS = ("penultimate", "middle")
 COLUMNS = 4
 """Of the figure."""
+LINES = ("-", "--", "-.", ":")
+"""Dashes show the line below, where methods do the same."""
 
 
 def keep(rows: pd.DataFrame, path: Path = PANEL) -> None:
@@ -120,7 +122,10 @@ def draw(table: pd.DataFrame) -> None:
         panel = axes.flat[places.index((network, layer))]
         marks = [mark for mark in MARKS if rows[f"error_{mark}"].notna().all()]
         errors = rows[[f"error_{mark}" for mark in marks]]
-        (line,) = panel.plot(marks, errors.median(), color=f"C{methods.index(method)}", label=method)
+        number = methods.index(method)
+        (line,) = panel.plot(
+            marks, errors.median(), color=f"C{number}", linestyle=("-", "--", "-.", ":")[number % 4], label=method
+        )
         panel.fill_between(marks, *(errors.quantile(q) for q in (0.1, 0.9)), color=line.get_color(), alpha=0.12, linewidth=0)
         panel.set_title(f"{NAMES[network]}\n{layer}", fontsize=9)
     for number, panel in enumerate(axes.flat):
