@@ -33,7 +33,7 @@ EXAMPLES = {
     "run": "run mine.yaml --cores 2",
     "show": "show quickstart.csv",
     "report": "report mine.yaml",
-    "plot": "plot quickstart.csv --width 3.3in --pdf --png",
+    "plot": "plot quickstart.csv --scores stir --width 3.3in --pdf --png",
     "score": f"score resnet8 vgg6 {RANDOM} --width 8 --images own --n-images 40 --tolerance 0.1",
     "invert": "invert resnet8 --weights random --width 8 --images own --n-images 8 --layer stage3 --output iris.h5",
     "layers": "layers resnet8 --channels 1 --size 8",

@@ -76,14 +76,12 @@ class LBFGSAdam:
         """Step as L-BFGS does, or along Adam's direction in its turns."""
         trial = _LBFGS.propose(rows, pixel_bounds)
         _average(rows)
-        turn = rows.steps_left > 0
-        if not turn.any():
-            return trial
         low, high = (0.0, 1.0) if pixel_bounds is None else pixel_bounds
         # A picture that is to be verified stays where it is.
         length = torch.where(torch.isfinite(rows.errors), STEP * (high - low), 0).to(rows.images)
         steps = clamp(torch.addcmul(rows.images, length[:, None], _adam_directions(rows)), pixel_bounds)
-        return torch.where(turn[:, None], steps, trial)
+        # Both are made, since to look whose turn it is would wait for a GPU.
+        return torch.where((rows.steps_left > 0)[:, None], steps, trial)
 
     def accept(self, rows: LBFGSAdamRows, trial: Tensor, errors: Tensor, gradients: Tensor, running: Tensor) -> None:
         """As L-BFGS; in Adam's turns go on from the trial wherever it led. Then see whose turn is next."""

@@ -96,6 +96,7 @@ def test_a_file_that_is_cut_does_not_land(server, tmp_path):
 
 def test_progress_is_shown(server, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("stir.downloads.SHOW_AFTER", 0.0)
+    monkeypatch.setattr("stir.progress.SECONDS_BETWEEN_LINES", 0.0)
     content = bytes(3 * 10**6)
     fetch(server, tmp_path, answer(content, Content_Length=str(len(content))), content)
     assert "Downloading mine: 100%, 3/3 megabytes" in capsys.readouterr().err

@@ -200,6 +200,7 @@ def test_a_file_of_the_cache_stays_whole_while_it_is_replaced(server, tmp_path):
 
 def test_progress_is_shown(server, monkeypatch, capsys):
     monkeypatch.setattr("stir.downloads.SHOW_AFTER", 0.0)
+    monkeypatch.setattr("stir.progress.SECONDS_BETWEEN_LINES", 0.0)
     fetch_checkpoint(server.url)
     assert "weights.safetensors" in capsys.readouterr().err
 

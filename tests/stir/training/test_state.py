@@ -232,7 +232,8 @@ def test_a_broken_snapshot_is_said_and_left(path, data):
     resumed.assert_same(Training(data, VANILLA))
 
 
-def test_progress_goes_on_from_the_epochs_done(path, data, capsys):
+def test_progress_goes_on_from_the_epochs_done(path, data, capsys, monkeypatch):
+    monkeypatch.setattr("stir.progress.SECONDS_BETWEEN_LINES", 0.0)
     generator = torch.Generator().manual_seed(0)
     train(_net(), *data, VANILLA, generator=generator, progress=True, snapshot=_always(path))
     shown = capsys.readouterr().err

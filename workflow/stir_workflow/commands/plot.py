@@ -83,7 +83,7 @@ def plot(
     Pictures (--kind images) are those of the experiment that published the table, or of files: IRIs in results/iris, or results
     that were saved in Python. In SVG and PDF files texts stay texts, and the same command writes the same bytes.
 
-    Example: stir plot results/tables/quickstart.csv --kind heatmap --width 3.3in --pdf
+    Example: stir plot results/tables/quickstart.csv --scores stir --width 3.3in --pdf
     """
     from stir.plotting.sizes import letters_of
 
