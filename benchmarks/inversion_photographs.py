@@ -40,7 +40,7 @@ def main() -> None:
     arguments = parser.parse_args()
     n, steps, threads = arguments.images, arguments.steps, arguments.threads
     torch.set_num_threads(threads)
-    model, images = build_model(Architecture(ADDRESS)).eval(), photographs(n)
+    model, images = build_model(Architecture(ADDRESS, weights="default")).eval(), photographs(n)
     print(f"{ADDRESS}, n = {n} photographs of 224 x 224, {threads} threads, load {os.getloadavg()[0]:.1f}")
     print(f"{os.cpu_count()} CPU cores, {code_version()}, {json.dumps(package_versions())}", flush=True)
     network = {"name": "efficientnet_lite0", "threads": threads}
