@@ -27,6 +27,7 @@ EVERYTHING = edited(
         "further_datasets": [OWN_DATA | {"fingerprint": "0" * 64, "n_test": 300, "random_seed": 1}],
         "images.datasets": ["digits", "mine"],
         "images.n_scored": 100,
+        "figure_formats": ["png"],
         "sensitivity": {"tolerance": [0.2], "n_images": [50], "seed_images": ["black"], "method": [], "pooling": ["flatten"]},
         "training.1": read_yaml(QUICKSTART)["training"][1]
         | {"beta": 5.0, "schedule": "step", "precision": "bfloat16", "augmentation": "flip"}

@@ -1,5 +1,7 @@
 """The page as people use it: with a mouse, a keyboard, a screen reader and a printer, in Chromium."""
 
+import time
+
 import pytest
 
 from tests.stir_workflow.report.conftest import PATIENCE
@@ -20,10 +22,18 @@ def inspected(page) -> str:
     return page.inner_text("#inspector")
 
 
+def wait_until(page, condition: str) -> None:
+    """Wait for a condition; Playwright's own waiting evaluates text within the page, which the page's policy forbids."""
+    end = time.monotonic() + 30
+    while not page.evaluate(condition):
+        assert time.monotonic() < end, f"{condition} did not come true in 30 s"
+        page.wait_for_timeout(20)
+
+
 def scroll_through(page) -> None:
     """Look at all of the page, so that everything that waits to be seen is drawn."""
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
-    page.wait_for_function("[...document.querySelectorAll('.chart .inner')].every((chart) => chart.querySelector('svg'))")
+    wait_until(page, "[...document.querySelectorAll('.chart .inner')].every((chart) => chart.querySelector('svg'))")
 
 
 @pytest.mark.parametrize("n_models", [2, 24, 100])
@@ -83,15 +93,15 @@ def test_layer_measure_order_and_filters_choose_what_is_shown(pages, opened):
         scroll_through(page)
         before = page.get_attribute(cell(1, 2), "aria-label")
         page.select_option("#tools select[name=layer]", "stage3")
-        page.wait_for_function(f"document.querySelector({cell(1, 2)!r}).getAttribute('aria-label') !== {before!r}")
+        wait_until(page, f"document.querySelector({cell(1, 2)!r}).getAttribute('aria-label') !== {before!r}")
         assert "layer stage3, linear_cka" in page.inner_text("#scores-title")
         assert "layer stage3" in page.inner_text("#pair-body")
         page.select_option("#tools select[name=measure]", "rsa_spearman")
-        page.wait_for_function("document.querySelector('#scores-title').innerText.includes('rsa_spearman')")
+        wait_until(page, "document.querySelector('#scores-title').innerText.includes('rsa_spearman')")
         page.select_option("#tools select[name=order]", "clustered")
-        page.wait_for_function("document.querySelector('#panels tbody th').innerText !== 'resnet8-vanilla-0'")
+        wait_until(page, "document.querySelector('#panels tbody th').innerText !== 'resnet8-vanilla-0'")
         page.fill("#tools input[name=find]", "RESNET8-at")
-        page.wait_for_function("document.querySelectorAll('#panels figure:first-child tbody tr').length === 2")
+        wait_until(page, "document.querySelectorAll('#panels figure:first-child tbody tr').length === 2")
         assert page.inner_text("#count") == "Shown: 2 of 24 references, 2 of 24 targets."
         assert page.locator("#models tbody tr:visible").count() == 2
         scroll_through(page)
@@ -102,7 +112,7 @@ def test_layer_measure_order_and_filters_choose_what_is_shown(pages, opened):
         page.fill("#tools input[name=find]", "")
         page.select_option("#tools select[name=order]", "given")
         page.select_option("#tools select[name=kind]", "groups")
-        page.wait_for_function("document.querySelectorAll('#panels figure:first-child tbody tr').length === 12")
+        wait_until(page, "document.querySelectorAll('#panels figure:first-child tbody tr').length === 12")
         page.click(cell(1, 2))
         assert page.inner_text("#pair-title") == "Pair: resnet8-at-0 given resnet8-vanilla-0"
 
@@ -113,7 +123,7 @@ def test_a_hundred_models_show_their_digits_when_cells_are_enlarged(pages, opene
         value = page.get_attribute(cell(1, 2), "aria-label")
         page.evaluate("(() => { const cells = document.querySelector('#tools').elements.cell; cells.value = 40; "
                       "cells.dispatchEvent(new Event('input', {bubbles: true})); })()")  # fmt: skip
-        page.wait_for_function(f"document.querySelector({cell(1, 2)!r}).innerText !== ''")
+        wait_until(page, f"document.querySelector({cell(1, 2)!r}).innerText !== ''")
         assert page.inner_text(cell(1, 2)) == value
         assert page.evaluate("document.documentElement.scrollWidth") == 1400
 
