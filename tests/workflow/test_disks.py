@@ -73,7 +73,7 @@ def read_only(folder):
 def full(folder):
     """Move a folder's files to a disk that they fill."""
     kept = shutil.move(folder, folder.with_name("kept"))
-    with small_disk(folder, 4_000):
+    with small_disk(folder, 12_000):
         shutil.copytree(kept, folder, dirs_exist_ok=True)
         with suppress(OSError), (folder / "filling").open("wb") as file:
             while True:

@@ -130,3 +130,7 @@ def test_notes_say_what_limits_the_findings():
         assert sentence in note.text
     assert "few" not in said()[-1].text
     assert "50 images are few" in said(cells=[replace(CELL, n_images=50)])[-1].text
+
+
+def test_an_experiment_with_one_model_has_no_differences():
+    assert said(differences=pd.DataFrame()) == said()

@@ -149,6 +149,8 @@ def _against_null(pairs: Sequence[Cell]) -> Iterator[tuple[str, str]]:
 
 def _differences(differences: pd.DataFrame) -> Iterator[tuple[str, str]]:
     """State the largest decided difference between groups' own STIR, and between two directions, and count the others."""
+    if differences.empty:  # of one model there are none, and no columns either
+        return
     for kind, say in ((WITHIN, _within_difference), (DIRECTION, _direction)):
         rows: list[dict[Any, Any]] = differences[differences["comparison"] == kind].to_dict("records")
         known = [row for row in rows if number(row["stir_difference"]) is not None]
