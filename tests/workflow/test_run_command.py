@@ -21,7 +21,8 @@ def test_a_finished_experiment_ends_with_its_scores_and_their_places(copied):
     ran = run(copied)
     assert ran.returncode == 0, ran.stderr
     assert "STIR, penultimate, linear_cka, digits" in ran.stdout
-    assert ran.stdout.splitlines()[-1] == "Tables: results/tables/tiny*.csv   Figures: results/figures/tiny-*.png"
+    places = "Tables: results/tables/tiny*.csv   Figures: results/figures/tiny-*.png   Report: results/report/tiny.html"
+    assert ran.stdout.splitlines()[-1] == places
     assert "Nothing to be done" in ran.stderr
 
 

@@ -25,7 +25,7 @@ others = click.option(
 )
 
 
-@click.group()
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def cache() -> None:
     """List artifacts, and remove those that no experiment needs."""
 
