@@ -141,7 +141,7 @@ class Asked(NamedTuple):
 def _asked(experiment: str, scale: str | None) -> Asked | None:
     """Read an experiment's file; None if there is none of that name, since tables may come from elsewhere."""
     from stir_workflow.planning.loading import ExperimentError, load_experiment
-    from stir_workflow.planning.plan import command
+    from stir_workflow.planning.presented import command
     from stir_workflow.planning.published import origin
     from stir_workflow.planning.reading import find_experiment, read_experiment
     from stir_workflow.planning.settings import layer_label

@@ -5,16 +5,15 @@ asks this plan for everything; it decides nothing itself.
 """
 
 import os
-import shlex
 from collections.abc import Iterator, Mapping
 
 from stir.data import dataset_source
-from stir.names import DEFAULT_FORMATS
 from stir.table_controls import GIVEN
 from stir_workflow.planning.artifact import Artifact, Artifacts, artifact
 from stir_workflow.planning.inversions import planned_inversions
 from stir_workflow.planning.loading import Experiment
 from stir_workflow.planning.models import PlannedModel, planned_models
+from stir_workflow.planning.presented import command, planned_figure, planned_report
 from stir_workflow.planning.reference_entries import (
     PerturbedImages,
     PlannedReference,
@@ -31,13 +30,10 @@ from stir_workflow.planning.settings import (
     dataset_slug,
     datasets_of,
     image_labels,
-    layer_label,
     n_scored,
 )
 from stir_workflow.planning.untrained import floors, planned_targets, planned_untrained
 from stir_workflow.stages.representation import settings_of_target
-
-PICTURES = 10
 
 
 class Plan(Artifacts):
@@ -81,8 +77,9 @@ class Plan(Artifacts):
         every = [*self.models, *self.further]
         self.references = [self._reference(model, images) for images in image_labels(experiment) for model in every]
         self.table = self._table()
-        self.figure = self._figure()
-        self.report = self._report(None if origin is None else command(origin, scale))
+        shown = (name, experiment, self.table, self.references, self._images_datasets())
+        self.figure = planned_figure(*shown)
+        self.report = planned_report(*shown, self.models, None if origin is None else command(origin, scale))
         self.publication = artifact(
             "publication", name, {"experiment": name}, origin, table=self.table, figure=self.figure, report=self.report
         )
@@ -198,68 +195,9 @@ class Plan(Artifacts):
             datasets=self._images_datasets(),
         )
 
-    def _figure(self) -> Artifact:
-        """Plan figures of the table, and pictures of every model's IRIs from the first random seed.
-
-        IRIs are listed under the label of their layer, which architectures may call differently.
-        """
-        shown = self._shown()
-        settings = {
-            "experiment": self.name,
-            "figures": self._experiment["figures"],
-            "layers": self._labels(),
-            "n_pictures": min(PICTURES, self._n_images["n_images"]),
-            "iris": [
-                {"model": reference.model.name, "layer": label, "images_dataset": reference.images, "key": iri.key}
-                for reference, label, iri in shown
-            ],
-        }
-        if tuple(self._experiment["figure_formats"]) != DEFAULT_FORMATS:
-            settings["formats"] = self._experiment["figure_formats"]
-        iris = [iri for *_, iri in shown]
-        return artifact("figure", self.name, settings, table=self.table, iris=iris, datasets=self._images_datasets())
-
-    def _report(self, source: str | None) -> Artifact:
-        """Plan the report: it says of the tables what the figures show, with pictures of the same IRIs."""
-        settings = {
-            "experiment": self.name,
-            "description": self._experiment.get("description", ""),
-            "layers": self._labels(),
-            "n_pictures": min(PICTURES, self._n_images["n_images"]),
-        }
-        return artifact(
-            "report",
-            self.name,
-            settings,
-            source,
-            table=self.table,
-            iris=[iri for *_, iri in self._shown()],
-            representations=[reference.representation for reference in self.references],
-            checkpoints=[model.checkpoint for model in self.models],
-            datasets=self._images_datasets(),
-        )
-
-    def _labels(self) -> list[str]:
-        return [layer_label(layer) for layer in self._experiment["layers"]]
-
-    def _shown(self) -> list[tuple[Reference, str, Artifact]]:
-        """Return of every reference and layer the IRIs from the first random seed, with the label of the layer."""
-        labels = self._labels()
-        return [
-            (reference, label, iri)
-            for reference in self.references
-            for label, iri in zip(labels, reference.iris[:: len(reference.iris) // len(labels)], strict=True)
-        ]
-
     def _images_datasets(self) -> list[Artifact]:
         """Return the datasets of the images X."""
         return [self.datasets[label] for label in image_labels(self._experiment)]
-
-
-def command(origin: str, scale: str | None) -> str:
-    """Return the command that makes an experiment's tables, figures and report again."""
-    asked = [f"experiment={origin}", *([] if scale is None else [f"scale={scale}"])]
-    return f"snakemake --cores all --config {shlex.join(asked)}"
 
 
 def _listed(model: PlannedReference) -> list[str | dict[str, str]]:
