@@ -1,6 +1,7 @@
 """Render the table and the figure of the panel from docs/benchmarks/panel.csv alone; a test renders the table again."""
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -102,7 +103,6 @@ def draw(table: pd.DataFrame) -> None:
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
-    from matplotlib.ticker import NullLocator
 
     groups = ordered(table)
     places = list(dict.fromkeys(key[:2] for key, _ in groups))
@@ -129,22 +129,29 @@ def draw(table: pd.DataFrame) -> None:
         panel.fill_between(marks, *(errors.quantile(q) for q in (0.1, 0.9)), color=line.get_color(), alpha=0.12, linewidth=0)
         panel.set_title(f"{NAMES[network]}\n{layer}", fontsize=9)
     for number, panel in enumerate(axes.flat):
-        if number >= len(places):
+        if number < len(places):
+            _scale(panel)
+        else:
             panel.axis("off")
-            continue
-        panel.set_xscale("log")
-        panel.set_yscale("log")
-        panel.set_yticks([0.1, 0.2, 0.5, 1], ["0.1", "0.2", "0.5", "1"])
-        panel.set_xticks([1, 3, 10, 30, 100], ["1", "3", "10", "30", "100"])
-        panel.yaxis.set_minor_locator(NullLocator())
-        panel.xaxis.set_minor_locator(NullLocator())
-        panel.grid(alpha=0.3)
     handles = {line.get_label(): line for panel in axes.flat for line in panel.get_lines()}
     figure.legend(handles.values(), handles.keys(), loc="outside upper center", ncols=len(handles))
     figure.supxlabel("evaluations per image")
     figure.supylabel("best inversion error")
     figure.savefig(FIGURE, dpi=110)
     plt.close(figure)
+
+
+def _scale(panel: Any) -> None:
+    """Give axes logarithmic scales with few ticks."""
+    from matplotlib.ticker import NullLocator
+
+    panel.set_xscale("log")
+    panel.set_yscale("log")
+    panel.set_yticks([0.1, 0.2, 0.5, 1], ["0.1", "0.2", "0.5", "1"])
+    panel.set_xticks([1, 3, 10, 30, 100], ["1", "3", "10", "30", "100"])
+    panel.yaxis.set_minor_locator(NullLocator())
+    panel.xaxis.set_minor_locator(NullLocator())
+    panel.grid(alpha=0.3)
 
 
 def render() -> None:
