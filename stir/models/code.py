@@ -29,6 +29,14 @@ def model_code(architecture: Architecture) -> dict[str, Any]:
     ------
     InvalidInputError
         If nobody builds the network, or a file cannot be read.
+
+    Examples
+    --------
+    >>> from stir.models import Architecture, model_code
+    >>> model_code(Architecture("resnet18", 64))
+    {}
+    >>> list(model_code(Architecture("timm:resnet18")))
+    ['timm']
     """
     provider, name = find_provider(architecture.address)
     if provider.prefix == "file":
