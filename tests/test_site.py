@@ -68,6 +68,7 @@ def small_site(tmp_path):
     (tmp_path / "profiles").mkdir()
     (tmp_path / "profiles/slurm.yaml").write_text("jobs: 1\n", encoding="utf-8")
     (tmp_path / "profiles/.hidden").write_text("", encoding="utf-8")
+    (tmp_path / "profiles/outside.yaml").symlink_to(__file__)
     settings = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
     validation = re.search(r"^validation:\n(?: .*\n)+", settings, re.MULTILINE)[0]
     configuration = tmp_path / "mkdocs.yml"
@@ -91,10 +92,17 @@ def test_a_folder_is_a_list_of_its_files(small_site, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "link", ["../profiles/missing.yaml", "missing.md", "#missing", "../../outside.yaml", "../profiles/.hidden"]
+    "link",
+    [
+        "../profiles/missing.yaml",
+        "missing.md",
+        "#missing",
+        "../../outside.yaml",
+        "../profiles/.hidden",
+        "../profiles/outside.yaml",
+    ],
 )
-def test_a_link_that_leads_nowhere_fails(small_site, tmp_path, link):
-    (tmp_path.parent / "outside.yaml").touch()
+def test_a_link_that_leads_nowhere_fails(small_site, link):
     built = small_site(f"[link]({link})")
     assert built.returncode != 0
     assert link in built.stderr
