@@ -55,6 +55,17 @@ def test_every_documented_name_has_an_anchor(site):
             assert f'id="{name}"' in page, name
 
 
+def test_names_in_code_are_links_to_the_reference(site):
+    for page, link in {
+        "library.html": "reference/stir.html#stir.invert",
+        "reference/inversion.html": "stir.html#stir.invert",
+    }.items():
+        assert f'<a href="{link}"><code>stir.invert</code></a>' in (site / page).read_text(encoding="utf-8")
+    page = (site / "reference/similarity.html").read_text(encoding="utf-8")
+    assert '<a href="errors.html#stir.errors.InvalidInputError"><code>InvalidInputError</code></a>' in page
+    assert "<a href" not in "".join(re.findall(r"<pre>.*?</pre>", page, re.DOTALL))
+
+
 def test_the_navigation_has_every_page_and_no_other():
     named = [page for page in pages_of(load_config(str(ROOT / "mkdocs.yml")).nav) if not page.startswith("../")]
     assert len(named) == len(set(named))
