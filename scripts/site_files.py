@@ -1,4 +1,4 @@
-"""Show files outside docs/ in the site, where pages link to them.
+"""Show in the site what GitHub shows: notebooks as pages, and files outside docs/, where pages link to them.
 
 MkDocs knows the files of docs/ alone. Pages link to other files of the repository as GitHub shows them, such as
 ``../workflow/experiments/quickstart.yaml``. Here these files, and folders, join the site: Markdown as pages, folders as lists
@@ -32,17 +32,21 @@ class RepositoryFiles(Files):
 
 
 class RepositoryFile(File):
-    """A file or folder of the repository that is no page of docs/."""
+    """A file or folder of the repository that MkDocs takes for no page of docs/."""
 
     def is_documentation_page(self) -> bool:
-        """Return whether it becomes a page: Markdown and folders do."""
+        """Return whether it becomes a page: Markdown, notebooks and folders do."""
         return self.dest_uri.endswith(".html") and not self.src_uri.endswith(".html")
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add what pages link to, and what those files link to, until nothing is new."""
+    """Make pages of notebooks; add what pages link to, and what those files link to, until nothing is new."""
     root = Path(config.docs_dir).parent.resolve()
     shown = RepositoryFiles(files)
+    for file in [file for file in files if file.src_uri.endswith(".ipynb")]:
+        shown.remove(file)
+        for part in parts_of_notebook(file, config):
+            shown.append(part)
     waiting = [path for file in files.documentation_pages() for path in linked(root, f"docs/{file.src_uri}")]
     waiting += [posixpath.normpath(f"docs/{page}") for page in pages_of(config.nav) if page.startswith("../")]
     while waiting:
@@ -97,6 +101,27 @@ def added(root: Path, path: str, config: MkDocsConfig) -> File:
     else:
         file.abs_src_path = str(source)
     return file
+
+
+def parts_of_notebook(notebook: File, config: MkDocsConfig) -> Iterator[File]:
+    """Yield the page of an executed notebook, and its figures."""
+    from nbconvert.exporters import MarkdownExporter
+
+    stem = posixpath.splitext(notebook.src_uri)[0]
+    named = {"unique_key": posixpath.basename(stem)}  # so that figures of two notebooks have different names
+    text, resources = MarkdownExporter().from_filename(notebook.abs_src_path, resources=named)
+    shown = RepositoryFile(
+        notebook.src_uri,
+        src_dir=None,
+        dest_dir=config.site_dir,
+        use_directory_urls=False,
+        dest_uri=f"{stem}.html",
+        inclusion=notebook.inclusion,
+    )
+    shown.content_string = text
+    yield shown
+    for name, content in resources["outputs"].items():
+        yield File.generated(config, posixpath.join(posixpath.dirname(notebook.src_uri), name), content=content)
 
 
 def source_of(path: str) -> str:

@@ -41,6 +41,14 @@ def test_links_to_files_outside_docs_lead_to_files_of_the_site(site):
     assert 'href="runs.html' in (site / "index.html").read_text(encoding="utf-8")
 
 
+def test_a_notebook_is_a_page_with_its_figures(site):
+    page = (site / "notebooks/library.html").read_text(encoding="utf-8")
+    figures = re.findall(r'src="(library_[^"]+\.png)"', page)
+    assert figures
+    assert all((site / "notebooks" / figure).is_file() for figure in figures)
+    assert 'href="notebooks/library.html"' in (site / "library.html").read_text(encoding="utf-8")
+
+
 def test_pages_fetch_nothing_from_elsewhere(site):
     pages = list(site.rglob("*.html"))
     assert pages
@@ -69,7 +77,8 @@ def test_names_in_code_are_links_to_the_reference(site):
 def test_the_navigation_has_every_page_and_no_other():
     named = [page for page in pages_of(load_config(str(ROOT / "mkdocs.yml")).nav) if not page.startswith("../")]
     assert len(named) == len(set(named))
-    assert set(named) == {page.relative_to(DOCS).as_posix() for page in DOCS.rglob("*.md")}
+    pages = [page for pattern in ("*.md", "*.ipynb") for page in DOCS.rglob(pattern)]
+    assert set(named) == {page.relative_to(DOCS).as_posix() for page in pages}
 
 
 @pytest.fixture
