@@ -19,6 +19,8 @@ class ControlledScore:
 
     Examples
     --------
+    Linear CKA of a network that is linear stays 1 when black and white are swapped:
+
     >>> import torch, stir
     >>> images = torch.rand(20, 1, 8, 8, generator=torch.manual_seed(0))
     >>> model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 4), torch.nn.Linear(4, 2))

@@ -54,10 +54,10 @@ def interval_over_images(
     --------
     >>> import torch
     >>> from stir.controls import interval_over_images
+    >>> from stir.similarity import linear_cka
     >>> generator = torch.manual_seed(0)
     >>> x = torch.randn(50, 5, generator=generator)
     >>> y = x + torch.randn(50, 5, generator=generator)
-    >>> from stir.similarity import linear_cka
     >>> score = linear_cka(x, y)
     >>> interval = interval_over_images(score, x, y, similarity_measure="linear_cka")
     >>> interval.low < score < interval.high

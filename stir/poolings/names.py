@@ -111,8 +111,8 @@ def pooling_name(pooling: str | Pooling) -> str:
     >>> from stir.poolings import pooling_name
     >>> pooling_name("spatial_mean")
     'spatial_mean'
-    >>> pooling_name(torch.flatten)
-    'torch._VariableFunctionsClass.flatten'
+    >>> pooling_name(torch.nn.functional.relu)
+    'torch.nn.functional.relu'
     """
     if isinstance(pooling, str):
         return pooling
