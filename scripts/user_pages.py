@@ -68,23 +68,24 @@ def measures() -> str:
         scores = [vanilla["similarity_mean"], vanilla["stir_mean"], vanilla["stir_excess_mean"], at["stir_mean"]]
         interval = "no" if pd.isna(vanilla["stir_se_images"]) else "yes"
         lines.append([f"`{measure}`", vanilla["stir_ceiling_mean"], vanilla["stir_null_p95_mean"], *scores, interval])
-    head = "measure, ceiling, null, plain vanilla, STIR vanilla, excess vanilla, STIR at, has an interval".split(", ")
+    head = ["measure", "ceiling", "null", "plain vanilla", "STIR vanilla", "excess vanilla", "STIR at", "has an interval"]
     return table(head, lines)
 
 
 def estimators() -> str:
     """Render biased beside debiased linear CKA where images are many, and where they are few."""
     summary, pretrained = read_table(SUMMARY), read_table(PRETRAINED)
-    pretrained = pretrained[pretrained["reference_layer"] == LAYER]
-    trained = ["lite0", "lite1", "lite2"]
+    penultimate = pretrained["reference_layer"] == LAYER
     cases = {
         "quickstart, 300 images, 32 features": _of_means(summary[summary["reference_layer"] == LAYER]),
         "quickstart, 300 images, 128 features": _of_means(summary[summary["reference_layer"] != LAYER]),
-        "lite2 given lite0, 12 images, 1,280 features": _of_pair(pretrained, "lite0", ["lite2"]),
-        "lite0, lite1, lite2 given an untrained ResNet10, 12 images, 1,280 features": _of_pair(pretrained, "untrained", trained),
+        "lite2 given lite1, middle layer, 12 images, 120 features": _of_pairs(pretrained[~penultimate], "lite1", ["lite2"]),
+        "lite0, lite1, lite2 given an untrained ResNet10, 12 images, 1,280 features": _of_pairs(
+            pretrained[penultimate], "untrained", ["lite0", "lite1", "lite2"]
+        ),
     }
-    rows = [[name, *(means.loc[f"{MEASURE}{kind}", score] for score in ("similarity", "stir") for kind in ("", "_debiased"))]
-            for name, means in cases.items()]  # fmt: skip
+    columns = [(f"{MEASURE}{kind}", score) for score in ("similarity", "stir") for kind in ("", "_debiased")]
+    rows = [[name, *(means.loc[column] for column in columns)] for name, means in cases.items()]
     return table(["pairs, mean", "plain, biased", "plain, debiased", "STIR, biased", "STIR, debiased"], rows)
 
 
@@ -93,7 +94,7 @@ def _of_means(summary: pd.DataFrame) -> pd.DataFrame:
     return named.groupby("similarity_measure")[["stir", "similarity"]].mean()
 
 
-def _of_pair(scores: pd.DataFrame, reference: str, targets: Sequence[str]) -> pd.DataFrame:
+def _of_pairs(scores: pd.DataFrame, reference: str, targets: Sequence[str]) -> pd.DataFrame:
     rows = scores[(scores["reference_model"] == reference) & scores["target_model"].isin(targets)]
     return rows.groupby("similarity_measure")[["stir", "similarity"]].mean()
 
