@@ -15,8 +15,11 @@ from stir.tables import read_table
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 SUMMARY = DOCS / "quickstart" / "quickstart-summary.csv"
+SCORES = DOCS / "quickstart" / "quickstart.csv"
 EARLIER = DOCS / "reproducibility" / "quickstart-summary.csv"
 """The same experiment, run on another processor before the kept one."""
+PROCESSORS = DOCS / "reproducibility" / "processors.csv"
+"""Parts of it, run on further processors or with fewer instructions, by scripts/processors.py."""
 PRETRAINED = DOCS / "pretrained" / "pretrained.csv"
 GROUPS = ["reference_group", "target_group"]
 ROW = [*GROUPS, "reference_layer", "similarity_measure"]
@@ -129,9 +132,8 @@ def machines() -> str:
     lines = []
     for _, row in own.iterrows():
         runs = [f"{row[f'stir_mean_{run}']:.3f} ± {row[f'stir_sd_training_seeds_{run}']:.3f}" for run in ("first", "second")]
-        difference = row["stir_difference"]
-        lines.append([row["reference_group"].removeprefix(PREFIX), *runs, difference, difference / 2**0.5])
-    head = ["networks that differ in their training seed", "first processor", "second", "difference", "sd over processors, n = 2"]
+        lines.append([row["reference_group"].removeprefix(PREFIX), *runs, row["stir_difference"]])
+    head = ["networks that differ in their training seed", "first run", "second run", "difference"]
     return "\n\n".join([table(head, lines), _differences(both)])
 
 
@@ -153,6 +155,32 @@ def _differences(both: pd.DataFrame) -> str:
     )
 
 
+def processors() -> str:
+    """Render two groups of the quickstart on each kind of device, and how far all their scores differ from the first run's."""
+    first, second = read_table(EARLIER), read_table(SUMMARY)
+    (kind,) = read_table(SCORES)["device_kind"].unique()
+    runs = {"first run, not recorded": first, f"second run, {kind}": second}
+    runs |= {str(name): rows for name, rows in read_table(PROCESSORS).groupby("device_kind", sort=False)}
+    return table(
+        ["kind of device", "resnet8-vanilla", "resnet8-at", "mean difference from the first run", "largest"],
+        [[name, *_own(rows), *_apart(first, rows)] for name, rows in runs.items()],
+    )
+
+
+def _own(summary: pd.DataFrame) -> list[str]:
+    rows = _chosen(summary)
+    own = [rows.loc[_name(group, group)] for group in ("resnet8-vanilla", "resnet8-at")]
+    return [f"{row['stir_mean']:.3f} ± {row['stir_sd_training_seeds']:.3f}" for row in own]
+
+
+def _apart(first: pd.DataFrame, other: pd.DataFrame) -> list[object]:
+    """Return the mean and the largest difference of STIR between rows of ResNets; integers if all digits are the same."""
+    of_both = first.merge(other, on=ROW, validate="1:1")
+    of_both = of_both[of_both["reference_group"].str.contains("resnet8") & of_both["target_group"].str.contains("resnet8")]
+    apart = (of_both["stir_mean_x"] - of_both["stir_mean_y"]).abs()
+    return [0, 0] if (apart == 0).all() else [apart.mean(), apart.max()]
+
+
 def _chosen(summary: pd.DataFrame, measure: str = MEASURE) -> pd.DataFrame:
     """Return the rows of the penultimate layer by one measure, indexed by ``target given reference``."""
     rows = summary[(summary["reference_layer"] == LAYER) & (summary["similarity_measure"] == measure)]
@@ -166,7 +194,7 @@ def _name(reference: str, target: str) -> str:
 BLOCKS: dict[str, dict[str, Callable[[], str]]] = {
     "choosing.md": {"spreads": spreads, "measures": measures, "estimators": estimators},
     "reading_scores.md": {"ladder": ladder, "about 0.6": about_sixty},
-    "reproducibility.md": {"machines": machines},
+    "reproducibility.md": {"machines": machines, "processors": processors},
 }
 """Page -> name of a block -> what renders it."""
 
