@@ -26,6 +26,7 @@ ROW = [*GROUPS, "reference_layer", "similarity_measure"]
 MEASURE, LAYER, PREFIX = "linear_cka", "penultimate", "digits-"
 HIGH = (0.58, 0.64)
 """Scores that round to about 0.6."""
+RESNETS = ["resnet8-vanilla", "resnet8-at"]
 LADDER = [
     ("digits-resnet8-at", "digits-resnet8-at"),
     ("digits-resnet8-at", "digits-resnet8-vanilla"),
@@ -161,16 +162,17 @@ def processors() -> str:
     (kind,) = read_table(SCORES)["device_kind"].unique()
     runs = {"first run, not recorded": first, f"second run, {kind}": second}
     runs |= {str(name): rows for name, rows in read_table(PROCESSORS).groupby("device_kind", sort=False)}
-    return table(
-        ["kind of device", "resnet8-vanilla", "resnet8-at", "mean difference from the first run", "largest"],
-        [[name, *_own(rows), *_apart(first, rows)] for name, rows in runs.items()],
-    )
+    of_runs = {name: [_chosen(rows).loc[_name(group, group)] for group in RESNETS] for name, rows in runs.items()}
+    lines = [[name, *map(_mean, own), *_apart(first, runs[name])] for name, own in of_runs.items()]
+    head = ["kind of device", *RESNETS, "mean difference from the first run", "largest"]
+    # A run that gives the same digits is of the same kind.
+    distinct = pd.DataFrame([[row["stir_mean"] for row in own] for own in of_runs.values()], columns=RESNETS).drop_duplicates()
+    spread = ", ".join(f"{sd:.3f} for {group}" for group, sd in distinct.std().items())
+    return f"{table(head, lines)}\n\nStandard deviation of the mean over n = {len(distinct)} kinds of device: {spread}."
 
 
-def _own(summary: pd.DataFrame) -> list[str]:
-    rows = _chosen(summary)
-    own = [rows.loc[_name(group, group)] for group in ("resnet8-vanilla", "resnet8-at")]
-    return [f"{row['stir_mean']:.3f} ± {row['stir_sd_training_seeds']:.3f}" for row in own]
+def _mean(row: pd.Series) -> str:
+    return f"{row['stir_mean']:.3f} ± {row['stir_sd_training_seeds']:.3f}"
 
 
 def _apart(first: pd.DataFrame, other: pd.DataFrame) -> list[object]:

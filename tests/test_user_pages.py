@@ -6,8 +6,9 @@ import re
 
 import pandas as pd
 import pytest
+import yaml
 
-from scripts import schematic, user_pages
+from scripts import processors, schematic, user_pages
 from scripts.user_pages import BLOCKS, DOCS
 from stir.differences import DIFFERENCE_COLUMNS
 from stir.sensitivity import STUDY_COLUMNS
@@ -15,6 +16,7 @@ from stir.table_layers import LAYER_COLUMNS
 from stir.tables import MODEL_COLUMNS, OF_OTHER_LIBRARIES, PRECISION, SCORE_COLUMNS
 from stir_workflow.statements.verdict import VERDICT_COLUMNS
 from stir_workflow.store.facts import STAGES
+from tests.experiment_files import QUICKSTART
 
 PAGES = ["start.md", "method.md", "choosing.md", "reading_scores.md", "glossary.md", "reproducibility.md"]
 TEXTS = {page: (DOCS / page).read_text(encoding="utf-8") for page in PAGES}
@@ -84,3 +86,19 @@ def test_the_schematic_shows_what_its_caption_says():
     assert does_not.score < 0.1
     assert min(shares.similarity, does_not.similarity) > 0.95
     assert shares.inversion.converged.all()
+
+
+def test_other_processors_run_models_of_the_quickstart():
+    ours = yaml.safe_load(processors.EXPERIMENT)["models"]
+    quickstart = yaml.safe_load(QUICKSTART.read_text(encoding="utf-8"))["models"]
+    assert len(ours) == 2
+    assert all(model in quickstart for model in ours), "other models have other keys, and no row to be compared with"
+
+
+def test_another_run_on_a_kind_of_device_replaces_its_rows(tmp_path, monkeypatch):
+    monkeypatch.setattr(processors, "KEPT", tmp_path / "kept.csv")
+    for kind, mean in [("A", 0.1), ("B", 0.2), ("A", 0.3)]:
+        processors.keep(pd.DataFrame({"device_kind": [kind], "stir_mean": [mean]}))
+    kept = pd.read_csv(processors.KEPT)
+    assert dict(zip(kept["device_kind"], kept["stir_mean"], strict=True)) == {"A": 0.3, "B": 0.2}
+    assert len(kept) == 2
