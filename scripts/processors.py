@@ -1,7 +1,8 @@
 """Run the quickstart's ResNets on this processor, with one of its instruction sets, and keep the summary of their scores.
 
 ``python -m scripts.processors`` and ``python -m scripts.processors --vectors AVX2``; then ``python -m scripts.user_pages``.
-Rows of the same kind of device in docs/reproducibility/processors.csv are replaced. Each takes a few minutes.
+Rows of the same kind of device in docs/reproducibility/processors.csv are replaced. Each takes a few minutes. With ``--kept``
+nothing is run: the summary of the whole quickstart in docs/quickstart/ is kept, so that it stays when that is renewed elsewhere.
 """
 
 import argparse
@@ -36,13 +37,13 @@ def run_in(folder: Path, vectors: str | None) -> pd.DataFrame:
     settings = os.environ | LIMITS.get(vectors or "", {})
     command = [sys.executable, "-m", "stir_workflow", "run", f"{NAME}.yaml", "--device", "cpu"]
     subprocess.run(command, cwd=folder, env=settings, check=True)
-    return summary_in(folder / "results" / "tables")
+    return summary_in(folder / "results" / "tables", NAME)
 
 
-def summary_in(tables: Path) -> pd.DataFrame:
-    """Return the summary in a folder of tables, with the kind of device that its scores name."""
-    (kind,) = read_table(tables / f"{NAME}.csv")[KIND].unique()
-    summary = read_table(tables / f"{NAME}-summary.csv")
+def summary_in(tables: Path, name: str) -> pd.DataFrame:
+    """Return the summary of an experiment in a folder of tables, with the kind of device that its scores name."""
+    (kind,) = read_table(tables / f"{name}.csv")[KIND].unique()
+    summary = read_table(tables / f"{name}-summary.csv")
     summary.insert(0, KIND, kind)
     return summary
 
@@ -57,6 +58,10 @@ def keep(summary: pd.DataFrame) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--vectors", choices=LIMITS, help="Use no wider instruction set than this one.")
+    parser.add_argument("--kept", action="store_true", help="Run nothing: keep the summary in docs/quickstart.")
     arguments = parser.parse_args()
+    if arguments.kept:
+        keep(summary_in(ROOT / "docs" / "quickstart", "quickstart"))
+        sys.exit()
     with tempfile.TemporaryDirectory() as folder:
         keep(run_in(Path(folder), arguments.vectors))

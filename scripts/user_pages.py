@@ -15,11 +15,11 @@ from stir.tables import read_table
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 SUMMARY = DOCS / "quickstart" / "quickstart-summary.csv"
-SCORES = DOCS / "quickstart" / "quickstart.csv"
 EARLIER = DOCS / "reproducibility" / "quickstart-summary.csv"
-"""The same experiment, run on another processor before the kept one."""
+"""The same experiment, run before kinds of device were recorded."""
 PROCESSORS = DOCS / "reproducibility" / "processors.csv"
-"""Parts of it, run on further processors or with fewer instructions, by scripts/processors.py."""
+"""It, or a part of it, on other kinds of device, by scripts/processors.py."""
+KIND, SECOND_RUN = "device_kind", "x86_64 Intel(R) Xeon(R) Processor, AVX512"
 PRETRAINED = DOCS / "pretrained" / "pretrained.csv"
 GROUPS = ["reference_group", "target_group"]
 ROW = [*GROUPS, "reference_layer", "similarity_measure"]
@@ -139,7 +139,7 @@ def machines() -> str:
 
 
 def _on_two_processors() -> pd.DataFrame:
-    both = read_table(EARLIER).merge(read_table(SUMMARY), on=ROW, suffixes=("_first", "_second"), validate="1:1")
+    both = read_table(EARLIER).merge(_on_kinds()[SECOND_RUN], on=ROW, suffixes=("_first", "_second"), validate="1:1")
     for score in ("stir", "similarity"):
         both[f"{score}_difference"] = (both[f"{score}_mean_first"] - both[f"{score}_mean_second"]).abs()
     return both
@@ -158,10 +158,9 @@ def _differences(both: pd.DataFrame) -> str:
 
 def processors() -> str:
     """Render two groups of the quickstart on each kind of device, and how far all their scores differ from the first run's."""
-    first, second = read_table(EARLIER), read_table(SUMMARY)
-    (kind,) = read_table(SCORES)["device_kind"].unique()
-    runs = {"first run, not recorded": first, f"second run, {kind}": second}
-    runs |= {str(name): rows for name, rows in read_table(PROCESSORS).groupby("device_kind", sort=False)}
+    first = read_table(EARLIER)
+    runs = {"first run, not recorded": first}
+    runs |= {f"second run, {kind}" if kind == SECOND_RUN else kind: rows for kind, rows in _on_kinds().items()}
     of_runs = {name: [_chosen(rows).loc[_name(group, group)] for group in RESNETS] for name, rows in runs.items()}
     lines = [[name, *map(_mean, own), *_apart(first, runs[name])] for name, own in of_runs.items()]
     head = ["kind of device", *RESNETS, "mean difference from the first run", "largest"]
@@ -169,6 +168,11 @@ def processors() -> str:
     distinct = pd.DataFrame([[row["stir_mean"] for row in own] for own in of_runs.values()], columns=RESNETS).drop_duplicates()
     spread = ", ".join(f"{sd:.3f} for {group}" for group, sd in distinct.std().items())
     return f"{table(head, lines)}\n\nStandard deviation of the mean over n = {len(distinct)} kinds of device: {spread}."
+
+
+def _on_kinds() -> dict[str, pd.DataFrame]:
+    """Return the summary of each kind of device."""
+    return {str(kind): rows for kind, rows in read_table(PROCESSORS).groupby(KIND, sort=False)}
 
 
 def _mean(row: pd.Series) -> str:
