@@ -89,6 +89,19 @@ def shared_invariance(
     References
     ----------
     Nanda et al. 2022, arXiv:2206.11939, equation 2.
+
+    Examples
+    --------
+    >>> import torch, stir
+    >>> from sklearn.datasets import load_digits
+    >>> from stir.models import Architecture, build_model
+    >>> images = torch.tensor(load_digits().images[:30, None] / 16).float()
+    >>> first, second = (build_model(Architecture("resnet8", 8, 1, 10), random_seed=i).eval() for i in (0, 1))
+    >>> result = stir.shared_invariance(reference_model=first, target_model=second, images=images, tolerance=0.1)
+    >>> print(f"{result.similarity:.2f}, {result.converged_fraction:.0%} converged")
+    0.29, 100% converged
+    >>> 0 < result.score < result.controls.ceiling
+    True
     """
     settings = changed_settings(settings, changes)
     get_similarity_measure(similarity_measure)

@@ -80,6 +80,20 @@ def shared_invariance_matrix(
         If an argument cannot be used; before any model is inverted.
     NondeterministicModelError
         If a model represents the same images differently the second time.
+
+    Examples
+    --------
+    >>> import torch, stir
+    >>> from sklearn.datasets import load_digits
+    >>> from stir.models import Architecture, build_model
+    >>> images = torch.tensor(load_digits().images[:30, None] / 16).float()
+    >>> first, second = (build_model(Architecture("resnet8", 8, 1, 10), random_seed=i).eval() for i in (0, 1))
+    >>> matrix = stir.shared_invariance_matrix({"first": first, "second": second}, images, tolerance=0.1)
+    >>> matrix.matrix("similarity").round(2)
+    target_model     first  second
+    reference_model
+    first             1.00    0.29
+    second            0.29    1.00
     """
     settings = changed_settings(settings, changes)
     named, measures = _named(models), _measures(similarity_measure)

@@ -27,6 +27,21 @@ class Inversion(Result):
 
     Of an ensemble, each number is that of the model that matches worst: the largest errors, the smallest correlation and the
     largest null correlation, and whether every model predicts the same class.
+
+    Examples
+    --------
+    >>> import torch, stir
+    >>> from sklearn.datasets import load_digits
+    >>> from stir.models import Architecture, build_model
+    >>> images = torch.tensor(load_digits().images[:8, None] / 16).float()
+    >>> model = build_model(Architecture("resnet8", 8, 1, 10)).eval()
+    >>> inversion = stir.invert(model, images, random_seed=0, tolerance=0.1)
+    >>> inversion.converged.float().mean().item()
+    1.0
+    >>> inversion.save("iris.h5").name
+    'iris.h5'
+    >>> stir.load("iris.h5") == inversion
+    True
     """
 
     UNITS: ClassVar = {
