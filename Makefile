@@ -78,6 +78,7 @@ $(VENV)/.docs-installed: $(VENV)/.installed
 readme: $(VENV)/.installed
 	$(BIN)/python -m scripts.quickstart
 	$(BIN)/python -m scripts.controls
+	$(BIN)/python -m scripts.user_pages
 
 # Render docs/pretrained.md from the last `make run EXPERIMENT=pretrained`.
 pretrained: $(VENV)/.installed
