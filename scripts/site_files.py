@@ -38,6 +38,11 @@ class RepositoryFile(File):
         """Return whether it becomes a page: Markdown, notebooks and folders do."""
         return self.dest_uri.endswith(".html") and not self.src_uri.endswith(".html")
 
+    @property
+    def name(self) -> str:
+        """Return the name of the page; README.md is the first page of the site, and of no section."""
+        return Path(self.dest_uri).stem
+
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Make pages of notebooks; add what pages link to, and what those files link to, until nothing is new."""

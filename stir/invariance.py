@@ -31,8 +31,12 @@ def invariance(
         m. It is left as found.
     images, perturbed_images : Float[Tensor, "n ..."]
         X and X', one perturbed image per image, within the pixel bounds.
-    layer, pooling, batch_size
+    layer : str, optional
         As in `stir.represent`.
+    pooling : str
+        As in `stir.represent`.
+    batch_size : int
+        Images in one forward pass.
     similarity_measure : str
         A name in `stir.similarity.SIMILARITY_MEASURES`.
     pixel_bounds : tuple of float, optional

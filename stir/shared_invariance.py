@@ -61,8 +61,18 @@ def shared_invariance(
         Which tensor of a layer's output is read, in both models; a `LayerSpec` carries its own.
     similarity_measure : str
         A name in `stir.similarity.SIMILARITY_MEASURES`.
-    random_seed, settings, labels, progress, snapshot, **changes
+    random_seed : int
+        Seed of the seed images, as in `stir.invert`.
+    settings : InversionSettings
         As in `stir.invert`. Pooling and batch size also apply to the representations.
+    labels : Int[Tensor, "n"], optional
+        As in `stir.invert`.
+    progress : bool
+        As in `stir.invert`.
+    snapshot : InversionSnapshot, optional
+        As in `stir.invert`.
+    **changes
+        Fields of `InversionSettings` in place of those of ``settings``.
 
     Returns
     -------

@@ -59,10 +59,18 @@ def shared_invariance_matrix(
         As in `stir.represent`.
     similarity_measure : str or sequence of str
         Names in `stir.similarity.SIMILARITY_MEASURES`.
-    random_seed, settings, labels, progress, **changes
+    random_seed : int
+        Seed of the seed images, as in `stir.invert`.
+    settings : InversionSettings
         As in `stir.invert`. Pooling and batch size also apply to the representations.
+    labels : Int[Tensor, "n"], optional
+        As in `stir.invert`.
+    progress : bool
+        As in `stir.invert`.
     images_dataset : str
         What tables and figures call the images.
+    **changes
+        Fields of `InversionSettings` in place of those of ``settings``.
 
     Returns
     -------
@@ -71,7 +79,11 @@ def shared_invariance_matrix(
 
     Warns
     -----
-    FewImagesWarning, ConvergenceWarning, MatchWarning
+    FewImagesWarning
+        As in `stir.shared_invariance`.
+    ConvergenceWarning
+        As in `stir.shared_invariance`.
+    MatchWarning
         As `stir.shared_invariance` does, naming the model.
 
     Raises

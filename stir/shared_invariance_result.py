@@ -41,7 +41,7 @@ class SharedInvariance(Result):
     30
     """
 
-    UNITS: ClassVar = {
+    UNITS: ClassVar[Mapping[str, str]] = {
         "per_image": "PNKA of m2(X) and m2(X')",
         "reference_class": "class that m1 predicts for X, -1 if none",
         "reference_class_of_iri": "class that m1 predicts for X', -1 if none",

@@ -3,7 +3,7 @@
 A match is shown per image by its error, by its correlation against a null of random pairs, and by the predicted class.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -44,7 +44,7 @@ class Inversion(Result):
     True
     """
 
-    UNITS: ClassVar = {
+    UNITS: ClassVar[Mapping[str, str]] = {
         "iri_images": "pixel value in [0, 1]",
         "seed_images": "pixel value in [0, 1]",
         "seed_error": "‖m1(X')−m1(X)‖₂ / ‖m1(X)‖₂",
@@ -57,8 +57,8 @@ class Inversion(Result):
         "iterations": "forward and backward passes",
         "error_curve": "‖m1(X')−m1(X)‖₂ / ‖m1(X)‖₂",
     }
-    ANSWERS: ClassVar = frozenset({"same_class"})
-    LATER: ClassVar = frozenset({"error_curve", "curve_evaluations"})
+    ANSWERS: ClassVar[frozenset[str]] = frozenset({"same_class"})
+    LATER: ClassVar[frozenset[str]] = frozenset({"error_curve", "curve_evaluations"})
 
     iri_images: Float[Tensor, "n ..."]
     """X', the best iterates. Of an inversion with a snapshot, on disk: slices of it are tensors."""

@@ -117,8 +117,7 @@ def plot_layers(results: Results, models_table: Results = None, **how: Any) -> A
     >>> images = torch.rand(20, 1, 8, 8, generator=torch.manual_seed(0))
     >>> models = [torch.nn.Sequential(torch.nn.Linear(8, 8), torch.nn.Flatten(), torch.nn.Linear(64, 8)) for _ in range(2)]
     >>> matrix = stir.shared_invariance_matrix(models, images, layer=["0", "output"])
-    >>> axes = stir.plotting.plot_layers(matrix)
-    >>> axes.get_ylabel()
+    >>> stir.plotting.plot_layers(matrix).get_ylabel()
     'score'
     """
     return _plot_rows(results, models_table, (curve_rows, draw_curve_panel, draw_layer_curves), **how)
@@ -129,7 +128,9 @@ def plot_bars(results: Results, models_table: Results = None, **how: Any) -> Axe
 
     Parameters
     ----------
-    results, models_table, **how
+    results, models_table : DataFrame, str or Path
+        As in `plot_layers`.
+    **how
         As in `plot_layers`; ``layer`` is another layer than the last.
 
     Returns
@@ -147,8 +148,7 @@ def plot_bars(results: Results, models_table: Results = None, **how: Any) -> Axe
     >>> import torch, stir
     >>> images = torch.rand(20, 1, 8, 8, generator=torch.manual_seed(0))
     >>> models = [torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 4), torch.nn.Linear(4, 2)) for _ in range(2)]
-    >>> axes = stir.plotting.plot_bars(stir.shared_invariance_matrix(models, images))
-    >>> axes.get_ylabel()
+    >>> stir.plotting.plot_bars(stir.shared_invariance_matrix(models, images)).get_ylabel()
     'score'
     """
     return _plot_rows(results, models_table, (bar_rows, draw_bar_panel, draw_bars), **how)
@@ -175,8 +175,10 @@ def show_iris(
         X, shown above.
     n : int
         How many images, from the first on.
-    models, names
+    models : sequence of str, optional
         Of a matrix, as in `plot_heatmap`.
+    names : mapping, optional
+        As in `plot_heatmap`.
     width, font_size : float, optional
         As in `plot_heatmap`.
     ax : Axes, optional
