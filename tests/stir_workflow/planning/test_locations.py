@@ -47,7 +47,9 @@ def test_a_file_whose_name_begins_with_a_tilde_is_no_home_folder(mine):
 
 def test_a_path_that_leads_somewhere_from_the_current_folder_only_is_refused(mine, tmp_path):
     (tmp_path / "w.pt").touch()
-    with pytest.raises(ExperimentError, match=r"models\[\d+\]\.checkpoint: expected a path relative to .* study; .*Write '\.\./w\.pt'"):
+    with pytest.raises(
+        ExperimentError, match=r"models\[\d+\]\.checkpoint: expected a path relative to .* study; .*Write '\.\./w\.pt'"
+    ):
         read(mine, "study")
     (tmp_path / "study" / "w.pt").touch()
     assert read(mine, "study")["models"][-1]["checkpoint"] == "study/w.pt"

@@ -81,7 +81,12 @@ def test_jobs_are_counted_at_the_beginning_and_failed_ones_named_once_at_the_end
 
 
 def test_counts_of_jobs_are_shown_once_by_a_rehearsal_which_snakemake_repeats_and_not_by_a_run(capsys):
-    counts = {"msg": "Job stats", "levelno": logging.INFO, "event": LogEvent.RUN_INFO, "stats": {"score": 2, "all": 1, "total": 3}}
+    counts = {
+        "msg": "Job stats",
+        "levelno": logging.INFO,
+        "event": LogEvent.RUN_INFO,
+        "stats": {"score": 2, "all": 1, "total": 3},
+    }
     for dryrun, expected in ((True, [True, False]), (False, [False, False])):
         shown = shown_by(dryrun=dryrun)[0]
         assert [shown("Job stats", event=LogEvent.RUN_INFO) for _ in range(2)] == expected

@@ -1,4 +1,4 @@
-"""Paths in experiment files: relative ones are relative to the folder of the experiment file, as addresses ``FILE.py:CALLABLE`` are."""
+"""Paths in experiment files are relative to the folder of the file, as addresses ``FILE.py:CALLABLE`` are."""
 
 import os
 from collections.abc import Iterator
@@ -47,8 +47,9 @@ def problems_of_paths(experiment: dict[str, Any], folder: Path) -> Iterator[str]
             if _is_only_here(path := entry.get(key, "/"), folder):
                 there = os.path.relpath(path, folder)
                 yield (
-                    f"{place}.{key}: expected a path relative to the folder of the experiment file, {folder}; there is nothing "
-                    f"from there at {shortened(path, 200)}, only from the current folder. Write {shortened(there, 200)}, or an absolute path"
+                    f"{place}.{key}: expected a path relative to the folder of the experiment file, {folder}; there is "
+                    f"nothing from there at {shortened(path, 200)}, only from the current folder. "
+                    f"Write {shortened(there, 200)}, or an absolute path"
                 )
 
 

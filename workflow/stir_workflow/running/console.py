@@ -11,7 +11,7 @@ from typing import Any
 from snakemake.settings.enums import Quietness
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from stir_workflow.running.progress import NO_JOBS
+from stir_workflow.running.progress import is_job
 from stir_workflow.store.places import name_of_artifact
 
 KEPT = ("Nothing to be done", "Terminating processes", "Trying to restart job", "Unlocked")
@@ -65,7 +65,7 @@ class Outcome(logging.Handler):
         event, facts = getattr(record, "event", None), vars(record)
         if event == LogEvent.RUN_INFO and not self._counted:
             self._counted = True
-            jobs = {rule: int(count) for rule, count in facts["stats"].items() if rule not in NO_JOBS}
+            jobs = {rule: int(count) for rule, count in facts["stats"].items() if is_job(rule)}
             _say(f"{sum(jobs.values())} jobs: {', '.join(f'{count} {rule}' for rule, count in jobs.items())}")
         elif event == LogEvent.JOB_ERROR and facts["output"]:
             rule, logs = facts["rule_name"], list(facts["log"])

@@ -113,15 +113,17 @@ class Session:
             _ = self._held
 
     def _set_triggers(self) -> None:
-        """Let only missing files trigger jobs: existing ones are up to date, and a clone lacks the records that other triggers compare.
+        """Let only missing files trigger jobs: existing ones are up to date, and a clone lacks what other triggers compare.
 
-        Without a profile, such as in another workflow that imports this one as a module, Snakemake's default is all triggers.
+        Without a profile, as in a workflow that imports this one as a module, Snakemake's default is all triggers.
         """
         triggers = self._workflow.dag_settings.rerun_triggers
         if set(triggers) == set(RerunTrigger.all()):
             self._workflow.dag_settings.rerun_triggers = frozenset({RerunTrigger.MTIME})
         elif set(triggers) != {RerunTrigger.MTIME}:
-            sys.exit(f"error: Expected --rerun-triggers mtime; got {', '.join(sorted(map(str, triggers)))}. Leave the option out.")
+            sys.exit(
+                f"error: Expected --rerun-triggers mtime; got {', '.join(sorted(map(str, triggers)))}. Leave the option out."
+            )
 
     @cached_property
     def _held(self) -> None:
