@@ -1,13 +1,10 @@
 """Images and labels."""
 
 
-# This rule runs on the node where the run was started, since other nodes often have no internet access.
-localrules:
-    dataset,
-
-
 rule dataset:
     """Load a dataset, and split it into training and test images."""
+    # On the node where the run was started, since other nodes often have no internet access.
+    localrule: True
     output:
         dataset="data/datasets/{dataset}-{key}.h5",
         seal="data/datasets/{dataset}-{key}.h5.json",
