@@ -1,15 +1,14 @@
 """Images and labels."""
 
 
+# On the node where the run was started, since other nodes often have no internet access.
 rule dataset:
+    """Load a dataset, and split it into training and test images."""
     output:
         dataset="data/datasets/{dataset}-{key}.h5",
         seal="data/datasets/{dataset}-{key}.h5.json",
     log:
         "results/logs/dataset/{dataset}-{key}.log",
-    """Load a dataset, and split it into training and test images."""
-
-    # On the node where the run was started, since other nodes often have no internet access.
     localrule: True
     resources:
         mem_mb=mem_mb("dataset"),
