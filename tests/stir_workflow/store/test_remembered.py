@@ -1,4 +1,4 @@
-"""A fingerprint of one's own data is computed once, and again when a file has changed; what is remembered is never believed blindly."""
+"""A fingerprint is computed once, and again when a file has changed; what is remembered is never believed blindly."""
 
 import json
 import os
