@@ -32,7 +32,7 @@ endif
 
 .PHONY: run poster test test-all test-slurm fuzz cluster-plugins lint docs readme pretrained bench-overhead bench-scale bench-poster bench-training
 .PHONY: bench-inversion bench-inversion-full bench-memory bench-agreement bench-drop-in bench-controls bench-similarity bench-report peers
-.PHONY: check-python clean bench-evaluations notebook bench-gpu bench-panel
+.PHONY: check-python clean bench-evaluations notebook bench-gpu bench-panel tutorials
 
 run: $(VENV)/.installed
 	@$(BIN)/python -P -m stir_workflow run --scale "$$SCALE" -- "$$EXPERIMENT"
@@ -93,6 +93,10 @@ pretrained: $(VENV)/.installed
 # Execute docs/notebooks/library.py and keep its outputs.
 notebook: $(VENV)/.dev-installed
 	$(BIN)/jupytext --to ipynb --execute docs/notebooks/library.py
+
+# Execute the tutorials, and keep their outputs: a minute or two. thumbnails.py is a network that one of them reads.
+tutorials: $(VENV)/.dev-installed
+	$(BIN)/jupytext --to ipynb --execute $(filter-out %/thumbnails.py,$(wildcard docs/tutorials/*.py))
 
 bench-overhead: $(VENV)/.dev-installed
 	$(BIN)/python benchmarks/overhead.py
