@@ -9,13 +9,16 @@ SCALE ?=
 ARGUMENTS ?=
 # For `make fuzz`: inputs per test.
 EXAMPLES ?= 1000
+# For `make test` and `make test-all`: tests that run at the same time, in processes of one thread each.
+WORKERS ?= 2
 # Values given by the user are passed to commands only by environment variables, so that neither make nor a shell evaluates them.
 override PYTHON := $(value PYTHON)
 override EXPERIMENT := $(value EXPERIMENT)
 override SCALE := $(value SCALE)
 override ARGUMENTS := $(value ARGUMENTS)
 override EXAMPLES := $(value EXAMPLES)
-export PYTHON EXPERIMENT SCALE ARGUMENTS EXAMPLES
+override WORKERS := $(value WORKERS)
+export PYTHON EXPERIMENT SCALE ARGUMENTS EXAMPLES WORKERS
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -27,7 +30,7 @@ ifneq ($(shell test -w "$$HOME" && echo writable),writable)
 export XDG_CACHE_HOME ?= $(CURDIR)/.snakemake/cache
 endif
 
-.PHONY: run poster test test-all test-slurm fuzz cluster-plugins lint readme pretrained bench-overhead bench-scale bench-poster bench-training
+.PHONY: run poster test test-all test-slurm fuzz cluster-plugins lint docs readme pretrained bench-overhead bench-scale bench-poster bench-training
 .PHONY: bench-inversion bench-inversion-full bench-memory bench-agreement bench-drop-in bench-controls bench-similarity bench-report peers
 .PHONY: check-python clean bench-evaluations notebook bench-gpu bench-panel
 
@@ -40,12 +43,15 @@ poster: $(VENV)/.installed
 	$(SNAKEMAKE) --config experiment=$(POSTER) scale="$${SCALE:-full}"
 	$(BIN)/python -m scripts.poster "$${SCALE:-full}" results
 
+# Workers that are done take tests from the others, so that none of the slow ones is left to one worker.
+PYTEST_IN_PARALLEL := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses "$$WORKERS" --dist worksteal
+
 test: $(VENV)/.installed lint
-	$(BIN)/python -m pytest
+	$(PYTEST_IN_PARALLEL) $$ARGUMENTS
 
 # Also run the long tests: hundreds of corruptions, dozens of kills, 13,000 jobs, and with STIR_TEST_SLURM=1 SLURM.
 test-all: $(VENV)/.installed lint cluster-plugins
-	$(BIN)/python -m pytest -m 'long or not long'
+	$(PYTEST_IN_PARALLEL) -m 'long or not long' $$ARGUMENTS
 
 # Test on a real SLURM, which the tests start: as root, with slurm-wlm and munge installed. ARGUMENTS='-m long' runs the long ones.
 # STIR_TEST_SLURM=1 must be set, since the tests write /etc/slurm.
@@ -66,10 +72,19 @@ lint: $(VENV)/.installed
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# The documentation as a site, in site/; a warning is an error.
+docs: $(VENV)/.docs-installed
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+$(VENV)/.docs-installed: $(VENV)/.installed
+	$(BIN)/python -P -m pip install --disable-pip-version-check --quiet -c constraints.txt -e '.[docs]'
+	touch $@
+
 # Render the numbers and figures of README.md from the last `make run`.
 readme: $(VENV)/.installed
 	$(BIN)/python -m scripts.quickstart
 	$(BIN)/python -m scripts.controls
+	$(BIN)/python -m scripts.user_pages
 
 # Render docs/pretrained.md from the last `make run EXPERIMENT=pretrained`.
 pretrained: $(VENV)/.installed

@@ -7,6 +7,10 @@ Run `snakemake --cores all` for the experiment quickstart, and
 commas, share common files. Add `scale=full` to run them at that scale.
 """
 
+from snakemake.utils import min_version
+
+min_version("9.5")
+
 
 include: "workflow/rules/common.smk"
 

@@ -3,7 +3,7 @@
 import copy
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain
 from typing import Any
 
@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from stir.checks import check_count
+from stir.drop_in_result import STIRResult
 from stir.errors import DeviceError, InvalidInputError, check_known
 from stir.inversion import Inversion, InversionSettings, invert
 from stir.models.usable import check_model
@@ -36,22 +37,6 @@ REQUIRED = {"custom_loss": None, "constraint": "unconstrained", "targeted": True
 WITHOUT_EFFECT = ("eps", "step_size", "use_best")
 """Entries of ``ve_kwargs`` that do not apply to our inversion."""
 DEFAULTS = InversionSettings(max_iterations=1000)
-
-
-@dataclass(frozen=True)
-class STIRResult:
-    """Both directions of STIR, and the plain similarity."""
-
-    m1m2: float
-    """STIR(m1 | m2) = S_rep(m1(X), m1(X')), where m2(X') = m2(X)."""
-    m2m1: float
-    """STIR(m2 | m1) = S_rep(m2(X), m2(X')), where m1(X') = m1(X)."""
-    rsm: float
-    """Plain similarity, S_rep(m1(X), m2(X))."""
-    inversion1: Inversion | None
-    """Inversion of model1, with the error of every image; None with ``no_opt``."""
-    inversion2: Inversion | None
-    """Inversion of model2, with the error of every image; None with ``no_opt``."""
 
 
 def STIR(  # noqa: N802 (the published name)
@@ -131,6 +116,15 @@ def STIR(  # noqa: N802 (the published name)
     References
     ----------
     Nanda et al. 2022, arXiv:2206.11939, equation 2.
+
+    Examples
+    --------
+    >>> import torch, stir
+    >>> images = torch.rand(20, 1, 8, 8, generator=torch.manual_seed(0))
+    >>> models = [torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 4), torch.nn.Linear(4, 2)) for _ in range(2)]
+    >>> result = stir.STIR(*models, None, None, images)
+    >>> 0 < result.m1m2 < 1, 0 < result.m2m1 < 1
+    (True, True)
     """
     check_known("sim_metric", sim_metric, MEASURES)
     if norm_type != 2:

@@ -1,6 +1,18 @@
 """Errors and warnings.
 
 Every message says what was expected, what was found, and what to do.
+
+Examples
+--------
+Errors of invalid arguments are errors of values, too:
+
+>>> from stir.errors import InvalidInputError
+>>> from stir.similarity import get_similarity_measure
+>>> try:
+...     get_similarity_measure("linear_ckaa")
+... except InvalidInputError as error:
+...     print(isinstance(error, ValueError), error)
+True Unknown similarity measure 'linear_ckaa'. Did you mean 'linear_cka'...
 """
 
 import sys

@@ -31,8 +31,12 @@ def invariance(
         m. It is left as found.
     images, perturbed_images : Float[Tensor, "n ..."]
         X and X', one perturbed image per image, within the pixel bounds.
-    layer, pooling, batch_size
+    layer : str, optional
         As in `stir.represent`.
+    pooling : str
+        As in `stir.represent`.
+    batch_size : int
+        Images in one forward pass.
     similarity_measure : str
         A name in `stir.similarity.SIMILARITY_MEASURES`.
     pixel_bounds : tuple of float, optional
@@ -51,6 +55,20 @@ def invariance(
         If X' has another shape than X, pixels outside the bounds, or there are too few images for a null.
     NondeterministicModelError
         If the model represents the same images differently the second time.
+
+    Examples
+    --------
+    An untrained network behind its normalisation, when digits are darker, and when they are shifted by a pixel:
+
+    >>> import torch, stir
+    >>> from sklearn.datasets import load_digits
+    >>> from stir.models import Architecture, build_model
+    >>> images = torch.tensor(load_digits().images[:30, None] / 16).float()
+    >>> model = build_model(Architecture("resnet8", 8, 1, 10)).eval()
+    >>> darker = stir.invariance(model, images, 0.8 * images)
+    >>> shifted = stir.invariance(model, images, images.roll(1, dims=3))
+    >>> print(f"{darker.score:.2f} {shifted.score:.2f}")
+    1.00 0.22
     """
     get_similarity_measure(similarity_measure)
     check_random_seed(random_seed)

@@ -41,6 +41,15 @@ def load(path: str | Path) -> Result:
     ------
     InvalidInputError
         If the file is no such file, is damaged, or was saved by a newer version of stir.
+
+    Examples
+    --------
+    >>> import torch, stir
+    >>> images = torch.rand(8, 1, 8, 8, generator=torch.manual_seed(0))
+    >>> model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 4), torch.nn.Linear(4, 2))
+    >>> path = stir.invert(model, images, random_seed=0).save("inversion.h5")
+    >>> type(stir.load(path)).__name__
+    'Inversion'
     """
     path = Path(path)
     if not path.is_file():

@@ -61,8 +61,18 @@ def shared_invariance(
         Which tensor of a layer's output is read, in both models; a `LayerSpec` carries its own.
     similarity_measure : str
         A name in `stir.similarity.SIMILARITY_MEASURES`.
-    random_seed, settings, labels, progress, snapshot, **changes
+    random_seed : int
+        Seed of the seed images, as in `stir.invert`.
+    settings : InversionSettings
         As in `stir.invert`. Pooling and batch size also apply to the representations.
+    labels : Int[Tensor, "n"], optional
+        As in `stir.invert`.
+    progress : bool
+        As in `stir.invert`.
+    snapshot : InversionSnapshot, optional
+        As in `stir.invert`.
+    **changes
+        Fields of `InversionSettings` in place of those of ``settings``.
 
     Returns
     -------
@@ -89,6 +99,19 @@ def shared_invariance(
     References
     ----------
     Nanda et al. 2022, arXiv:2206.11939, equation 2.
+
+    Examples
+    --------
+    >>> import torch, stir
+    >>> from sklearn.datasets import load_digits
+    >>> from stir.models import Architecture, build_model
+    >>> images = torch.tensor(load_digits().images[:30, None] / 16).float()
+    >>> first, second = (build_model(Architecture("resnet8", 8, 1, 10), random_seed=i).eval() for i in (0, 1))
+    >>> result = stir.shared_invariance(reference_model=first, target_model=second, images=images, tolerance=0.1)
+    >>> print(f"{result.similarity:.2f}, {result.converged_fraction:.0%} converged")
+    0.29, 100% converged
+    >>> 0 < result.score < result.controls.ceiling
+    True
     """
     settings = changed_settings(settings, changes)
     get_similarity_measure(similarity_measure)

@@ -59,10 +59,18 @@ def shared_invariance_matrix(
         As in `stir.represent`.
     similarity_measure : str or sequence of str
         Names in `stir.similarity.SIMILARITY_MEASURES`.
-    random_seed, settings, labels, progress, **changes
+    random_seed : int
+        Seed of the seed images, as in `stir.invert`.
+    settings : InversionSettings
         As in `stir.invert`. Pooling and batch size also apply to the representations.
+    labels : Int[Tensor, "n"], optional
+        As in `stir.invert`.
+    progress : bool
+        As in `stir.invert`.
     images_dataset : str
         What tables and figures call the images.
+    **changes
+        Fields of `InversionSettings` in place of those of ``settings``.
 
     Returns
     -------
@@ -71,7 +79,11 @@ def shared_invariance_matrix(
 
     Warns
     -----
-    FewImagesWarning, ConvergenceWarning, MatchWarning
+    FewImagesWarning
+        As in `stir.shared_invariance`.
+    ConvergenceWarning
+        As in `stir.shared_invariance`.
+    MatchWarning
         As `stir.shared_invariance` does, naming the model.
 
     Raises
@@ -80,6 +92,20 @@ def shared_invariance_matrix(
         If an argument cannot be used; before any model is inverted.
     NondeterministicModelError
         If a model represents the same images differently the second time.
+
+    Examples
+    --------
+    >>> import torch, stir
+    >>> from sklearn.datasets import load_digits
+    >>> from stir.models import Architecture, build_model
+    >>> images = torch.tensor(load_digits().images[:30, None] / 16).float()
+    >>> first, second = (build_model(Architecture("resnet8", 8, 1, 10), random_seed=i).eval() for i in (0, 1))
+    >>> matrix = stir.shared_invariance_matrix({"first": first, "second": second}, images, tolerance=0.1)
+    >>> matrix.matrix("similarity").round(2)
+    target_model     first  second
+    reference_model
+    first             1.00    0.29
+    second            0.29    1.00
     """
     settings = changed_settings(settings, changes)
     named, measures = _named(models), _measures(similarity_measure)

@@ -27,7 +27,25 @@ MOST_SHOWN = 12
 
 @dataclass(frozen=True, eq=False, repr=False)
 class SharedInvarianceMatrix(Result):
-    """STIR of every target model given every reference model, beside its controls."""
+    """STIR of every target model given every reference model, beside its controls.
+
+    Examples
+    --------
+    >>> import torch, stir
+    >>> from sklearn.datasets import load_digits
+    >>> from stir.models import Architecture, build_model
+    >>> images = torch.tensor(load_digits().images[:30, None] / 16).float()
+    >>> first, second = (build_model(Architecture("resnet8", 8, 1, 10), random_seed=i).eval() for i in (0, 1))
+    >>> matrix = stir.shared_invariance_matrix([first, second], images, tolerance=0.1)
+    >>> matrix.models
+    ['m1', 'm2']
+    >>> matrix.to_frame()[["reference_model", "target_model", "n_images"]]
+      reference_model target_model  n_images
+    0              m1           m1        30
+    1              m1           m2        30
+    2              m2           m1        30
+    3              m2           m2        30
+    """
 
     UNITS: ClassVar[Mapping[str, str]] = {}
 

@@ -23,9 +23,25 @@ INTERVAL = "interval"
 
 @dataclass(frozen=True, eq=False, repr=False)
 class SharedInvariance(Result):
-    """The degree to which the target model shares the reference model's invariances."""
+    """The degree to which the target model shares the reference model's invariances.
 
-    UNITS: ClassVar = {
+    Examples
+    --------
+    >>> import torch, stir
+    >>> from sklearn.datasets import load_digits
+    >>> from stir.models import Architecture, build_model
+    >>> images = torch.tensor(load_digits().images[:30, None] / 16).float()
+    >>> first, second = (build_model(Architecture("resnet8", 8, 1, 10), random_seed=i).eval() for i in (0, 1))
+    >>> result = stir.shared_invariance(reference_model=first, target_model=second, images=images, tolerance=0.1)
+    >>> result.controls.interval.low < result.score < result.controls.interval.high
+    True
+    >>> result.iri_images.shape
+    torch.Size([30, 1, 8, 8])
+    >>> len(result.to_frame())
+    30
+    """
+
+    UNITS: ClassVar[Mapping[str, str]] = {
         "per_image": "PNKA of m2(X) and m2(X')",
         "reference_class": "class that m1 predicts for X, -1 if none",
         "reference_class_of_iri": "class that m1 predicts for X', -1 if none",

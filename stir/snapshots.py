@@ -30,6 +30,22 @@ class Snapshot:
         Written completely or not at all; removed by `discard`.
     seconds : float
         Time between two writes.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from pathlib import Path
+    >>> from sklearn.datasets import load_digits
+    >>> from stir.training import Snapshot, TrainingRecipe, train
+    >>> digits = load_digits()
+    >>> images, labels = torch.tensor(digits.images[:500, None] / 16).float(), torch.tensor(digits.target[:500])
+    >>> model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 10))
+    >>> recipe = TrainingRecipe("vanilla", epochs=2, batch_size=50, learning_rate=0.1, momentum=0.9, weight_decay=0)
+    >>> snapshot = Snapshot(Path("training.snapshot"))
+    >>> curve = train(model, images, labels, recipe, generator=torch.manual_seed(0), snapshot=snapshot)
+    >>> snapshot.discard()
+    >>> len(curve.training_loss)
+    2
     """
 
     def __init__(self, path: Path, *, seconds: float = 20.0) -> None:

@@ -24,6 +24,19 @@ class StoredImages:
         Number of images to use; by default all.
     dtype : torch.dtype
         Type of the tensors that are read.
+
+    Examples
+    --------
+    >>> import h5py
+    >>> from sklearn.datasets import load_digits
+    >>> from stir.stored_images import StoredImages
+    >>> dataset = h5py.File("digits.h5", "w").create_dataset("images", data=load_digits().images[:, None])
+    >>> images = StoredImages(dataset, white_level=16, first=100)
+    >>> images.shape
+    (100, 1, 8, 8)
+    >>> images[:10].max().item()
+    1.0
+    >>> images.close()
     """
 
     device = torch.device("cpu")

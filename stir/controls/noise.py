@@ -46,6 +46,16 @@ def matched_noise(
     ------
     InvalidInputError
         If X and X' do not have one shape.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from stir.controls import matched_noise
+    >>> generator = torch.manual_seed(0)
+    >>> images = torch.rand(4, 1, 8, 8, generator=generator)
+    >>> noisy = matched_noise(images, images.roll(1, dims=3), generator=generator)
+    >>> torch.allclose((noisy - images).flatten(1).norm(dim=1), (images.roll(1, dims=3) - images).flatten(1).norm(dim=1))
+    True
     """
     bounds = check_pixel_bounds(pixel_bounds)
     if images.shape != perturbed_images.shape:

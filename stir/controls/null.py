@@ -28,7 +28,19 @@ LEAST_EXCEEDING = 10
 
 @dataclass(frozen=True)
 class Null:
-    """Scores of shuffled images, for one score."""
+    """Scores of shuffled images, for one score.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from stir.controls import draw_orders, permutation_null
+    >>> generator = torch.manual_seed(0)
+    >>> x = torch.randn(50, 5, generator=generator)
+    >>> y = x + torch.randn(50, 5, generator=generator)
+    >>> null = permutation_null(x, y, draw_orders(50, 100, generator=generator), similarity_measure="linear_cka")
+    >>> null.p_value(0.9) < 0.05
+    True
+    """
 
     scores: Float[Tensor, " b"]
 
@@ -79,6 +91,13 @@ def draw_orders(n_images: int, n_orders: int, *, generator: Generator) -> Int[Te
     ------
     InvalidInputError
         If there are fewer than `LEAST_IMAGES_OF_NULL` images.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from stir.controls import draw_orders
+    >>> draw_orders(20, 100, generator=torch.manual_seed(0)).shape
+    torch.Size([100, 20])
     """
     if n_images < LEAST_IMAGES_OF_NULL:
         raise InvalidInputError(f"Expected at least {LEAST_IMAGES_OF_NULL} images for a null; got {n_images}. Use more images.")
@@ -98,6 +117,17 @@ def permutation_null(
         Of `draw_orders`.
     similarity_measure : str
         A name in `stir.similarity.SIMILARITY_MEASURES`; one that is a cosine of matrices is not computed again per order.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from stir.controls import draw_orders, permutation_null
+    >>> generator = torch.manual_seed(0)
+    >>> x = torch.randn(50, 5, generator=generator)
+    >>> y = x + torch.randn(50, 5, generator=generator)
+    >>> null = permutation_null(x, y, draw_orders(50, 100, generator=generator), similarity_measure="linear_cka")
+    >>> null.scores.shape
+    torch.Size([100])
     """
     measure = get_similarity_measure(similarity_measure)
     if measure.shuffled is not None:

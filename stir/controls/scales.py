@@ -23,6 +23,12 @@ def excess(stir: float, *, noise: float, ceiling: float) -> float:
     -------
     float
         NaN where the ceiling is not above the noise, so that there is no scale.
+
+    Examples
+    --------
+    >>> from stir.controls import excess
+    >>> round(excess(0.6, noise=0.2, ceiling=0.99), 3)
+    0.506
     """
     return (stir - noise) / (ceiling - noise) if ceiling > noise else math.nan
 
@@ -40,5 +46,11 @@ def calibrated(score: float, *, null: float) -> float:
     References
     ----------
     Gröger et al. 2026, "Revisiting the Platonic Representation Hypothesis: An Aristotelian View".
+
+    Examples
+    --------
+    >>> from stir.controls import calibrated
+    >>> round(calibrated(0.6, null=0.2), 3)
+    0.5
     """
     return max(score - null, 0.0) / (1 - null) if null < 1 else math.nan

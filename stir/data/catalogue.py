@@ -16,7 +16,14 @@ SHIPPED = ("digits", "photographs")
 
 @dataclass(frozen=True)
 class DatasetFacts:
-    """Sizes that a plan is checked against."""
+    """Sizes that a plan is checked against.
+
+    Examples
+    --------
+    >>> from stir.data import DATASETS
+    >>> DATASETS["cifar10"].height, DATASETS["cifar10"].classes
+    (32, 10)
+    """
 
     images: int | None
     """Number of images in the training and test parts; None if only the files contain it."""
@@ -81,6 +88,12 @@ def dataset_facts(settings: Mapping[str, Any]) -> DatasetFacts:
     ------
     InvalidInputError
         If the dataset is unknown, with near matches, or the settings are contradictory.
+
+    Examples
+    --------
+    >>> from stir.data import dataset_facts
+    >>> dataset_facts({"name": "digits", "classes": [0, 1]})
+    DatasetFacts(images=360, channels=1, height=8, width=8, classes=2, n_test_default=None, test_only=False)
     """
     name = settings["name"]
     facts = _own_facts(settings) if "format" in settings else _known_facts(settings)

@@ -33,6 +33,13 @@ def dataset_source(settings: Mapping[str, Any], environment: Mapping[str, str]) 
     ------
     InvalidInputError
         If settings of data outside the catalogue have no path, or the path begins with the home of an unknown user.
+
+    Examples
+    --------
+    >>> from stir.data import dataset_source
+    >>> dataset_source({"name": "digits"}, {})
+    >>> dataset_source({"name": "cifar10"}, {"STIR_DATA": "/data"})
+    '/data'
     """
     if settings.get("path"):
         return expanded(settings["path"])

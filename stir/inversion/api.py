@@ -100,6 +100,19 @@ def invert(
     ----------
     Nanda et al., "Measuring Representational Robustness of Neural Networks Through
     Shared Invariances", ICML 2022, arXiv:2206.11939, section 3.
+
+    Examples
+    --------
+    >>> import torch, stir
+    >>> from sklearn.datasets import load_digits
+    >>> from stir.models import Architecture, build_model
+    >>> images = torch.tensor(load_digits().images[:8, None] / 16).float()
+    >>> model = build_model(Architecture("resnet8", 8, 1, 10)).eval()
+    >>> inversion = stir.invert(model, images, random_seed=0, tolerance=0.1)
+    >>> inversion.iri_images.shape
+    torch.Size([8, 1, 8, 8])
+    >>> bool((inversion.inversion_error <= 0.1).all())
+    True
     """
     settings = changed_settings(settings, changes)
     models = _models(reference_model)

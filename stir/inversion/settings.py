@@ -26,6 +26,16 @@ class InversionSettings:
     ------
     InvalidInputError
         If a value cannot be used, or two do not go together.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> from stir.inversion import InversionSettings
+    >>> settings = InversionSettings(tolerance=0.1, seed_images="uniform_noise")
+    >>> settings.method
+    'lbfgs'
+    >>> replace(settings, method="normalised_gradient").seed_images
+    'uniform_noise'
     """
 
     method: str = "lbfgs"

@@ -29,6 +29,20 @@ class InversionSnapshot(Snapshot):
         Written whole or not at all; removed by `discard`.
     seconds : float
         Time between two writings.
+
+    Examples
+    --------
+    >>> import torch, stir
+    >>> from pathlib import Path
+    >>> from stir.inversion import InversionSnapshot
+    >>> images = torch.rand(8, 1, 8, 8, generator=torch.manual_seed(0))
+    >>> model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 4), torch.nn.Linear(4, 2))
+    >>> snapshot = InversionSnapshot(Path("snapshot"))
+    >>> inversion = stir.invert(model, images, random_seed=0, snapshot=snapshot)
+    >>> iris = inversion.iri_images[:]
+    >>> snapshot.discard()
+    >>> iris.shape
+    torch.Size([8, 1, 8, 8])
     """
 
     def __init__(self, path: Path, *, seconds: float = 20.0) -> None:

@@ -29,6 +29,13 @@ def relative_depth(architecture: Architecture, layer: str) -> float:
     ------
     LayerError
         If there is no such layer, or it is called several times.
+
+    Examples
+    --------
+    >>> from stir.layers import relative_depth
+    >>> from stir.models import Architecture
+    >>> round(relative_depth(Architecture("resnet18", 64, classes=10), "penultimate"), 2)
+    0.94
     """
     depths = _depths(architecture)
     of_layer = depths.of_layer | ({} if depths.of_penultimate is None else {PENULTIMATE: depths.of_penultimate})
@@ -61,6 +68,13 @@ def layers_at_depths(architecture: Architecture, depths: Sequence[float]) -> lis
     ------
     InvalidInputError
         If a depth is not in (0, 1].
+
+    Examples
+    --------
+    >>> from stir.layers import layers_at_depths
+    >>> from stir.models import Architecture
+    >>> layers_at_depths(Architecture("resnet18", 64, classes=10), [0.25, 0.5, 1.0])
+    ['stage1', 'stage2', 'classifier']
     """
     if outside := [depth for depth in depths if not 0 < depth <= 1]:
         raise InvalidInputError(f"Expected relative depths over 0 and at most 1; got {outside[0]!r}. 1 is the network's output.")

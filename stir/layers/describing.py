@@ -17,7 +17,17 @@ from stir.models.depths import Depths, follow
 
 @dataclass(frozen=True)
 class LayerFacts:
-    """A layer of a model, as two images showed it."""
+    """A layer of a model, as two images showed it.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from stir.layers import describe
+    >>> model = torch.nn.Sequential(torch.nn.Conv2d(1, 4, 3), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(144, 3))
+    >>> first = describe(model, torch.rand(2, 1, 8, 8))[0]
+    >>> first.channels, first.calls
+    ('first', 1)
+    """
 
     name: str
     """As `stir.represent` takes it."""
@@ -55,6 +65,21 @@ def describe(model: nn.Module, images: Float[Tensor, "k ..."]) -> list[LayerFact
     -------
     list of LayerFacts
         Its modules, those that are never called last; then ``"output"``, and ``"penultimate"`` where there is one.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from stir.layers import describe
+    >>> model = torch.nn.Sequential(torch.nn.Conv2d(1, 4, 3), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(144, 3))
+    >>> for layer in describe(model, torch.rand(2, 1, 8, 8)):
+    ...     print(layer.name, layer.module, layer.shape)
+    ...
+    0 Conv2d (4, 6, 6)
+    1 ReLU (4, 6, 6)
+    2 Flatten (144,)
+    3 Linear (3,)
+    output Sequential (3,)
+    penultimate input of 3 (144,)
     """
     with trial(model, images) as two:
         modules = {name: module for name, module in model.named_modules() if name}

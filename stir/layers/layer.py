@@ -35,7 +35,16 @@ class Layer:
 
 @dataclass(frozen=True)
 class LayerSpec:
-    """A layer as it is asked for: its name, which tensor of its output, and what makes vectors of it."""
+    """A layer as it is asked for: its name, which tensor of its output, and what makes vectors of it.
+
+    Examples
+    --------
+    >>> import torch, stir
+    >>> from stir.layers import LayerSpec
+    >>> model = torch.nn.Sequential(torch.nn.Conv2d(1, 4, 3), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(144, 3))
+    >>> stir.represent(model, torch.rand(5, 1, 8, 8), layer=LayerSpec("0", pooling="spatial_mean")).shape
+    torch.Size([5, 4])
+    """
 
     layer: str | None = None
     """``NAME``, ``NAME:CALL``, ``"output"``, ``"penultimate"``; None is the penultimate layer."""

@@ -37,6 +37,15 @@ def expand(model: nn.Module, patterns: str | Sequence[str], images: Float[Tensor
     ------
     LayerError
         If there is no such layer, or a pattern matches none.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from stir.layers import expand
+    >>> from stir.models import Architecture, build_model
+    >>> model = build_model(Architecture("resnet8", 8, 1, 10)).eval()
+    >>> expand(model, "stage*", torch.rand(2, 1, 8, 8))
+    ['stage1', 'stage2', 'stage3']
     """
     with trial(model, images) as two:
         modules = {name: module for name, module in model.named_modules() if name}

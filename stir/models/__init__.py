@@ -1,7 +1,7 @@
 """Architectures and their weights; no training."""
 
 from stir.models.architecture import Architecture
-from stir.models.checkpoints import load_checkpoint, read_metadata, read_model, save_model
+from stir.models.checkpoints import load_checkpoint
 from stir.models.code import model_code
 from stir.models.facts import checkpoint_facts
 from stir.models.normalise import Normalise
@@ -9,6 +9,7 @@ from stir.models.outputs import logits_of
 from stir.models.preprocessed import Preprocessed, Resize
 from stir.models.providers.stir_models import SMALL_IMAGE_ARCHITECTURES
 from stir.models.registry import ARCHITECTURES, build_model, check_architecture
+from stir.models.saved import read_metadata, read_model, save_model
 from stir.models.shapes import architecture_depths, check_takes, layer_names
 
 __all__ = [

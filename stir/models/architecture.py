@@ -49,6 +49,12 @@ class Architecture:
     """What a network is built from; a checkpoint carries it.
 
     ``stir:resnet18`` and ``resnet18`` are one architecture, and so are ``torchvision:resnet50`` and ``torchvision.resnet50``.
+
+    Examples
+    --------
+    >>> from stir.models import Architecture
+    >>> Architecture("resnet18", width=64, classes=10)
+    Architecture(name='resnet18', width=64, channels=3, classes=10, ...)
     """
 
     name: str

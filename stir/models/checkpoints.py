@@ -1,30 +1,22 @@
 """Weights from a file or URL: never code, and never other weights than were asked for."""
 
 import contextlib
-import json
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
-from safetensors.torch import save
 from torch import Tensor, nn
 
-from stir.errors import CheckpointError, InvalidInputError
-from stir.models.architecture import STIR, TORCHVISION, Architecture
+from stir.errors import CheckpointError
 from stir.models.candidates import Missing
 from stir.models.downloads import download
 from stir.models.messages import one_line
 from stir.models.own_names import own_values, with_what_follows
-from stir.models.preprocessed import Preprocessed
-from stir.models.registry import build_model
 from stir.models.released import weights_of
-from stir.models.safetensors_files import read_header
 from stir.models.shards import sha256_of_parts
 from stir.models.weight_checks import check_fit
 from stir.models.weight_files import naming, open_weights, regular_file
-from stir.names import shortened, shown
+from stir.names import shown
 
 METADATA_KEY = "stir"
 NO_ARCHITECTURE = "does not say its architecture; make it with the workflow's checkpoint stage"
@@ -125,6 +117,17 @@ def load_checkpoint(
     what the model makes itself (counts of batches, indices, masks), and all but one name of parameters that the model ties.
     A mean and standard deviation of pixels become those of the model's ``normalise``. NaN and infinity are refused, but for
     infinity in buffers (causal masks), and for whatever the forward pass verifiably does not read.
+
+    Examples
+    --------
+    The names of the weights may lie behind a key and a prefix:
+
+    >>> import torch, stir
+    >>> model = torch.nn.Linear(4, 2)
+    >>> released = {"state_dict": {"module.weight": torch.ones(2, 4), "module.bias": torch.zeros(2)}, "epoch": 90}
+    >>> torch.save(released, "released.pt")
+    >>> stir.load_checkpoint(model, "released.pt").weight.sum().item()
+    8.0
     """
     own = own_values(model)
     path = fetch_checkpoint(path_or_url, sha256=sha256)
@@ -151,81 +154,3 @@ def unloaded(model: nn.Module) -> list[str]:
         for name, value in model.state_dict().items()
         if isinstance(value, Tensor) and value.is_floating_point() and value.numel() and bool(value.isnan().all())
     ]
-
-
-def save_model(path: Path, model: nn.Module, architecture: Architecture, metadata: Mapping[str, Any]) -> None:
-    """Write weights as safetensors, with the architecture and more JSON in the file's metadata.
-
-    A head that no checkpoint had is left out, and named in the metadata under ``missing``.
-    """
-    missing = unloaded(model)
-    size = {"input_size": list(model.size)} if isinstance(model, Preprocessed) and model.size else {}
-    said = {"architecture": architecture.to_dict(), **size, **metadata} | ({"missing": missing} if missing else {})
-    text = json.dumps(said, sort_keys=True)
-    weights = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items() if name not in missing}
-    # One entry: safetensors orders several at random, and the file would differ each time.
-    path.write_bytes(save(weights, metadata={METADATA_KEY: text}))
-
-
-def read_metadata(path: Path) -> dict[str, Any]:
-    """Read the JSON values in a safetensors file's metadata.
-
-    Raises
-    ------
-    CheckpointError
-        If the file is no safetensors file, or its metadata are not JSON.
-    """
-    try:
-        with regular_file(path).open("rb") as file:
-            header = read_header(file)
-        return dict(json.loads(header.get("__metadata__", {}).get(METADATA_KEY, "{}")))
-    except (CheckpointError, OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise CheckpointError(f"{shown(path)} {NO_ARCHITECTURE} ({one_line(error).rstrip('.')}).") from error
-
-
-def read_model(path: Path, *, trusted: Architecture | None = None) -> nn.Module:
-    """Build the network that a file of `save_model` describes, with its weights, in eval mode.
-
-    Parameters
-    ----------
-    path : Path
-        Of the file.
-    trusted : Architecture, optional
-        What it must describe. Without it only this library's and torchvision's own networks are built: a file alone never
-        makes this process import another package or run a Python file.
-
-    Raises
-    ------
-    CheckpointError
-        If the file does not say its architecture, or another than the trusted one.
-    """
-    metadata = read_metadata(path)
-    if "architecture" not in metadata:
-        raise CheckpointError(f"{shown(path)} {NO_ARCHITECTURE}.")
-    model = _built(metadata["architecture"], path, trusted)
-    if isinstance(model, Preprocessed):
-        model.is_chosen = False  # the file carries a mean and a standard deviation, which training may have fitted
-    missing: Missing = "head" if metadata.get("missing") else "nothing"
-    return load_checkpoint(model, path, missing=missing).eval()
-
-
-def _built(said: Any, path: Path, trusted: Architecture | None) -> nn.Module:
-    """Build what a file says that it is, if it is large enough to hold the weights of that."""
-    try:
-        architecture = Architecture(**said)
-        if trusted is not None and architecture != trusted:
-            raise InvalidInputError(f"expected {shortened(trusted.to_dict())}")
-        if trusted is None and (architecture.address.prefix not in (STIR, TORCHVISION) or architecture.arguments):
-            raise InvalidInputError(
-                "its code belongs to another package or file; pass trusted=Architecture(...), or "
-                "build_model(Architecture(...)) and load_checkpoint"
-            )
-        width, most = architecture.width or 1, path.stat().st_size
-        # The first stage alone has width squared weights.
-        if max(width**2, architecture.classes or 1, architecture.channels) > most:
-            raise InvalidInputError(f"it has only {most:,} bytes")
-        return build_model(trusted or architecture, load=False)
-    except (InvalidInputError, TypeError, ValueError, AttributeError) as error:
-        raise CheckpointError(
-            f"{shown(path)} says an architecture that cannot be its: {shortened(said)} ({one_line(error)})."
-        ) from error

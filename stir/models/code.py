@@ -29,6 +29,17 @@ def model_code(architecture: Architecture) -> dict[str, Any]:
     ------
     InvalidInputError
         If nobody builds the network, or a file cannot be read.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from stir.models import Architecture, model_code
+    >>> _ = Path("mine.py").write_text("from torch.nn import Flatten as make_net")
+    >>> code = model_code(Architecture("mine.py:make_net", folder=Path.cwd()))
+    >>> {name: len(sha256) for name, sha256 in code["files"].items()}
+    {'mine.py': 64}
+    >>> model_code(Architecture("resnet18", 64))
+    {}
     """
     provider, name = find_provider(architecture.address)
     if provider.prefix == "file":

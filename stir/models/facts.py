@@ -5,7 +5,7 @@ from typing import Any
 
 from safetensors import safe_open
 
-from stir.models.checkpoints import read_metadata
+from stir.models.saved import read_metadata
 
 DIGITS = 4
 """Of a mean or standard deviation that is stated."""
@@ -25,6 +25,15 @@ def checkpoint_facts(path: Path) -> dict[str, Any]:
     ------
     CheckpointError
         If the file is no safetensors file, or its metadata are not JSON.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from stir.models import Architecture, build_model, save_model, checkpoint_facts
+    >>> architecture = Architecture("resnet8", 8, 1, 10)
+    >>> save_model(Path("model.safetensors"), build_model(architecture), architecture, {"epochs": 0})
+    >>> checkpoint_facts(Path("model.safetensors"))
+    {'classes': 10, 'input_size': None, 'normalisation_mean': '0', 'normalisation_std': '1'}
     """
     metadata = read_metadata(path)
     size = metadata.get("input_size")

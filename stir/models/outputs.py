@@ -23,6 +23,13 @@ def logits_of(output: Any) -> Float[Tensor, "n classes"] | None:
     -------
     Float[Tensor, "n classes"] or None
         None where the output holds no scores per class.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from stir.models import logits_of
+    >>> logits_of((torch.zeros(2, 10), "features")).shape
+    torch.Size([2, 10])
     """
     if isinstance(output, Mapping):
         output = output.get("logits")

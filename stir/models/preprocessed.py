@@ -28,6 +28,13 @@ class Resize(nn.Module):
     ----------
     height, width : int
         Of the images that it gives.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from stir.models import Resize
+    >>> Resize(16, 16)(torch.rand(2, 3, 32, 32)).shape
+    torch.Size([2, 3, 16, 16])
     """
 
     def __init__(self, height: int, width: int) -> None:
@@ -51,7 +58,17 @@ def network_name(model: nn.Module) -> str:
 
 
 class Preprocessed(nn.Sequential):
-    """Resizing if there is any, normalisation, then the network as its library builds it: its layers are ``network.NAME``."""
+    """Resizing if there is any, normalisation, then the network as its library builds it: its layers are ``network.NAME``.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from stir.models import Normalise, Preprocessed
+    >>> network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 16 * 16, 5))
+    >>> model = Preprocessed(network, Normalise(mean=(0.5, 0.5, 0.5), std=(0.2, 0.2, 0.2)), size=(16, 16))
+    >>> model(torch.rand(2, 3, 32, 32)).shape
+    torch.Size([2, 5])
+    """
 
     normalise: Normalise
     network: nn.Module

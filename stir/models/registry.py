@@ -57,6 +57,14 @@ def check_architecture(architecture: Architecture) -> None:
     ------
     InvalidInputError
         If the name is unknown (with near matches), or width, channels, normalisation or size do not go with it.
+
+    Examples
+    --------
+    >>> from stir.models import Architecture, check_architecture
+    >>> check_architecture(Architecture("resnet8", width=0, classes=10))
+    Traceback (most recent call last):
+        ...
+    stir.errors.InvalidInputError: Expected a width >= 1 for architecture 'resnet8'; got 0. It is the first stage's.
     """
     name, prefix = architecture.name, architecture.address.prefix
     if prefix in (STIR, TORCHVISION):
@@ -155,6 +163,14 @@ def build_model(architecture: Architecture, *, random_seed: int = 0, load: bool 
     InvalidInputError
         If the architecture is unknown (with near matches), its parts do not go together, its library is not installed, or
         its published weights cannot be had.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from stir.models import Architecture, build_model
+    >>> model = build_model(Architecture("resnet8", width=8, channels=1, classes=10), random_seed=0)
+    >>> model(torch.rand(2, 1, 8, 8)).shape
+    torch.Size([2, 10])
     """
     check_random_seed(random_seed)
     with _BUILDING, drawing_from(random_seed):

@@ -75,7 +75,14 @@ def _device_of(model: nn.Module) -> torch.device:
 
 
 def layer_names(architecture: Architecture) -> list[str]:
-    """Return the dotted names of an architecture's layers."""
+    """Return the dotted names of an architecture's layers.
+
+    Examples
+    --------
+    >>> from stir.models import Architecture, layer_names
+    >>> layer_names(Architecture("resnet8", 8, 1, 10))[:4]
+    ['normalise', 'stem', 'stem.0', 'stem.1']
+    """
     return [name for name, _ in build_shape(architecture).named_modules() if name]
 
 
@@ -86,6 +93,13 @@ def architecture_depths(architecture: Architecture) -> Depths:
     ------
     InvalidInputError
         As in `build_model`.
+
+    Examples
+    --------
+    >>> from stir.models import Architecture, architecture_depths
+    >>> depths = architecture_depths(Architecture("resnet8", 8, 1, 10))
+    >>> depths.of_layer["stage2"]
+    0.625
     """
     model = build_shape(architecture)
     size = 32 if architecture.width is not None else USUAL_SIDE
@@ -106,6 +120,15 @@ def check_takes(architecture: Architecture, height: int, width: int) -> None:
     ------
     InvalidInputError
         Naming the architecture, the size, the reason, and a size that it takes; or as in `build_model`.
+
+    Examples
+    --------
+    >>> from stir.models import Architecture, check_takes
+    >>> check_takes(Architecture("vgg11", width=8, classes=10), 32, 32)
+    >>> check_takes(Architecture("vgg11", width=8, classes=10), 8, 8)
+    Traceback (most recent call last):
+        ...
+    stir.errors.InvalidInputError: Expected images that architecture 'vgg11' takes (it takes 16 x 16, for instance); ...
     """
     model = build_shape(architecture, of_full_width=architecture.channels * height * width > MOST_PIXELS)
     reason = _why_not(model, architecture.channels, height, width)

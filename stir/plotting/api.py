@@ -7,7 +7,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from stir.errors import InvalidInputError
 from stir.plotting.bars import bar_rows, draw_bar_panel, draw_bars
 from stir.plotting.heatmaps import draw_heatmaps
 from stir.plotting.layer_curves import curve_rows, draw_curve_panel, draw_layer_curves
@@ -16,7 +15,7 @@ from stir.plotting.panels import draw_panel, lowest_of
 from stir.plotting.pictures import draw_pictures, draw_rows
 from stir.plotting.rows_of_results import rows_of
 from stir.plotting.selecting import LABEL, Results, Selection, Tables, read_scores, select
-from stir.plotting.sizes import letters_of
+from stir.plotting.sizes import inches_of, letters_of, new_figure
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -68,16 +67,25 @@ def plot_heatmap(
     ------
     InvalidInputError
         If the table lacks columns, or there is no such model, layer, measure or score.
+
+    Examples
+    --------
+    >>> import torch, stir
+    >>> images = torch.rand(20, 1, 8, 8, generator=torch.manual_seed(0))
+    >>> models = [torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 4), torch.nn.Linear(4, 2)) for _ in range(2)]
+    >>> axes = stir.plotting.plot_heatmap(stir.shared_invariance_matrix(models, images), width=3.3)
+    >>> axes.get_ylabel()
+    'reference model'
     """
     chosen = Selection(models, names, layer, similarity_measure, images_dataset)
     rows = first_images(select(read_scores(results), chosen, one_layer=True).scores)
     with letters_of(font_size, width):
         if ax is None:
-            return draw_heatmaps(rows, columns=[score], intervals=intervals, width=width, figure=_figure()).axes[0]
+            return draw_heatmaps(rows, columns=[score], intervals=intervals, width=width, figure=new_figure()).axes[0]
         (panel,) = panels_of(rows, [score])
-        mesh = draw_matrix(ax, rows, panel, cell=_inches_of(ax) / rows["target_model"].nunique(), intervals=intervals)
+        mesh = draw_matrix(ax, rows, panel, cell=inches_of(ax) / rows["target_model"].nunique(), intervals=intervals)
         ax.set_ylabel("reference model")
-        add_colour_bar(ax, mesh, panel, label_of(panel, rows), across=_inches_of(ax))
+        add_colour_bar(ax, mesh, panel, label_of(panel, rows), across=inches_of(ax))
         return ax
 
 
@@ -102,6 +110,15 @@ def plot_layers(results: Results, models_table: Results = None, **how: Any) -> A
     ------
     InvalidInputError
         As `plot_heatmap`, or if no two models were trained alike.
+
+    Examples
+    --------
+    >>> import torch, stir
+    >>> images = torch.rand(20, 1, 8, 8, generator=torch.manual_seed(0))
+    >>> models = [torch.nn.Sequential(torch.nn.Linear(8, 8), torch.nn.Flatten(), torch.nn.Linear(64, 8)) for _ in range(2)]
+    >>> matrix = stir.shared_invariance_matrix(models, images, layer=["0", "output"])
+    >>> stir.plotting.plot_layers(matrix).get_ylabel()
+    'score'
     """
     return _plot_rows(results, models_table, (curve_rows, draw_curve_panel, draw_layer_curves), **how)
 
@@ -111,7 +128,9 @@ def plot_bars(results: Results, models_table: Results = None, **how: Any) -> Axe
 
     Parameters
     ----------
-    results, models_table, **how
+    results, models_table : DataFrame, str or Path
+        As in `plot_layers`.
+    **how
         As in `plot_layers`; ``layer`` is another layer than the last.
 
     Returns
@@ -123,6 +142,14 @@ def plot_bars(results: Results, models_table: Results = None, **how: Any) -> Axe
     ------
     InvalidInputError
         As `plot_layers`.
+
+    Examples
+    --------
+    >>> import torch, stir
+    >>> images = torch.rand(20, 1, 8, 8, generator=torch.manual_seed(0))
+    >>> models = [torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 4), torch.nn.Linear(4, 2)) for _ in range(2)]
+    >>> stir.plotting.plot_bars(stir.shared_invariance_matrix(models, images)).get_ylabel()
+    'score'
     """
     return _plot_rows(results, models_table, (bar_rows, draw_bar_panel, draw_bars), **how)
 
@@ -148,8 +175,10 @@ def show_iris(
         X, shown above.
     n : int
         How many images, from the first on.
-    models, names
+    models : sequence of str, optional
         Of a matrix, as in `plot_heatmap`.
+    names : mapping, optional
+        As in `plot_heatmap`.
     width, font_size : float, optional
         As in `plot_heatmap`.
     ax : Axes, optional
@@ -164,11 +193,20 @@ def show_iris(
     ------
     InvalidInputError
         If the result has no pictures, or they are no images of 1 or 3 channels.
+
+    Examples
+    --------
+    >>> import torch, stir
+    >>> images = torch.rand(8, 1, 8, 8, generator=torch.manual_seed(0))
+    >>> model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 4), torch.nn.Linear(4, 2))
+    >>> axes = stir.plotting.show_iris(stir.invert(model, images, random_seed=0), images, n=5)
+    >>> len(axes.images)
+    15
     """
     rows, title = rows_of(result, reference_images, n=n, models=models, names=names)
     with letters_of(font_size, width):
         if ax is None:
-            return draw_pictures(rows, title, width=width, figure=_figure()).axes[0]
+            return draw_pictures(rows, title, width=width, figure=new_figure()).axes[0]
         draw_rows(ax, rows)
         ax.set_title(title)
         return ax
@@ -199,7 +237,7 @@ def _plot_rows(
     rows_of_kind, draw_into_axes, draw_figure = kind
     with letters_of(font_size, width):
         if ax is None:
-            return draw_figure(tables.scores, tables.models, width=width, figure=_figure()).axes[0]
+            return draw_figure(tables.scores, tables.models, width=width, figure=new_figure()).axes[0]
         rows = rows_of_kind(first_images(tables.scores), tables.models)
         draw_panel(ax, rows, draw_into_axes, lowest=lowest_of(rows))
         ax.set_ylabel("score")
@@ -210,18 +248,3 @@ def _plot_rows(
 def first_images(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of the first dataset of images."""
     return rows[rows[LABEL] == rows[LABEL].iloc[0]]
-
-
-def _inches_of(ax: Axes) -> float:
-    """Return how wide axes are."""
-    figure = ax.get_figure(root=True)
-    if figure is None:
-        raise InvalidInputError("Expected axes of a figure as ax; got axes of none. Make them by plt.subplots().")
-    return float(ax.get_position().width * figure.get_figwidth())
-
-
-def _figure() -> Figure:
-    """Return a new figure that notebooks and `matplotlib.pyplot.show` show."""
-    from matplotlib import pyplot as plt
-
-    return plt.figure()

@@ -1,9 +1,11 @@
-"""Sizes of letters: all grow and shrink with matplotlib's ``font.size``, for which figures are drawn at 10."""
+"""Sizes of figures, and of letters: these grow and shrink with matplotlib's ``font.size``, for which figures are drawn at 10."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from stir.errors import InvalidInputError
 
@@ -55,3 +57,18 @@ def letters_of(font_size: float | None, width: float | None) -> Iterator[None]:
     wanted = font_size or FONT_SIZE_OF_WIDTH
     with matplotlib.rc_context({"font.size": 10 * wanted / FONT_SIZE}):
         yield
+
+
+def inches_of(ax: Axes) -> float:
+    """Return how wide axes are."""
+    figure = ax.get_figure(root=True)
+    if figure is None:
+        raise InvalidInputError("Expected axes of a figure as ax; got axes of none. Make them by plt.subplots().")
+    return float(ax.get_position().width * figure.get_figwidth())
+
+
+def new_figure() -> Figure:
+    """Return a new figure that notebooks and `matplotlib.pyplot.show` show."""
+    from matplotlib import pyplot as plt
+
+    return plt.figure()

@@ -72,6 +72,13 @@ def get_pooling(pooling: str | Pooling) -> Pooling:
     ------
     InvalidInputError
         If it is unknown; with near matches.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from stir.poolings import get_pooling
+    >>> get_pooling("spatial_mean")(torch.rand(5, 16, 7, 7)).shape
+    torch.Size([5, 16])
     """
     if not isinstance(pooling, str) and callable(pooling):
         return partial(_own, pooling)
@@ -96,7 +103,17 @@ def _own(pooling: Pooling, activations: Tensor) -> Tensor:
 
 
 def pooling_name(pooling: str | Pooling) -> str:
-    """Return what a pooling is called; a function is called as where it is defined."""
+    """Return what a pooling is called; a function is called as where it is defined.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from stir.poolings import pooling_name
+    >>> pooling_name("spatial_mean")
+    'spatial_mean'
+    >>> pooling_name(torch.nn.functional.relu)
+    'torch.nn.functional.relu'
+    """
     if isinstance(pooling, str):
         return pooling
     return f"{getattr(pooling, '__module__', '')}.{getattr(pooling, '__qualname__', type(pooling).__name__)}"

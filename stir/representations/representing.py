@@ -90,6 +90,17 @@ def representing(
         As in `stir.represent`.
     wide : bool
         Give representations of half precision in float32.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from stir.representations import representing
+    >>> model = torch.nn.Sequential(torch.nn.Conv2d(1, 4, 3), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(144, 3))
+    >>> images = torch.rand(5, 1, 8, 8)
+    >>> with representing(model, "1", images[:2]) as represent:
+    ...     represent(images).shape
+    ...
+    torch.Size([5, 144])
     """
     with _reading(model, [layer_spec(layer, select, pooling)], images) as (reading, layers, poolings):
         (pool,) = poolings

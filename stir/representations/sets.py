@@ -52,6 +52,16 @@ def represent_sets(
     ------
     NondeterministicModelError
         If the model represents the same images differently the second time, or gives other logits where classes are asked for.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from stir.representations import represent_sets
+    >>> model = torch.nn.Sequential(torch.nn.Conv2d(1, 4, 3), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(144, 3))
+    >>> images = torch.rand(5, 1, 8, 8)
+    >>> representations, classes = represent_sets(model, [("images", images), ("darker", images / 2)], classes_of=["images"])
+    >>> representations["darker"].shape, classes["images"].shape
+    (torch.Size([5, 144]), torch.Size([5]))
     """
     check_model(model)
     check_batch_size(batch_size)

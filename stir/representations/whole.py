@@ -103,6 +103,14 @@ def represent_layers(
     ------
     InvalidInputError
         As in `represent`, or if no layer is named.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from stir.representations import represent_layers
+    >>> model = torch.nn.Sequential(torch.nn.Conv2d(1, 4, 3), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(144, 3))
+    >>> [tuple(each.shape) for each in represent_layers(model, torch.rand(5, 1, 8, 8), ["1", "output"])]
+    [(5, 144), (5, 3)]
     """
     check_model(model)
     check_images(images)

@@ -43,6 +43,21 @@ def linear_cka(x: Matrix, y: Matrix, *, debiased: bool = False) -> float:
     References
     ----------
     Kornblith et al. 2019, arXiv:1905.00414; Song et al. 2012, JMLR 13, 1393-1434.
+
+    Examples
+    --------
+    The upper and the lower half of 100 digits:
+
+    >>> from sklearn.datasets import load_digits
+    >>> from stir.similarity import linear_cka
+    >>> images = load_digits().images[:100]
+    >>> upper, lower = images[:, :4].reshape(100, 32), images[:, 4:].reshape(100, 32)
+    >>> round(linear_cka(upper, lower), 3)
+    0.405
+    >>> round(linear_cka(upper, lower, debiased=True), 3)
+    0.36
+    >>> round(linear_cka(upper, 2 * upper + 1), 3)
+    1.0
     """
     least_n = 4 if debiased else 3
     check_form(x, "x", least_n=least_n)

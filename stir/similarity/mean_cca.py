@@ -38,6 +38,15 @@ def mean_cca(x: Matrix, y: Matrix) -> float:
     References
     ----------
     Raghu et al. 2017, arXiv:1706.05806; Kornblith et al. 2019, arXiv:1905.00414, section 3.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from stir.similarity import mean_cca
+    >>> images = load_digits().images[:100]
+    >>> upper, lower = images[:, :4].reshape(100, 32), images[:, 4:].reshape(100, 32)
+    >>> round(mean_cca(upper, lower), 3)
+    0.575
     """
     check_matrices(x, y, least_n=3)
     of_x, of_y = principal_components(x, "x").scores, principal_components(y, "y").scores

@@ -54,6 +54,15 @@ def minibatch_cka(x: Matrix, y: Matrix, *, batch_size: int = 256) -> float:
     References
     ----------
     Nguyen et al. 2021, arXiv:2010.15327, equation 3; Song et al. 2012, JMLR 13, 1393-1434.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from stir.similarity import minibatch_cka
+    >>> images = load_digits().images[:100]
+    >>> upper, lower = images[:, :4].reshape(100, 32), images[:, 4:].reshape(100, 32)
+    >>> round(minibatch_cka(upper, lower, batch_size=25), 3)
+    0.375
     """
     if batch_size < LEAST_N:
         raise InvalidInputError(

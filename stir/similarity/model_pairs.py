@@ -63,6 +63,17 @@ def similarity_matrix(representations: Sequence[Matrix], similarity_measure: str
         If the measure is not supported, or two representations cannot be compared.
     ConstantFeaturesError
         If one of them is the same for every image.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from stir.similarity import similarity_matrix
+    >>> images = load_digits().images[:100]
+    >>> upper, lower = images[:, :4].reshape(100, 32), images[:, 4:].reshape(100, 32)
+    >>> similarity_matrix([upper, lower, images.reshape(100, 64)]).numpy().round(2)
+    array([[1.  , 0.41, 0.83],
+           [0.41, 1.  , 0.85],
+           [0.83, 0.85, 1.  ]])
     """
     debiased = _debiased(similarity_measure)
     names = [f"representations[{i}]" for i in range(len(representations))]
@@ -107,6 +118,18 @@ def stir_matrix(
     References
     ----------
     Nanda et al. 2022, arXiv:2206.11939, equation 2.
+
+    Examples
+    --------
+    Of two models: their representations of X, then of the IRIs of the first and of the second:
+
+    >>> import torch
+    >>> from stir.similarity import stir_matrix
+    >>> x = torch.randn(50, 6, generator=torch.manual_seed(0))
+    >>> near = x + 0.1 * torch.randn(50, 6, generator=torch.manual_seed(1))
+    >>> stir_matrix([x, x[:, :3]], [[x, near[:, :3]], [near, x[:, :3]]]).numpy().round(2)
+    array([[1.  , 0.99],
+           [0.99, 1.  ]])
     """
     debiased = _debiased(similarity_measure)
     m = len(of_reference_images)

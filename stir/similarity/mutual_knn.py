@@ -43,6 +43,15 @@ def mutual_knn(x: Matrix, y: Matrix, *, k: int = 10) -> float:
     References
     ----------
     Huh et al. 2024, arXiv:2405.07987.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from stir.similarity import mutual_knn
+    >>> x = torch.randn(100, 5, generator=torch.manual_seed(0))
+    >>> y = x + 0.5 * torch.randn(100, 5, generator=torch.manual_seed(1))
+    >>> round(mutual_knn(x, y, k=5), 3)
+    0.37
     """
     if not k >= 1:
         raise InvalidInputError(f"Expected k >= 1; got {k}. It is the number of neighbours: 10 is usual.")

@@ -40,6 +40,18 @@ def pnka(x: Matrix, y: Matrix) -> Float[Tensor, " n"]:
     References
     ----------
     Kolling et al. 2023, arXiv:2305.19294.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from stir.similarity import pnka
+    >>> images = load_digits().images[:100]
+    >>> upper, lower = images[:, :4].reshape(100, 32), images[:, 4:].reshape(100, 32)
+    >>> per_image = pnka(upper, lower)
+    >>> per_image.shape
+    torch.Size([100])
+    >>> round(per_image.mean().item(), 3)
+    0.407
     """
     check_matrices(x, y, least_n=3)
     k, l = centred_gram(x), centred_gram(y)  # noqa: E741
@@ -68,6 +80,15 @@ def mean_pnka(x: Matrix, y: Matrix) -> float:
     References
     ----------
     Kolling et al. 2023, arXiv:2305.19294.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from stir.similarity import mean_pnka
+    >>> images = load_digits().images[:100]
+    >>> upper, lower = images[:, :4].reshape(100, 32), images[:, 4:].reshape(100, 32)
+    >>> round(mean_pnka(upper, lower), 3)
+    0.407
     """
     return pnka(x, y).mean().item()
 

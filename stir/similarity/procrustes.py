@@ -37,6 +37,15 @@ def procrustes(x: Matrix, y: Matrix) -> float:
     References
     ----------
     Williams et al. 2021, arXiv:2110.14739; Ding et al. 2021, arXiv:2108.01661.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from stir.similarity import procrustes
+    >>> images = load_digits().images[:100]
+    >>> upper, lower = images[:, :4].reshape(100, 32), images[:, 4:].reshape(100, 32)
+    >>> round(procrustes(upper, lower), 3)
+    0.614
     """
     check_matrices(x, y, least_n=3)
     of_x, of_y = reduction(x).matrix, reduction(y).matrix

@@ -41,6 +41,15 @@ def pwcca(x: Matrix, y: Matrix) -> float:
     References
     ----------
     Morcos et al. 2018, arXiv:1806.05759, section 2.2.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from stir.similarity import pwcca
+    >>> images = load_digits().images[:100]
+    >>> upper, lower = images[:, :4].reshape(100, 32), images[:, 4:].reshape(100, 32)
+    >>> round(pwcca(upper, lower), 3), round(pwcca(lower, upper), 3)
+    (0.642, 0.656)
     """
     check_matrices(x, y, least_n=3)
     of_x, of_y = principal_components(x, "x").scores, principal_components(y, "y").scores

@@ -51,6 +51,17 @@ def rbf_cka(x: Matrix, y: Matrix, *, bandwidth: float = 1.0, debiased: bool = Fa
     References
     ----------
     Kornblith et al. 2019, arXiv:1905.00414; Song et al. 2012, JMLR 13, 1393-1434.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from stir.similarity import rbf_cka
+    >>> images = load_digits().images[:100]
+    >>> upper, lower = images[:, :4].reshape(100, 32), images[:, 4:].reshape(100, 32)
+    >>> round(rbf_cka(upper, lower), 3)
+    0.47
+    >>> round(rbf_cka(upper, lower, bandwidth=0.5), 3)
+    0.651
     """
     if not (bandwidth > 0 and math.isfinite(bandwidth)):
         raise InvalidInputError(

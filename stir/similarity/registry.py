@@ -46,7 +46,17 @@ __all__ = [
 
 @dataclass(frozen=True)
 class SimilarityMeasure:
-    """A function of two representations of the same images, and its properties."""
+    """A function of two representations of the same images, and its properties.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from stir.similarity import SimilarityMeasure, linear_cka
+    >>> measure = SimilarityMeasure(linear_cka, rotation_invariant=True, symmetric=True, least_n=3)
+    >>> x = torch.randn(20, 3, generator=torch.manual_seed(0))
+    >>> round(measure(x, x), 3)
+    1.0
+    """
 
     compute: Callable[[Matrix, Matrix], float]
     """The function."""
@@ -127,6 +137,18 @@ def get_similarity_measure(name: str) -> SimilarityMeasure:
     ------
     InvalidInputError
         If there is none, with near matches.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from stir.similarity import get_similarity_measure
+    >>> images = load_digits().images[:100]
+    >>> upper, lower = images[:, :4].reshape(100, 32), images[:, 4:].reshape(100, 32)
+    >>> measure = get_similarity_measure("procrustes")
+    >>> round(measure(upper, lower), 3)
+    0.614
+    >>> measure.symmetric
+    True
     """
     check_known("similarity measure", name, SIMILARITY_MEASURES)
     return SIMILARITY_MEASURES[name]
@@ -146,6 +168,14 @@ def register_similarity_measure(name: str, measure: SimilarityMeasure | Callable
     ------
     InvalidInputError
         If the name is taken.
+
+    Examples
+    --------
+    >>> from stir.similarity import SIMILARITY_MEASURES, linear_cka, register_similarity_measure
+    >>> register_similarity_measure("squared_cka", lambda x, y: linear_cka(x, y) ** 2)
+    >>> "squared_cka" in SIMILARITY_MEASURES
+    True
+    >>> del SIMILARITY_MEASURES["squared_cka"]
     """
     if name in SIMILARITY_MEASURES:
         raise InvalidInputError(f"The similarity measure {name!r} exists already. Choose another name.")

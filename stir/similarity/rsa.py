@@ -48,6 +48,17 @@ def rsa(x: Matrix, y: Matrix, *, comparison: Comparison = "spearman", dissimilar
     References
     ----------
     Kriegeskorte et al. 2008, Frontiers in Systems Neuroscience 2, 4.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from stir.similarity import rsa
+    >>> images = load_digits().images[:100]
+    >>> upper, lower = images[:, :4].reshape(100, 32), images[:, 4:].reshape(100, 32)
+    >>> round(rsa(upper, lower), 3)
+    0.214
+    >>> round(rsa(upper, lower, comparison="pearson", dissimilarity="euclidean"), 3)
+    0.385
     """
     for argument, value, known in (("comparison", comparison, Comparison), ("dissimilarity", dissimilarity, Dissimilarity)):
         if value not in get_args(known):

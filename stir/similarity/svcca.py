@@ -40,6 +40,17 @@ def svcca(x: Matrix, y: Matrix, *, variance: float = 0.99) -> float:
     References
     ----------
     Raghu et al. 2017, arXiv:1706.05806, section 2.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from stir.similarity import svcca
+    >>> images = load_digits().images[:100]
+    >>> upper, lower = images[:, :4].reshape(100, 32), images[:, 4:].reshape(100, 32)
+    >>> round(svcca(upper, lower), 3)
+    0.57
+    >>> round(svcca(upper, lower, variance=0.5), 3)
+    0.427
     """
     check_matrices(x, y, least_n=3)
     if not 0 < variance <= 1:

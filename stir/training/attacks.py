@@ -16,7 +16,14 @@ NORMS = ("l2", "linf")
 
 @dataclass(frozen=True)
 class Attack:
-    """A threat model, and the step size and number of steps of PGD."""
+    """A threat model, and the step size and number of steps of PGD.
+
+    Examples
+    --------
+    >>> from stir.training import Attack
+    >>> Attack("linf", eps=8 / 255, steps=10, step_size=2 / 255).random_start
+    False
+    """
 
     norm: str
     """``"l2"`` or ``"linf"``."""
@@ -43,6 +50,15 @@ def check_draws_nothing(attack: Attack) -> None:
     ------
     InvalidInputError
         If it starts at random.
+
+    Examples
+    --------
+    >>> from stir.training import Attack, check_draws_nothing
+    >>> check_draws_nothing(Attack("l2", eps=1.0, steps=5, step_size=0.4))
+    >>> check_draws_nothing(Attack("l2", eps=1.0, steps=5, step_size=0.4, random_start=True))
+    Traceback (most recent call last):
+        ...
+    stir.errors.InvalidInputError: Expected a deterministic attack for an evaluation; got Attack(...). Remove random_start.
     """
     if attack.random_start:
         raise InvalidInputError(f"Expected a deterministic attack for an evaluation; got {attack}. Remove random_start.")
@@ -76,6 +92,19 @@ def pgd(
     References
     ----------
     Madry et al. 2018, arXiv:1706.06083.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn.datasets import load_digits
+    >>> from stir.training import Attack, pgd
+    >>> digits = load_digits()
+    >>> images, labels = torch.tensor(digits.images[:8, None] / 16).float(), torch.tensor(digits.target[:8])
+    >>> model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 10))
+    >>> attack = Attack("l2", eps=1.0, steps=5, step_size=0.4)
+    >>> attacked = pgd(model.eval(), images, labels, attack)
+    >>> bool(((attacked - images).flatten(1).norm(dim=1) <= 1.0001).all())
+    True
     """
     return perturb(model, images, attack, cross_entropy_to(labels), generator=generator)
 

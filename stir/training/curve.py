@@ -5,7 +5,15 @@ from dataclasses import asdict, dataclass, field
 
 @dataclass(frozen=True)
 class LearningCurve:
-    """Measurements after every epoch."""
+    """Measurements after every epoch.
+
+    Examples
+    --------
+    >>> from stir.training import LearningCurve
+    >>> curve = LearningCurve(training_loss=[2.3, 1.1], clean_accuracy=[0.2, 0.6], robust_accuracy=[0.1, 0.3])
+    >>> max(curve.robust_accuracy)
+    0.3
+    """
 
     training_loss: list[float] = field(default_factory=list)
     """Objective of the recipe, averaged over the epoch's batches."""
@@ -42,6 +50,13 @@ def implausible(curve: LearningCurve, robust_accuracy: float, classes: int) -> s
     References
     ----------
     Wong, Rice and Kolter 2020, arXiv:2001.03994, section 4.3: single-step training can lose all robustness within an epoch.
+
+    Examples
+    --------
+    >>> from stir.training import LearningCurve, implausible
+    >>> curve = LearningCurve(training_loss=[2.3, 1.1], clean_accuracy=[0.5, 0.9], robust_accuracy=[0.4, 0.0])
+    >>> implausible(curve, 0.0, 10)
+    'catastrophic overfitting: robust accuracy was 40% while it trained, and is 0%'
     """
     best = max(curve.robust_accuracy, default=0.0)
     if robust_accuracy < COLLAPSE * best:

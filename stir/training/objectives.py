@@ -22,6 +22,13 @@ def logits(model: nn.Module, images: Tensor) -> Logits:
     ------
     InvalidInputError
         If it gives none.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from stir.training import logits
+    >>> logits(torch.nn.Linear(4, 3), torch.rand(2, 4)).shape
+    torch.Size([2, 3])
     """
     output = model(images)
     found = logits_of(output)

@@ -12,7 +12,14 @@ from stir.training.schedules import SCHEDULES
 
 @dataclass(frozen=True)
 class Monitor:
-    """Images and attack for the accuracies of a learning curve, measured after every epoch."""
+    """Images and attack for the accuracies of a learning curve, measured after every epoch.
+
+    Examples
+    --------
+    >>> from stir.training import Attack, Monitor
+    >>> Monitor(n_images=100, attack=Attack("l2", eps=1.0, steps=20, step_size=0.1)).n_images
+    100
+    """
 
     n_images: int
     """Number of images: the first test images."""
@@ -27,7 +34,17 @@ class Monitor:
 
 @dataclass(frozen=True)
 class TrainingRecipe:
-    """Settings of a training by SGD with Nesterov momentum."""
+    """Settings of a training by SGD with Nesterov momentum.
+
+    Examples
+    --------
+    >>> from stir.training import Attack, TrainingRecipe
+    >>> sgd = {"learning_rate": 0.1, "momentum": 0.9, "weight_decay": 5e-4}
+    >>> attack = Attack("l2", eps=1.0, steps=7, step_size=0.3)
+    >>> recipe = TrainingRecipe("at", epochs=10, batch_size=128, attack=attack, **sgd)
+    >>> recipe.schedule
+    'one_cycle'
+    """
 
     objective: str
     """``"vanilla"`` (cross-entropy on images), ``"at"`` (on their perturbations), ``"trades"`` or ``"mart"``."""

@@ -67,6 +67,21 @@ def train(
     ------
     StirError
         If the loss becomes NaN or infinite.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn.datasets import load_digits
+    >>> from stir.training import TrainingRecipe, train
+    >>> digits = load_digits()
+    >>> images, labels = torch.tensor(digits.images[:500, None] / 16).float(), torch.tensor(digits.target[:500])
+    >>> model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 10))
+    >>> recipe = TrainingRecipe("vanilla", epochs=2, batch_size=50, learning_rate=0.1, momentum=0.9, weight_decay=0)
+    >>> curve = train(model, images, labels, recipe, generator=torch.manual_seed(0))
+    >>> curve.training_loss[1] < curve.training_loss[0]
+    True
+    >>> model.training
+    False
     """
     optimiser = SGD(
         model.parameters(),

@@ -2,13 +2,11 @@
 
 import pytest
 
-from tests.dvc.clone import new_repository
+from tests.dvc.clone import Clone, new_repository
+from tests.made_once import made_once
 
 
-@pytest.fixture(scope="session")
-def origin(tmp_path_factory):
-    """A repository in which `dvc repro` was run; its lock is committed, its files are in a remote. Only read it."""
-    folder = tmp_path_factory.mktemp("dvc")
+def reproduce_and_push(folder):
     (folder / "origin").mkdir()
     repository = new_repository(folder / "origin")
     repository.run("dvc", "remote", "add", "--default", "store", folder / "store")
@@ -16,7 +14,12 @@ def origin(tmp_path_factory):
     (folder / "said.txt").write_text(repository.run("dvc", "repro"), encoding="utf-8")
     repository.commit("Run it")
     repository.run("dvc", "push")
-    return repository
+
+
+@pytest.fixture(scope="session")
+def origin(tmp_path_factory):
+    """A repository in which `dvc repro` was run; its lock is committed, its files are in a remote. Only read it."""
+    return Clone(made_once(tmp_path_factory, "dvc", reproduce_and_push) / "origin")
 
 
 @pytest.fixture

@@ -22,15 +22,15 @@ def pictures_of(page):
     return [Path(source).name for source in sources]
 
 
-def test_metrics_have_names_and_plots_open_offline(origin, tmp_path):
-    (shown,) = origin.json("dvc", "metrics", "show", "--json")[""]["data"].values()
+def test_metrics_have_names_and_plots_open_offline(pulled, tmp_path):
+    (shown,) = pulled.json("dvc", "metrics", "show", "--json")[""]["data"].values()
     scores = shown["data"]["scores"]["residual"]["plain"]["penultimate"]["linear_cka"]
     assert scores.keys() == {
         "similarity_mean",
         *(f"stir_{what}" for what in ("mean", "low", "high", "ceiling_mean", "noise_mean", "excess_mean")),
     }
     assert shown["data"]["models"].keys() == {"residual-0", "plain-0"}
-    origin.run("dvc", "plots", "show", "--out", tmp_path / "plots")
+    pulled.run("dvc", "plots", "show", "--out", tmp_path / "plots")
     names = pictures_of(tmp_path / "plots" / "index.html")
     assert len(names) == len(PICTURES)
     assert all(any(name.endswith(picture) for name in names) for picture in PICTURES)

@@ -14,7 +14,7 @@ import stir.inversion
 import stir.models
 import stir.similarity
 import stir.training
-from stir.drop_in import STIRResult
+from stir.drop_in_result import STIRResult
 
 FUNCTIONS = [getattr(stir, name) for name in stir.__all__ if inspect.isfunction(getattr(stir, name))]
 

@@ -25,9 +25,9 @@ def test_paths_with_blanks_quotes_braces_and_commands_work(copied):
     (folder / planned(folder).models[0].checkpoint.path).rename(weights)
     generator = np.random.default_rng(0)
     np.savez(scans, images=generator.integers(0, 255, (80, 1, 8, 8), dtype=np.uint8), labels=np.arange(80) % 10)
-    model = {"name": "taken", "architecture": "resnet8", "width": 2, "checkpoint": str(weights.relative_to(folder))}
+    model = {"name": "taken", "architecture": "resnet8", "width": 2, "checkpoint": f"../my weights/{weights.name}"}
     model["sha256"] = hashlib.sha256(weights.read_bytes()).hexdigest()
-    own = {"name": "scans", "path": str(scans.relative_to(folder)), "format": "numpy", "image_shape": [1, 8, 8], "n_classes": 10}
+    own = {"name": "scans", "path": f"../my scans/{scans.name}", "format": "numpy", "image_shape": [1, 8, 8], "n_classes": 10}
     dataset = {**own, "n_test": 64, "fingerprint": fingerprint(scans)}
     experiment = edited(read_yaml(TINY), {"models": [model], "inversion.random_seeds": [0], "dataset": dataset})
     write_yaml(folder / "my folder" / "a b.yaml", experiment)

@@ -1,11 +1,7 @@
 """Images and labels."""
 
 
-# This rule runs on the node where the run was started, since other nodes often have no internet access.
-localrules:
-    dataset,
-
-
+# On the node where the run was started, since other nodes often have no internet access.
 rule dataset:
     """Load a dataset, and split it into training and test images."""
     output:
@@ -13,6 +9,7 @@ rule dataset:
         seal="data/datasets/{dataset}-{key}.h5.json",
     log:
         "results/logs/dataset/{dataset}-{key}.log",
+    localrule: True
     resources:
         mem_mb=mem_mb("dataset"),
         runtime=minutes("dataset"),

@@ -16,11 +16,12 @@ rule inversion:
         mem_mb=mem_mb("inversion"),
         runtime=minutes("inversion"),
     params:
+        device=DEVICE,
         source=source("inversion"),
         code=code("inversion"),
         settings=settings("inversion"),
     shell:
-        "rm -f {log:q}; stir make inversion --device {DEVICE} --checkpoint {input.checkpoint:q} --checkpoints {input.checkpoints:q}"
+        "rm -f {log:q}; stir make inversion --device {params.device:q} --checkpoint {input.checkpoint:q} --checkpoints {input.checkpoints:q}"
         " --dataset {input.dataset:q} --source {params.source:q} --code {params.code:q} --settings {params.settings:q}"
         " --output {output.index:q} 2>&1 | tee {log:q}"
 
@@ -40,11 +41,12 @@ rule representation:
         mem_mb=mem_mb("representation"),
         runtime=minutes("representation"),
     params:
+        device=DEVICE,
         iris=paths("representation", "iris"),
         code=code("representation"),
         settings=settings("representation"),
     shell:
-        "rm -f {log:q}; stir make representation --device {DEVICE} --checkpoints {input.checkpoints:q} --dataset {input.dataset:q}"
+        "rm -f {log:q}; stir make representation --device {params.device:q} --checkpoints {input.checkpoints:q} --dataset {input.dataset:q}"
         " --iris {params.iris:q} --code {params.code:q} --settings {params.settings:q} --output {output.index:q} 2>&1 | tee {log:q}"
 
 

@@ -16,11 +16,12 @@ rule checkpoint:
         mem_mb=mem_mb("checkpoint"),
         runtime=minutes("checkpoint"),
     params:
+        device=DEVICE,
         source=source("checkpoint"),
         code=code("checkpoint"),
         settings=settings("checkpoint"),
     shell:
-        "rm -f {log:q}; stir make checkpoint --device {DEVICE} --dataset {input.dataset:q} --source {params.source:q}"
+        "rm -f {log:q}; stir make checkpoint --device {params.device:q} --dataset {input.dataset:q} --source {params.source:q}"
         " --code {params.code:q} --settings {params.settings:q} --output {output.checkpoint:q} 2>&1 | tee {log:q}"
 
 
@@ -39,10 +40,11 @@ rule evaluation:
         mem_mb=mem_mb("evaluation"),
         runtime=minutes("evaluation"),
     params:
+        device=DEVICE,
         code=code("evaluation"),
         settings=settings("evaluation"),
     shell:
-        "rm -f {log:q}; stir make evaluation --device {DEVICE} --checkpoint {input.checkpoint:q} --dataset {input.dataset:q}"
+        "rm -f {log:q}; stir make evaluation --device {params.device:q} --checkpoint {input.checkpoint:q} --dataset {input.dataset:q}"
         " --code {params.code:q} --settings {params.settings:q} --output {output.evaluation:q} 2>&1 | tee {log:q}"
 
 

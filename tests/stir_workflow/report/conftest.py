@@ -1,6 +1,5 @@
 """Pages of made-up reports, the browser that opens them, and axe-core; the last two are skipped where they cannot be had."""
 
-import shutil
 import subprocess
 import tarfile
 from collections.abc import Callable, Iterator
@@ -14,11 +13,8 @@ import pytest
 
 from stir_workflow.report.content import Report
 from stir_workflow.report.page import render
+from tests.browser import PATIENCE, started_browser
 from tests.stir_workflow.report.made_up import made_up
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-PATIENCE = 120_000
-"""Milliseconds that a busy machine may take."""
 
 
 @dataclass
@@ -50,14 +46,8 @@ def pages(written: Callable[[Report], Path]) -> Callable[[int], Path]:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
-        pytest.skip(f"none of {', '.join(BROWSERS)} is installed (on Debian: apt-get install chromium)")
-    with playwright.sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=found, args=["--no-sandbox", "--force-prefers-reduced-motion"])
+    with started_browser() as started:
         yield started
-        started.close()
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from tests.stir_workflow.report.conftest import PATIENCE
+from tests.browser import PATIENCE
 from tests.stir_workflow.report.made_up import made_up
 from tests.stir_workflow.report.test_page import HOSTILE, hostile
 

@@ -78,3 +78,19 @@ def test_jobs_are_counted_at_the_beginning_and_failed_ones_named_once_at_the_end
     first, last = capsys.readouterr().err.splitlines()
     assert first == "[stir] failed: score a.lbfgs-0123456789 (results/logs/score/a.log)"
     assert last.startswith("[stir] 1 jobs failed, each for the error above. Finished files are kept")
+
+
+def test_counts_of_jobs_are_shown_once_by_a_rehearsal_which_snakemake_repeats_and_not_by_a_run(capsys):
+    counts = {
+        "msg": "Job stats",
+        "levelno": logging.INFO,
+        "event": LogEvent.RUN_INFO,
+        "stats": {"score": 2, "all": 1, "total": 3},
+    }
+    for dryrun, expected in ((True, [True, False]), (False, [False, False])):
+        shown = shown_by(dryrun=dryrun)[0]
+        assert [shown("Job stats", event=LogEvent.RUN_INFO) for _ in range(2)] == expected
+    outcome = Outcome()
+    for _ in range(2):
+        outcome.emit(logging.makeLogRecord(counts))
+    assert capsys.readouterr().err == "[stir] 2 jobs: 2 score\n"

@@ -105,8 +105,10 @@ def _own_dataset(path: Path, folder: Path) -> Dataset:
 
 
 def placed(path: Path, folder: Path) -> Path:
-    """Return a path as an experiment file in a folder names it: as it is in the current folder, elsewhere absolute."""
-    return path if folder.resolve() == Path.cwd() else path.absolute()
+    """Return a path as an experiment file in a folder names it: relative to the folder if it is within it, otherwise absolute."""
+    there, base = path.absolute(), folder.absolute()
+    within = there.relative_to(base) if there.is_relative_to(base) else there
+    return there if str(within).startswith("~") else within  # which would be a home folder
 
 
 def entry_of(text: str, dataset: Dataset, folder: Path) -> Entry:

@@ -15,6 +15,7 @@ from jsonschema.validators import extend
 from stir.errors import near_matches
 from stir.names import LAYER_GRAMMAR, NAME_GRAMMAR, SELECT_GRAMMAR, is_layer, is_name, is_select, shortened
 from stir_workflow.planning.addresses import with_addresses
+from stir_workflow.planning.locations import problems_of_paths, with_paths
 from stir_workflow.planning.reading import (
     EXPERIMENTS,
     WORKFLOW,
@@ -108,9 +109,10 @@ def load_by_schema(path: Path, scale: str | None = None) -> Experiment:
 
 
 def _by_schema(parts: list[Part]) -> Experiment:
-    content, schema = united(parts), _schema()
+    content, schema, folder = united(parts), _schema(), parts[-1].file.parent
     refuse(parts, dict.fromkeys(_problems(content, schema)))
-    return with_addresses(_with_defaults(content, schema, schema), parts[-1].file.parent)
+    refuse(parts, problems_of_paths(content, folder))
+    return with_addresses(with_paths(_with_defaults(content, schema, schema), folder), folder)
 
 
 def _problems(content: Experiment, schema: Any) -> Iterator[str]:

@@ -11,7 +11,7 @@ from typing import Any
 from snakemake.settings.enums import Quietness
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from stir_workflow.running.progress import NO_JOBS
+from stir_workflow.running.progress import is_job
 from stir_workflow.store.places import name_of_artifact
 
 KEPT = ("Nothing to be done", "Terminating processes", "Trying to restart job", "Unlocked")
@@ -36,9 +36,14 @@ class _Thinned(logging.Filter):
     def __init__(self, workflow: Any) -> None:
         super().__init__()
         self._workflow = workflow
+        self._counts: set[str] = set()
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Return whether a message is shown; all are where no job runs, as with --dry-run."""
+        """Return whether a message is shown; all are where no job runs, as with --dry-run, which repeats its counts of jobs."""
+        if getattr(record, "event", None) == LogEvent.RUN_INFO:
+            is_new = (counts := record.getMessage()) not in self._counts
+            self._counts.add(counts)
+            return is_new and (self._workflow.executor_plugin is None or self._workflow.dryrun)
         if self._workflow.executor_plugin is None or self._workflow.dryrun or record.levelno < logging.INFO:
             return True
         message = record.getMessage()
@@ -53,12 +58,14 @@ class Outcome(logging.Handler):
     def __init__(self) -> None:
         super().__init__()
         self._failed: dict[str, str] = {}
+        self._counted = False
 
     def emit(self, record: logging.LogRecord) -> None:
         """Record Snakemake's events, and print lines at the beginning and the end."""
         event, facts = getattr(record, "event", None), vars(record)
-        if event == LogEvent.RUN_INFO:
-            jobs = {rule: int(count) for rule, count in facts["stats"].items() if rule not in NO_JOBS}
+        if event == LogEvent.RUN_INFO and not self._counted:
+            self._counted = True
+            jobs = {rule: int(count) for rule, count in facts["stats"].items() if is_job(rule)}
             _say(f"{sum(jobs.values())} jobs: {', '.join(f'{count} {rule}' for rule, count in jobs.items())}")
         elif event == LogEvent.JOB_ERROR and facts["output"]:
             rule, logs = facts["rule_name"], list(facts["log"])

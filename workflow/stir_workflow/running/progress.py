@@ -9,8 +9,11 @@ from snakemake_interface_logger_plugins.common import LogEvent
 from tqdm.std import tqdm
 
 SECONDS_BETWEEN_LINES = 5
-NO_JOBS = ("total", "all")
-"""Entries of Snakemake's statistics that do nothing."""
+
+
+def is_job(rule: str) -> bool:
+    """Return whether a count of Snakemake's is one of jobs that make files; in a module, ``all`` may have a prefix."""
+    return rule not in ("total", "all") and not rule.endswith("_all")
 
 
 class RunProgress(logging.Handler):
@@ -34,12 +37,12 @@ class RunProgress(logging.Handler):
         event, now = getattr(record, "event", None), time.monotonic()
         if event == LogEvent.RUN_INFO:
             counts = record.stats  # type: ignore[attr-defined]
-            self._planned = {rule: int(count) for rule, count in counts.items() if rule not in NO_JOBS}
+            self._planned = {rule: int(count) for rule, count in counts.items() if is_job(rule)}
         elif event == LogEvent.JOB_INFO:
             self._running[record.jobid] = (record.rule_name, now)  # type: ignore[attr-defined]
         elif event == LogEvent.JOB_FINISHED:
             rule, began = self._running.pop(record.job_id, ("?", now))  # type: ignore[attr-defined]
-            if rule not in NO_JOBS:
+            if is_job(rule):
                 self._durations[rule].append(now - began)
                 self._say(now)
 

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from snakemake.settings.enums import RerunTrigger
 from snakemake.settings.types import ExecMode
 
 from stir.errors import StirError
@@ -108,16 +109,20 @@ class Session:
     def _before_the_graph(self) -> None:
         """Wait until no run of another clone uses the same folders, if there are jobs to run."""
         if self._is_main:
-            self._check_triggers()
+            self._set_triggers()
             _ = self._held
 
-    def _check_triggers(self) -> None:
-        """Refuse triggers that use Snakemake's records, which a clone does not have; existing files are always up to date."""
-        triggers = {str(trigger) for trigger in self._workflow.dag_settings.rerun_triggers}
-        if triggers != {"mtime"}:
+    def _set_triggers(self) -> None:
+        """Let only missing files trigger jobs: existing ones are up to date, and a clone lacks what other triggers compare.
+
+        Without a profile, as in a workflow that imports this one as a module, Snakemake's default is all triggers.
+        """
+        triggers = self._workflow.dag_settings.rerun_triggers
+        if set(triggers) == set(RerunTrigger.all()):
+            self._workflow.dag_settings.rerun_triggers = frozenset({RerunTrigger.MTIME})
+        elif set(triggers) != {RerunTrigger.MTIME}:
             sys.exit(
-                f"error: Expected --rerun-triggers mtime, as the profiles say; got {', '.join(sorted(triggers))}. Leave out "
-                "--workflow-profile, so that profiles/default is taken, or add rerun-triggers: [mtime] to your own profile."
+                f"error: Expected --rerun-triggers mtime; got {', '.join(sorted(map(str, triggers)))}. Leave the option out."
             )
 
     @cached_property
