@@ -10,12 +10,15 @@ from torch import Tensor
 from stir.errors import InvalidInputError
 from stir.similarity.chunks import Matrix, feature_chunks, rectangle
 from stir.similarity.features import power_of_two_over, summarise
-from stir.similarity.gram import SymmetricProduct
-from stir.similarity.hsic import LEAST_SHARE, centred, kernel_products, normalised, working_type
+from stir.similarity.gram import SymmetricProduct, WholeProduct
+from stir.similarity.hsic import LEAST_SHARE, kernel_products, normalised, working_type
 from stir.similarity.linear_cka import linear_cka
 from stir.similarity.matrix_checks import check_form, check_paired, check_representation
 
 LEAST_N = 4
+
+LARGEST_WHOLE = 512
+"""Up to this number of images in a minibatch, products are computed whole; above it, half of them cost less."""
 
 
 def minibatch_cka(x: Matrix, y: Matrix, *, batch_size: int = 256) -> float:
@@ -90,12 +93,12 @@ def _sums(
     """Return Σ wᵢ HSIC₁ of x with y, x with x and y with y, and the terms that the last two are differences of."""
     hsics, products = [], []
     for some in slices:
-        found = kernel_products(
-            _kernel(rectangle(x, some), sizes[0], dtype=dtype), _kernel(rectangle(y, some), sizes[1], dtype=dtype)
-        )
+        k = _kernel(rectangle(x, some), sizes[0], dtype=dtype)
+        l = _kernel(rectangle(y, some), sizes[1], dtype=dtype)  # noqa: E741
+        found, rows = kernel_products(k, l), (k.row_sums(), l.row_sums())
         # n(n-3) HSIC₁ with n = bᵢ, times wᵢ / (bᵢ(bᵢ-3)) but for the factor 1/n that all share.
         weight = 1 / (some.stop - some.start - 3)
-        hsics.append([weight * hsic for hsic in found.hsics(debiased=True)])
+        hsics.append([weight * hsic for hsic in found.unbiased_hsics(rows)])
         products.append((weight * found.of_x, weight * found.of_y))
     cross, of_x, of_y = (math.fsum(parts) for parts in zip(*hsics, strict=True))
     product_x, product_y = (math.fsum(parts) for parts in zip(*products, strict=True))
@@ -109,12 +112,21 @@ def minibatches(n: int, batch_size: int) -> list[slice]:
     return [slice(start, stop) for start, stop in pairwise(bounds)]
 
 
-def _kernel(x: Float[Tensor, "b d"], size: float, *, dtype: torch.dtype) -> SymmetricProduct:
+def _kernel(x: Float[Tensor, "b d"], size: float, *, dtype: torch.dtype) -> SymmetricProduct | WholeProduct:
     """Return XXᵀ of a minibatch, with the same scale for all minibatches."""
-    kernel = SymmetricProduct(len(x), x.device)
+    kernel = (WholeProduct if len(x) <= LARGEST_WHOLE else SymmetricProduct)(len(x), x.device)
     for chunk in feature_chunks(x):
         # For identical images only rounding errors are left after centring; usually the first two images suffice to detect this.
         if summarise(chunk[:2]).differ or summarise(chunk).differ:
-            mean = chunk.mean(dim=0, dtype=torch.float64)
-            kernel.add(centred(chunk, mean, size, dtype))
+            kernel.add(_shifted(chunk, size, dtype))
     return kernel
+
+
+def _shifted(x: Float[Tensor, "b d"], size: float, dtype: torch.dtype) -> Float[Tensor, "b d"]:
+    """Subtract the means, up to rounding, and divide by a power of two.
+
+    HSIC₁ does not depend on a shift, so that rounded means suffice, and float32 takes one pass.
+    """
+    # Sums of float32 entries of nearly its range would overflow.
+    x = x.to(dtype if 1e-20 < size < 1e20 else torch.float64)
+    return torch.add(x.mean(dim=0) * (-1 / size), x, alpha=1 / size).to(dtype)
