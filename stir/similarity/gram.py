@@ -63,9 +63,9 @@ class WholeProduct:
     def __init__(self, n: int, device: torch.device) -> None:
         self._sum = torch.zeros(n, n, dtype=torch.float64, device=device)
 
-    def add(self, a: Float[Tensor, "n b"]) -> None:
-        """Add AAᵀ, multiplied in the type of ``a``."""
-        self._sum.add_(a @ a.mT)
+    def add(self, a: Float[Tensor, "n b"], weight: float = 1.0) -> None:
+        """Add weight AAᵀ, multiplied in the type of ``a``."""
+        self._sum.add_(a @ a.mT, alpha=weight)
 
     def diagonal(self) -> Float[Tensor, " n"]:
         """Return the diagonal."""
