@@ -51,12 +51,12 @@ test: $(VENV)/.dev-installed lint
 
 # Also run the long tests: hundreds of corruptions, dozens of kills, 13,000 jobs, and with STIR_TEST_SLURM=1 SLURM.
 test-all: $(VENV)/.dev-installed lint cluster-plugins
-	$(PYTEST_IN_PARALLEL) -m 'long or not long' $$ARGUMENTS
+	$(PYTEST_IN_PARALLEL) --timeout 7200 -m 'long or not long' $$ARGUMENTS
 
 # Test on a real SLURM, which the tests start: as root, with slurm-wlm and munge installed. ARGUMENTS='-m long' runs the long ones.
 # STIR_TEST_SLURM=1 must be set, since the tests write /etc/slurm.
 test-slurm: cluster-plugins
-	$(BIN)/python -m pytest tests/workflow/slurm $$ARGUMENTS
+	$(BIN)/python -m pytest --timeout 7200 tests/workflow/slurm $$ARGUMENTS
 
 # Fuzz with new inputs and print a table of the outcomes; docs/security.md contains one.
 fuzz: $(VENV)/.dev-installed
