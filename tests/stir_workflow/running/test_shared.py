@@ -4,8 +4,10 @@ import errno
 import fcntl
 import multiprocessing
 import os
+import tempfile
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -125,19 +127,27 @@ def test_folders_that_cannot_be_written_to_are_looked_at(a_run_in, monkeypatch, 
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can be another user")
-@pytest.mark.parametrize("mode", [0o666, 0o644], ids=oct)
-def test_other_users_are_seen(a_run_in, tmp_path, mode):
-    """Also where the lock file is another's, and can only be read."""
-    first, second = a_run_in("a"), a_run_in("b")
-    for folder in (tmp_path, *tmp_path.parents[:2], *(tmp_path / "shared").rglob("*"), tmp_path / "shared"):
-        folder.chmod(folder.stat().st_mode | 0o777 & ~(0o022 if folder == tmp_path.parents[1] else 0))
-    assert first.try_hold() is None
-    for lock in (tmp_path / "shared").rglob(NAME):
-        assert lock.stat().st_mode & 0o777 == 0o666, "as the folder lets them"
-        lock.chmod(mode)
-    assert str(tmp_path / "a") in _as_nobody(second)
-    first.release()
-    assert _as_nobody(second) is None
+class TestOtherUsers:
+    @pytest.fixture
+    def tmp_path(self):
+        """A folder that other users may enter: pytest's own are closed to them."""
+        with tempfile.TemporaryDirectory() as folder:
+            Path(folder).chmod(0o755)
+            yield Path(folder)
+
+    @pytest.mark.parametrize("mode", [0o666, 0o644], ids=oct)
+    def test_they_are_seen(self, a_run_in, tmp_path, mode):
+        """Also where the lock file is another's, and can only be read."""
+        first, second = a_run_in("a"), a_run_in("b")
+        for folder in (*(tmp_path / "shared").rglob("*"), tmp_path / "shared"):
+            folder.chmod(0o777)
+        assert first.try_hold() is None
+        for lock in (tmp_path / "shared").rglob(NAME):
+            assert lock.stat().st_mode & 0o777 == 0o666, "as the folder lets them"
+            lock.chmod(mode)
+        assert str(tmp_path / "a") in _as_nobody(second)
+        first.release()
+        assert _as_nobody(second) is None
 
 
 def _as_nobody(run):
@@ -149,6 +159,7 @@ def _as_nobody(run):
 
     fork = FORK.Process(target=go)
     fork.start()
+    theirs.close()  # so that a process that failed is no process to wait for
     answer = ours.recv()
     fork.join()
     return answer
