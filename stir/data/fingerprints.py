@@ -1,6 +1,8 @@
 """Fingerprints, which identify the data that an experiment was written for."""
 
 import hashlib
+import os
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -8,6 +10,10 @@ from stir.data.files import composed, files_in, kind_of
 from stir.digests import sha256_of
 from stir.errors import DatasetError
 from stir.names import shown
+from stir.progress import SECONDS_BETWEEN_LINES, progress_bar
+
+DIGITS = re.compile(r"[0-9a-f]{64}")
+"""Of a fingerprint or signature."""
 
 
 def fingerprint(path: Path) -> str:
@@ -25,16 +31,47 @@ def fingerprint(path: Path) -> str:
     DatasetError
         If there is no such file or folder, or an entry of the folder is neither.
     """
-    kind = kind_of(path)
-    if kind == "a file":
+    if _is_file(path):
         return _sha256_of(path)
-    if kind != "a folder":
+    names = composed(files_in(path), path)
+    with progress_bar(f"Fingerprint of {shown(path)}", len(names), unit="file", delay=SECONDS_BETWEEN_LINES) as bar:
+
+        def sha256(name: str) -> str:
+            bar.update()
+            return _sha256_of(path / names[name])
+
+        return fingerprint_of(names, sha256)
+
+
+def signature(path: Path) -> str:
+    """Return a digest of the names, sizes and times of the files that `fingerprint` reads, without reading them.
+
+    The time at which the system noted a change is one of them: programs cannot set it.
+
+    Raises
+    ------
+    DatasetError
+        If there is no such file or folder, or an entry of the folder is neither.
+    """
+    names = [""] if _is_file(path) else sorted(files_in(path))
+    lines = hashlib.sha256()
+    for name in names:
+        try:
+            status = (path / name).stat()
+        except OSError as error:
+            raise DatasetError(f"Cannot look at {shown(path / name)}: {error.strerror}. Make it readable.") from error
+        lines.update(os.fsencode(name) + f"\0{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}\0".encode())
+    return lines.hexdigest()
+
+
+def _is_file(path: Path) -> bool:
+    """Return whether a path is a file, rather than a folder, and refuse all else."""
+    if (kind := kind_of(path)) not in ("a file", "a folder"):
         raise DatasetError(
             f"Expected a file or folder at {shown(path)}; there is {kind if kind != 'nothing' else 'none'}. "
             "Put it there, or correct the path."
         )
-    names = composed(files_in(path), path)
-    return fingerprint_of(names, lambda name: _sha256_of(path / names[name]))
+    return kind == "a file"
 
 
 def _sha256_of(path: Path) -> str:

@@ -87,21 +87,23 @@ def _check_data(plan: "Plan") -> None:
 
 def _problems(dataset: Any) -> Iterator[str]:
     from stir.data import dataset_source
-    from stir.data.fingerprints import fingerprint
     from stir.data.looking import look
+    from stir.data.preparation import Preparation
     from stir.errors import StirError
     from stir.names import shown
+    from stir_workflow.planning.fingerprints import remembered_fingerprint
 
     try:
         source = Path(dataset_source(dataset, os.environ) or "")
-        found = look(source)
-        came = fingerprint(source)
+        found = look(source, tuple(dataset["image_shape"]), Preparation.of(dataset))
+        came = remembered_fingerprint(source)
     except StirError as error:
         yield from str(error).splitlines()
         return
     yield from found.problems
-    if list(found.shape) != list(dataset["image_shape"]):
-        yield f"expected image_shape {list(found.shape)}, which {shown(source)} has; got {dataset['image_shape']}. Correct it."
+    if list(found.image_shape) != list(dataset["image_shape"]):
+        shape = list(found.image_shape)
+        yield f"expected image_shape {shape}, which {shown(source)} has; got {dataset['image_shape']}. Correct it."
     if found.train and len(found.train) != dataset["n_classes"]:
         yield f"expected n_classes {len(found.train)}, which {shown(source)} has; got {dataset['n_classes']}. Correct it."
     if came != str(dataset["fingerprint"]).lower():

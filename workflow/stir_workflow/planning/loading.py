@@ -68,7 +68,7 @@ for _format, (_is_good, _) in GRAMMARS.items():
 Experiment = dict[str, Any]
 
 
-def load_experiment(path: Path, scale: str | None = None) -> Experiment:
+def load_experiment(path: Path, scale: str | None = None, *, trusting: bool = False) -> Experiment:
     """Read an experiment that can be planned: as the schema has it, with every name in it that of something in it.
 
     Parameters
@@ -77,18 +77,21 @@ def load_experiment(path: Path, scale: str | None = None) -> Experiment:
         The file.
     scale : str, optional
         One of its scales; its default otherwise.
+    trusting : bool
+        Whether remembered fingerprints of data of one's own are taken without a look at the files.
 
     Raises
     ------
     ExperimentError
         Listing everything that is wrong: file, key or value, what was expected.
     """
+    from stir_workflow.planning.fingerprints import with_fingerprints
     from stir_workflow.planning.references import problems_of_references
     from stir_workflow.planning.settings import has_patterns
 
     parts = read_experiment(path).parts(scale)
-    experiment = _by_schema(parts)
-    refuse(parts, problems_of_references(experiment))
+    experiment, of_data = with_fingerprints(_by_schema(parts), trusting=trusting)
+    refuse(parts, [*problems_of_references(experiment)] or of_data)
     if has_patterns(experiment):
         from stir_workflow.planning.patterns import expanded  # with torch, which other experiments are planned without
 
