@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from stir.data import DATASETS, dataset_facts
-from stir.data.catalogue import COUNTS, FORMATS
+from stir.data.catalogue import COUNTS, FORMATS, IMAGE_FORMATS
 from stir.data.dataset import LOADERS
-from stir.data.own import KINDS, READERS
+from stir.data.own import ARRAY_READERS, KINDS
 from stir.errors import InvalidInputError
 
 OWN = {"name": "mine", "format": "hdf5", "image_shape": [3, 16, 24], "n_classes": 5, "fingerprint": "0" * 64}
@@ -22,7 +22,7 @@ def refused(settings, match):
 
 def test_every_dataset_has_a_loader_and_every_format_a_reader():
     assert LOADERS.keys() == DATASETS.keys() == COUNTS.keys()
-    assert READERS.keys() == KINDS.keys() == set(FORMATS)
+    assert {*ARRAY_READERS, *IMAGE_FORMATS} == KINDS.keys() == set(FORMATS)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Fingerprints of data of one's own, computed on first use and remembered with the sizes and times of the files."""
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,7 @@ def remembered_fingerprint(path: Path, *, trusting: bool = False) -> str:
     DatasetError
         If there is no such file or folder, or it cannot be read, or changes meanwhile.
     """
-    name, memory = str(path.resolve()), _read()
+    name, memory = os.path.realpath(path), _read()
     known = memory.get(name)
     if known and (trusting or kind_of(path) == "nothing"):
         return known["fingerprint"]
