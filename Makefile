@@ -1,4 +1,4 @@
-# `make run` runs the experiment quickstart, `make test` the tests; both set up .venv first.
+# `make run` runs the experiment quickstart, `make test` the tests; both set up .venv first, `make run` without the tools of developers.
 
 PYTHON ?= python3
 # A name or a path, which may contain spaces; several are separated by commas.
@@ -32,7 +32,7 @@ endif
 
 .PHONY: run poster test test-all test-slurm fuzz cluster-plugins lint docs readme pretrained bench-overhead bench-scale bench-poster bench-training
 .PHONY: bench-inversion bench-inversion-full bench-memory bench-agreement bench-drop-in bench-controls bench-similarity bench-report peers
-.PHONY: check-python clean bench-evaluations notebook bench-gpu bench-panel
+.PHONY: check-python clean bench-evaluations notebook bench-gpu bench-panel tutorials
 
 run: $(VENV)/.installed
 	@$(BIN)/python -P -m stir_workflow run --scale "$$SCALE" -- "$$EXPERIMENT"
@@ -46,26 +46,26 @@ poster: $(VENV)/.installed
 # Workers that are done take tests from the others, so that none of the slow ones is left to one worker.
 PYTEST_IN_PARALLEL := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses "$$WORKERS" --dist worksteal
 
-test: $(VENV)/.installed lint
+test: $(VENV)/.dev-installed lint
 	$(PYTEST_IN_PARALLEL) $$ARGUMENTS
 
 # Also run the long tests: hundreds of corruptions, dozens of kills, 13,000 jobs, and with STIR_TEST_SLURM=1 SLURM.
-test-all: $(VENV)/.installed lint cluster-plugins
-	$(PYTEST_IN_PARALLEL) -m 'long or not long' $$ARGUMENTS
+test-all: $(VENV)/.dev-installed lint cluster-plugins
+	$(PYTEST_IN_PARALLEL) --timeout 7200 -m 'long or not long' $$ARGUMENTS
 
 # Test on a real SLURM, which the tests start: as root, with slurm-wlm and munge installed. ARGUMENTS='-m long' runs the long ones.
 # STIR_TEST_SLURM=1 must be set, since the tests write /etc/slurm.
 test-slurm: cluster-plugins
-	$(BIN)/python -m pytest tests/workflow/slurm $$ARGUMENTS
+	$(BIN)/python -m pytest --timeout 7200 tests/workflow/slurm $$ARGUMENTS
 
 # Fuzz with new inputs and print a table of the outcomes; docs/security.md contains one.
-fuzz: $(VENV)/.installed
+fuzz: $(VENV)/.dev-installed
 	STIR_FUZZ_EXAMPLES="$$EXAMPLES" $(BIN)/python -m pytest tests/fuzzing $$ARGUMENTS
 
-cluster-plugins: $(VENV)/.installed
+cluster-plugins: $(VENV)/.dev-installed
 	$(BIN)/python -P -m pip install --disable-pip-version-check --quiet -c constraints.txt -e '.[workflow,dev,cluster]'
 
-lint: $(VENV)/.installed
+lint: $(VENV)/.dev-installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow
@@ -91,71 +91,80 @@ pretrained: $(VENV)/.installed
 	$(BIN)/python -m scripts.pretrained
 
 # Execute docs/notebooks/library.py and keep its outputs.
-notebook: $(VENV)/.installed
+notebook: $(VENV)/.dev-installed
 	$(BIN)/jupytext --to ipynb --execute docs/notebooks/library.py
 
-bench-overhead: $(VENV)/.installed
+# Execute the tutorials, and keep their outputs: a minute or two. thumbnails.py is a network that one of them reads.
+tutorials: $(VENV)/.dev-installed
+	$(BIN)/jupytext --to ipynb --execute $(filter-out %/thumbnails.py,$(wildcard docs/tutorials/*.py))
+
+bench-overhead: $(VENV)/.dev-installed
 	$(BIN)/python benchmarks/overhead.py
 
-bench-scale: $(VENV)/.installed
+bench-scale: $(VENV)/.dev-installed
 	$(BIN)/python benchmarks/scale.py $$ARGUMENTS
 
 # Cost of the poster's experiments at full scale: counted and estimated, not run.
-bench-poster: $(VENV)/.installed
+bench-poster: $(VENV)/.dev-installed
 	$(BIN)/python benchmarks/poster_costs.py $$ARGUMENTS
 
 # One evaluation of networks for photographs, as given and folded.
-bench-evaluations: $(VENV)/.installed
+bench-evaluations: $(VENV)/.dev-installed
 	$(BIN)/python benchmarks/evaluations.py $$ARGUMENTS
 
-bench-training: $(VENV)/.installed
+bench-training: $(VENV)/.dev-installed
 	$(BIN)/python benchmarks/training.py
 
 # These read their images from the folder or archive that STIR_CIFAR10_JPEG names.
-bench-inversion: $(VENV)/.installed
+bench-inversion: $(VENV)/.dev-installed
 	$(BIN)/python benchmarks/inversion.py
 	$(BIN)/python benchmarks/inversion_photographs.py $$ARGUMENTS
 
-bench-inversion-full: $(VENV)/.installed
+bench-inversion-full: $(VENV)/.dev-installed
 	$(BIN)/python benchmarks/inversion_full.py
 
 # On a GPU, in under 8 minutes: beside the PyTorch of .venv, or else of $PYTHON, which stays as it is. ARGUMENTS=--rehearse: on the CPU.
 bench-gpu: | check-python
 	if [ -x $(BIN)/python ]; then PYTHON=$(BIN)/python; fi; "$$PYTHON" benchmarks/gpu_environment.py $$ARGUMENTS
 
-bench-memory: $(VENV)/.installed
+bench-memory: $(VENV)/.dev-installed
 	$(BIN)/python benchmarks/memory.py
 
-bench-agreement: $(VENV)/.installed
+bench-agreement: $(VENV)/.dev-installed
 	$(BIN)/python benchmarks/agreement.py
 
 # Evaluations that each descent needs, over a panel of networks; hours on two cores. ARGUMENTS='--networks lite0 --methods lbfgs' runs
 # a part, and ARGUMENTS=--render only renders what was kept.
-bench-panel: $(VENV)/.installed
+bench-panel: $(VENV)/.dev-installed
 	$(BIN)/python -m benchmarks.panel $$ARGUMENTS
 
 # Compare stir.STIR with that of stir-invariance on one small example.
-bench-drop-in: $(VENV)/.installed
+bench-drop-in: $(VENV)/.dev-installed
 	$(BIN)/python benchmarks/drop_in.py $$ARGUMENTS
 
 # Cost of the controls as a share of an experiment that was run before. ARGUMENTS='losses_architectures --scale small' selects another one.
-bench-controls: $(VENV)/.installed
+bench-controls: $(VENV)/.dev-installed
 	$(BIN)/python benchmarks/controls.py $$ARGUMENTS
 
 # Both install other packages in data/benchmarks/peers/ the first time. ARGUMENTS='--sizes 1000x512' selects sizes.
-bench-similarity: $(VENV)/.installed
+bench-similarity: $(VENV)/.dev-installed
 	$(BIN)/python benchmarks/similarity.py $$ARGUMENTS
 
-bench-report: $(VENV)/.installed
+bench-report: $(VENV)/.dev-installed
 	$(BIN)/python benchmarks/report.py $$ARGUMENTS
 
 # Render docs/peers.md: values of other packages beside the right ones.
-peers: $(VENV)/.installed
+peers: $(VENV)/.dev-installed
 	$(BIN)/python benchmarks/peers.py
 
-# The stamp is written last, so that an interrupted installation is repeated.
+# Each stamp is written last, so that an interrupted installation is repeated.
 $(VENV)/.installed: pyproject.toml constraints.txt | check-python
 	"$$PYTHON" -P -m venv $(VENV)
+	$(BIN)/python -P -m pip install --disable-pip-version-check --progress-bar off -c constraints.txt -e '.[workflow]'
+	touch $@
+
+# What only developers need, beside that: linters, test tools, documentation, packages to compare with.
+$(VENV)/.dev-installed: $(VENV)/.installed
 	$(BIN)/python -P -m pip install --disable-pip-version-check --progress-bar off -c constraints.txt -e '.[workflow,dev]'
 	touch $@
 

@@ -1,7 +1,6 @@
-"""Copy the quickstart's tables and figures into docs/, and its numbers into README.md.
+"""Copy the quickstart's tables and figures into docs/, and its numbers into README.md and docs/quickstart.md.
 
-``make readme`` after ``make run``. The README's block is rendered from docs/quickstart/ alone,
-and a test renders it again.
+``make readme`` after ``make run``. The blocks are rendered from docs/quickstart/ alone, and a test renders them again.
 """
 
 import json
@@ -15,7 +14,7 @@ from stir.flags import SEPARATOR
 
 ROOT = Path(__file__).resolve().parent.parent
 KEPT = ROOT / "docs" / "quickstart"
-README = ROOT / "README.md"
+README, PAGE = ROOT / "README.md", ROOT / "docs" / "quickstart.md"
 BEGIN, END = "<!-- quickstart: rendered by scripts/quickstart.py -->", "<!-- quickstart: end -->"
 TABLES = ("quickstart.csv", "quickstart-summary.csv", "quickstart-models.csv")
 FIGURES = ("quickstart-penultimate-linear_cka.png",)
@@ -43,7 +42,7 @@ def keep_results() -> None:
 
 
 def render() -> str:
-    """Render the README's block: the paper's numbers and those of the quickstart."""
+    """Render the README's block: the paper's numbers and those of the quickstart by linear CKA."""
     summary = pd.read_csv(KEPT / "quickstart-summary.csv")
     chosen = summary[_own_group(summary) & (summary["similarity_measure"] == "linear_cka")].set_index("reference_group")
     lines = [
@@ -54,8 +53,13 @@ def render() -> str:
         for score, name in NAMES.items():
             cells = [_cell(chosen.loc[f"digits-{network}-{training}"], score) for network in ("resnet8", "vgg6")]
             lines.append(f"| {name}, {training} | {PAPER.get((training, score), '')} | {' | '.join(cells)} |")
-    flagged = _flagged(summary[_own_group(summary)])
-    return "\n".join([*lines, "", _footnote(chosen), "", _accuracies(), "", *_measures(summary), *flagged])
+    return "\n".join([*lines, "", _footnote(chosen)])
+
+
+def render_page() -> str:
+    """Render the block of docs/quickstart.md: all measures, accuracies, and what the marks mean."""
+    summary = pd.read_csv(KEPT / "quickstart-summary.csv")
+    return "\n".join([*_measures(summary), *_flagged(summary[_own_group(summary)]), "", _accuracies()])
 
 
 def _own_group(summary: pd.DataFrame) -> "pd.Series[bool]":
@@ -96,7 +100,7 @@ def _flagged(rows: pd.DataFrame) -> list[str]:
         word, _, models = part.removesuffix(")").partition(" (")
         found.setdefault(word, {}).update(dict.fromkeys(models.split(", ")))
     named = [f"{word} ({', '.join(models)})" for word, models in found.items()]
-    meaning = "[docs/warnings.md](docs/warnings.md) explains the flags"
+    meaning = "[warnings.md](warnings.md) explains the flags"
     return ["", f"{MARK} {'; '.join(named)}: {meaning}."] if found else []
 
 
@@ -112,7 +116,7 @@ def _footnote(chosen: pd.DataFrame) -> str:
         f"{chosen['converged_fraction_min'].min():.0%} of the images converged. "
         f"Device: {', '.join(made['device'])}; {versions}. Paper: both directions of STIR; "
         "its networks differ in their initial weights, ours also in the order of training images. "
-        "[docs/controls.md](docs/controls.md) reads these numbers beside their ceiling, floors and intervals."
+        f"{MARK} flagged: [docs/quickstart.md](docs/quickstart.md) says why, and has the other measures."
     )
 
 
@@ -126,12 +130,13 @@ def _accuracies() -> str:
     return f"Mean accuracies (n = {len(models)} models, PGD in L2, eps {models['attack_eps'].iloc[0]:g}): {'; '.join(parts)}."
 
 
-def readme_with(block: str) -> str:
-    """Return the README with its block replaced."""
-    return blocks.page_with(README, BEGIN, END, block)
+def pages() -> dict[Path, str]:
+    """Return page -> its text with the block replaced."""
+    return {page: blocks.page_with(page, BEGIN, END, block) for page, block in ((README, render()), (PAGE, render_page()))}
 
 
 if __name__ == "__main__":
     keep_results()
-    README.write_text(readme_with(render()), encoding="utf-8")
+    for page, text in pages().items():
+        page.write_text(text, encoding="utf-8")
     print(render())

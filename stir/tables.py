@@ -81,7 +81,10 @@ OF_OTHER_LIBRARIES = ["weights", "input_size", "resize", "code"]
 
 def read_table(path: Path | BufferedReader) -> pd.DataFrame:
     """Read a CSV table. Keys and names are read as text, even if they look like numbers or missing values: 61145855e0, NA."""
-    return pd.read_csv(path, dtype=dict.fromkeys(TEXT_COLUMNS, "str"), keep_default_na=False, na_values=[""])
+    # Before pandas 3.1, floats lose their last digit unless one asks; since then, asking is deprecated.
+    release = tuple(int(part) for part in pd.__version__.split(".")[:2])
+    exact: dict[str, Any] = {"float_precision": "round_trip"} if release < (3, 1) else {}
+    return pd.read_csv(path, dtype=dict.fromkeys(TEXT_COLUMNS, "str"), keep_default_na=False, na_values=[""], **exact)
 
 
 def csv_text(table: pd.DataFrame) -> str:

@@ -66,7 +66,7 @@ def test_the_search_works_in_a_page_that_is_opened_as_a_file(site):
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.goto((site / "runs.html").as_uri())
         page.get_by_placeholder("Search").fill("minibatch_cka")
-        page.wait_for_selector(".md-search-result__link[href*='similarity.html']")
+        page.wait_for_selector(".md-search-result__link[href*='similarity.html']:visible")
     assert not complaints
     assert {url.partition(":")[0] for url in requests} <= {"file", "data", "blob"}
 

@@ -1,8 +1,6 @@
 """Fingerprints, which identify the data that an experiment was written for."""
 
 import hashlib
-import os
-import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -11,9 +9,6 @@ from stir.digests import sha256_of
 from stir.errors import DatasetError
 from stir.names import shown
 from stir.progress import SECONDS_BETWEEN_LINES, progress_bar
-
-DIGITS = re.compile(r"[0-9a-f]{64}")
-"""Of a fingerprint or signature."""
 
 
 def fingerprint(path: Path) -> str:
@@ -41,27 +36,6 @@ def fingerprint(path: Path) -> str:
             return _sha256_of(path / names[name])
 
         return fingerprint_of(names, sha256)
-
-
-def signature(path: Path) -> str:
-    """Return a digest of the names, sizes and times of the files that `fingerprint` reads, without reading them.
-
-    The time at which the system noted a change is one of them: programs cannot set it.
-
-    Raises
-    ------
-    DatasetError
-        If there is no such file or folder, or an entry of the folder is neither.
-    """
-    names = [""] if _is_file(path) else sorted(files_in(path))
-    lines = hashlib.sha256()
-    for name in names:
-        try:
-            status = (path / name).stat()
-        except OSError as error:
-            raise DatasetError(f"Cannot look at {shown(path / name)}: {error.strerror}. Make it readable.") from error
-        lines.update(os.fsencode(name) + f"\0{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}\0".encode())
-    return lines.hexdigest()
 
 
 def _is_file(path: Path) -> bool:

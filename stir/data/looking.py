@@ -112,9 +112,7 @@ def _look_at_images(path: Path, kind: str, shape: Shape | None, preparation: Pre
         shapes[image.shape] += number
     train, test, layout = _classes(files)
     own_shape, own_keys = suggested(stored)
-    return Found(
-        kind, dict(shapes.most_common()), train, test, files.others, (*problems, *layout), shape or own_shape, own_keys
-    )
+    return Found(kind, dict(shapes.most_common()), train, test, files.others, (*problems, *layout), shape or own_shape, own_keys)
 
 
 def stored_images(files: ImageFiles, names: Sequence[str]) -> Counter[Stored]:

@@ -30,6 +30,13 @@ class SymmetricProduct:
         """Return the diagonal."""
         return torch.cat([strip.diagonal() for strip in self._strips])
 
+    def row_sums(self) -> Float[Tensor, " n"]:
+        """Return the sums of the rows."""
+        sums = torch.cat([strip.sum(dim=1) for strip in self._strips])
+        for i, strip in zip(range(STRIP, self._n, STRIP), self._strips, strict=False):
+            sums[i:] += strip[:, STRIP:].sum(dim=0)
+        return sums
+
     def inner(self, other: "SymmetricProduct") -> float:
         """Return the sum of the products of all entries, tr(AAᵀ BBᵀ)."""
         total = 0.0
@@ -48,6 +55,29 @@ class SymmetricProduct:
             whole[i : i + STRIP, i + STRIP :] = right
             whole[i + STRIP :, i : i + STRIP] = right.mT
         return whole
+
+
+class WholeProduct:
+    """The sum of AAᵀ over matrices A of n rows, in float64, with the part below the diagonal: faster than strips for small n."""
+
+    def __init__(self, n: int, device: torch.device) -> None:
+        self._sum = torch.zeros(n, n, dtype=torch.float64, device=device)
+
+    def add(self, a: Float[Tensor, "n b"], weight: float = 1.0) -> None:
+        """Add weight AAᵀ, multiplied in the type of ``a``."""
+        self._sum.add_(a @ a.mT, alpha=weight)
+
+    def diagonal(self) -> Float[Tensor, " n"]:
+        """Return the diagonal."""
+        return self._sum.diagonal()
+
+    def row_sums(self) -> Float[Tensor, " n"]:
+        """Return the sums of the rows."""
+        return self._sum.sum(dim=1)
+
+    def inner(self, other: "WholeProduct") -> float:
+        """Return the sum of the products of all entries, tr(AAᵀ BBᵀ)."""
+        return torch.dot(self._sum.flatten(), other._sum.flatten()).item()
 
 
 def centred_gram(x: Matrix) -> Float[Tensor, "n n"]:

@@ -50,8 +50,18 @@ class Products:
         """Return HSIC of x with y, x with x and y with y, all three up to a common factor."""
         if not debiased:
             return self.cross, self.of_x, self.of_y
+        # Rows of a centred Gram matrix sum to 0.
+        return self.unbiased_hsics((torch.zeros_like(self.diagonal_x), torch.zeros_like(self.diagonal_y)))
+
+    def unbiased_hsics(self, rows: tuple[Float[Tensor, " n"], Float[Tensor, " n"]]) -> tuple[float, float, float]:
+        """Return n(n-3) HSIC₁ of the three, given sums of the rows of K and L; features may be shifted."""
         k, l = self.diagonal_x, self.diagonal_y  # noqa: E741
-        return _unbiased(self.cross, k, l), _unbiased(self.of_x, k, k), _unbiased(self.of_y, l, l)
+        others_k, others_l = k - rows[0], l - rows[1]
+        return (
+            _unbiased(self.cross - torch.dot(k, l).item(), others_k, others_l),
+            _unbiased(self.of_x - torch.dot(k, k).item(), others_k, others_k),
+            _unbiased(self.of_y - torch.dot(l, l).item(), others_l, others_l),
+        )
 
     def share(self, *, debiased: bool) -> float:
         """Return the smaller ratio of HSIC of x or y with itself to the terms that it is a difference of."""
@@ -60,14 +70,13 @@ class Products:
 
 
 def _unbiased(product: float, k: Float[Tensor, " n"], l: Float[Tensor, " n"]) -> float:  # noqa: E741
-    """Return n(n-3) HSIC₁, in which the Gram matrices have no diagonals.
+    """Return n(n-3) HSIC₁, which takes Gram matrices without diagonals, K̃ and L̃.
 
-    Rows of a centred Gram matrix sum to 0, so rows of K̃ sum to -diag(K), and
-    tr(K̃L̃) + 1ᵀK̃1 1ᵀL̃1/((n-1)(n-2)) - 2/(n-2) 1ᵀK̃L̃1 needs the diagonals alone.
+    It is tr(K̃L̃) + 1ᵀK̃1 1ᵀL̃1/((n-1)(n-2)) - 2/(n-2) 1ᵀK̃L̃1; ``product`` is tr(K̃L̃), ``k`` and ``l`` are the negative
+    sums of rows, which are the diagonals of K and L if features are centred.
     """
     n = len(k)
-    both = torch.dot(k, l).item()
-    return product - both + (k.sum() * l.sum()).item() / ((n - 1) * (n - 2)) - 2 * both / (n - 2)
+    return product + (k.sum() * l.sum()).item() / ((n - 1) * (n - 2)) - 2 * torch.dot(k, l).item() / (n - 2)
 
 
 def working_type(x: Matrix, y: Matrix) -> torch.dtype:

@@ -85,7 +85,8 @@ def make(tmp_path):
     """Run make with an environment in which the programs only print their arguments."""
     programs = tmp_path / "venv" / "bin"
     programs.mkdir(parents=True)
-    (tmp_path / "venv" / ".installed").touch()
+    for stamp in (".installed", ".dev-installed"):
+        (tmp_path / "venv" / stamp).touch()
     (programs / "snakemake").write_text("#!/bin/sh\nprintf '<%s>' \"$@\"\n")
     printed = "-P-mstir_workflow | -mscripts.* | benchmarks/*"
     (programs / "python").write_text(

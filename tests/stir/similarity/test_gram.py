@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from stir.similarity.gram import SymmetricProduct, centred_gram, squared_distances
+from stir.similarity.gram import SymmetricProduct, WholeProduct, centred_gram, squared_distances
 
 SHAPES = pytest.mark.parametrize(("n", "d"), [(5, 3), (127, 9), (128, 40), (129, 40), (257, 40), (600, 700)])
 
@@ -60,6 +60,18 @@ def test_pieces_give_what_the_whole_gives(monkeypatch):
     monkeypatch.setattr("stir.similarity.chunks.CHUNK_BYTES", 8 * 40 * 7)
     for found, expected in zip((centred_gram(x), squared_distances(x)), whole, strict=True):
         torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
+
+
+@SHAPES
+@pytest.mark.parametrize("product", [SymmetricProduct, WholeProduct])
+def test_a_product_gives_its_sums(product, n, d):
+    a, b = torch.from_numpy(_data(n, d)), torch.from_numpy(_data(n, d + 1)).flip(0)
+    k, l = (product(n, torch.device("cpu")) for _ in range(2))  # noqa: E741
+    k.add(a), k.add(a, weight=0.25), l.add(b)
+    whole = 1.25 * a @ a.mT, b @ b.mT
+    torch.testing.assert_close(k.row_sums(), whole[0].sum(dim=1), rtol=1e-12, atol=1e-9)
+    torch.testing.assert_close(k.diagonal(), whole[0].diagonal(), rtol=1e-12, atol=1e-12)
+    assert k.inner(l) == pytest.approx((whole[0] * whole[1]).sum().item(), rel=1e-12)
 
 
 @SHAPES

@@ -147,3 +147,41 @@ def test_float32_is_left_where_little_is_left_of_the_products():
     y[0] *= 1000
     expected = minibatch_cka(x.double(), y.double(), batch_size=500)
     assert minibatch_cka(x, y, batch_size=500) == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("batch_size", [250, 600])
+@pytest.mark.parametrize("factor", [1, 1e32, 1e-41])
+def test_rounded_means_cost_no_precision_in_products_of_float32(batch_size, factor):
+    """Means 1e5 times as large as differences have rounding errors that the sums of rows take account of."""
+    x, y = (torch.randn(1100, 600, generator=torch.Generator().manual_seed(i)) for i in range(2))
+    x, y = (x + 1e5) * factor, y + x - 1e5
+    expected = minibatch_cka(x.double(), y.double(), batch_size=batch_size)
+    assert minibatch_cka(x, y, batch_size=batch_size) == pytest.approx(expected, abs=1e-8)
+
+
+def test_minibatches_of_different_ranges_share_a_unit():
+    x, y = _pair(40)
+    x[10:] *= 1e6
+    assert minibatch_cka(x, y, batch_size=10) == pytest.approx(_independent(x, y, [10] * 4), rel=1e-9)
+
+
+class _Counted:
+    """A matrix that counts the entries that are read."""
+
+    def __init__(self, matrix):
+        self.matrix, self.read = matrix, 0
+        self.shape, self.dtype = matrix.shape, matrix.dtype
+
+    def __len__(self):
+        return len(self.matrix)
+
+    def __getitem__(self, key):
+        part = self.matrix[key]
+        self.read += part.size
+        return part
+
+
+def test_every_image_is_read_once():
+    x, y = (_Counted(z.numpy()) for z in _pair(100))
+    minibatch_cka(x, y, batch_size=32)
+    assert (x.read, y.read) == (x.matrix.size, y.matrix.size)

@@ -129,7 +129,7 @@ def rotated(x, y):
 
 def least_squares(x, y):
     x, y = x - x.mean(axis=0), y - y.mean(axis=0)
-    return 1 - ((y - x @ np.linalg.lstsq(x, y)[0]) ** 2).sum() / (y**2).sum()
+    return 1 - ((y - x @ np.linalg.lstsq(x, y, rcond=None)[0]) ** 2).sum() / (y**2).sum()
 
 
 def shared(first, second):

@@ -60,3 +60,19 @@ def test_keys_do_not_depend_on_where_the_experiment_file_is(mine):
 
     keys = [[model.checkpoint.key for model in Plan("x", read(mine, folder)).models] for folder in ("study", ".")]
     assert keys[0] == keys[1]
+
+
+def test_data_without_a_fingerprint_get_one_and_the_same_keys_as_with_it(mine, tmp_path):
+    from stir.data.fingerprints import fingerprint
+
+    (tmp_path / "study" / "images" / "scans" / "cat").mkdir(parents=True)
+    (tmp_path / "study" / "images" / "scans" / "cat" / "1.png").write_bytes(b"1")
+    typed = fingerprint(tmp_path / "study" / "images" / "scans")
+    del mine["further_datasets"][0]["fingerprint"]
+    assert read(mine, "study")["further_datasets"][0]["fingerprint"] == typed
+
+
+def test_data_without_a_fingerprint_that_are_not_there_are_refused_with_their_place(mine):
+    del mine["further_datasets"][0]["fingerprint"]
+    with pytest.raises(ExperimentError, match=r"mine\.yaml: further_datasets\[0\]\.path: .*images/scans"):
+        read(mine, "study")

@@ -91,7 +91,7 @@ def _problems(dataset: Any) -> Iterator[str]:
     from stir.data.preparation import Preparation
     from stir.errors import StirError
     from stir.names import shown
-    from stir_workflow.planning.fingerprints import remembered_fingerprint
+    from stir_workflow.store.remembered import remembered_fingerprint
 
     try:
         source = Path(dataset_source(dataset, os.environ) or "")

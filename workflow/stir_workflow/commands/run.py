@@ -43,6 +43,7 @@ def run(
         from stir_workflow.planning.announcing import announcement
         from stir_workflow.planning.start import DEFAULT
 
+        _snakefile()  # without the workflow's files, there are no experiments that could be unknown
         experiment = experiment or DEFAULT
         said = announcement(experiment, scale or "")
         config = {"experiment": experiment, "device": device} | ({"scale": scale} if scale else {})

@@ -46,8 +46,6 @@ def facts_of(dataset: Settings) -> DatasetFacts:
 def kept_images(dataset: Settings) -> dict[str, Any]:
     """Return what determines the images, without what says the same as nothing: all classes, all test images."""
     settings, facts = dataset_settings(dataset), facts_of(dataset)
-    if "format" in settings and "fingerprint" not in settings:  # not computed yet
-        settings["path"] = dataset.get("path")
     every_class = list(range(facts_of({**dataset, "classes": None}).classes))
     left_out = {
         key for key, same in {"classes": every_class, "n_test": facts.n_test_default}.items() if settings.get(key) == same

@@ -15,7 +15,7 @@ from jsonschema.validators import extend
 from stir.errors import near_matches
 from stir.names import LAYER_GRAMMAR, NAME_GRAMMAR, SELECT_GRAMMAR, is_layer, is_name, is_select, shortened
 from stir_workflow.planning.addresses import with_addresses
-from stir_workflow.planning.locations import problems_of_paths, with_paths
+from stir_workflow.planning.locations import problems_of_paths, with_fingerprints, with_paths
 from stir_workflow.planning.reading import (
     EXPERIMENTS,
     WORKFLOW,
@@ -68,7 +68,7 @@ for _format, (_is_good, _) in GRAMMARS.items():
 Experiment = dict[str, Any]
 
 
-def load_experiment(path: Path, scale: str | None = None, *, trusting: bool = False) -> Experiment:
+def load_experiment(path: Path, scale: str | None = None) -> Experiment:
     """Read an experiment that can be planned: as the schema has it, with every name in it that of something in it.
 
     Parameters
@@ -77,21 +77,18 @@ def load_experiment(path: Path, scale: str | None = None, *, trusting: bool = Fa
         The file.
     scale : str, optional
         One of its scales; its default otherwise.
-    trusting : bool
-        Whether remembered fingerprints of data of one's own are taken without a look at the files.
 
     Raises
     ------
     ExperimentError
         Listing everything that is wrong: file, key or value, what was expected.
     """
-    from stir_workflow.planning.fingerprints import with_fingerprints
     from stir_workflow.planning.references import problems_of_references
     from stir_workflow.planning.settings import has_patterns
 
     parts = read_experiment(path).parts(scale)
-    experiment, of_data = with_fingerprints(_by_schema(parts), trusting=trusting)
-    refuse(parts, [*problems_of_references(experiment)] or of_data)
+    experiment = _by_schema(parts)
+    refuse(parts, problems_of_references(experiment))
     if has_patterns(experiment):
         from stir_workflow.planning.patterns import expanded  # with torch, which other experiments are planned without
 
@@ -115,7 +112,9 @@ def _by_schema(parts: list[Part]) -> Experiment:
     content, schema, folder = united(parts), _schema(), parts[-1].file.parent
     refuse(parts, dict.fromkeys(_problems(content, schema)))
     refuse(parts, problems_of_paths(content, folder))
-    return with_addresses(with_paths(_with_defaults(content, schema, schema), folder), folder)
+    experiment, problems = with_fingerprints(with_paths(_with_defaults(content, schema, schema), folder))
+    refuse(parts, problems)
+    return with_addresses(experiment, folder)
 
 
 def _problems(content: Experiment, schema: Any) -> Iterator[str]:

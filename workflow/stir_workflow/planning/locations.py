@@ -1,11 +1,14 @@
-"""Paths in experiment files are relative to the folder of the file, as addresses ``FILE.py:CALLABLE`` are."""
+"""Paths in experiment files are relative to the folder of the file; data at a path have a fingerprint."""
 
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from stir.data.sources import expanded
+from stir.errors import DatasetError
 from stir.names import shortened
+from stir_workflow.store.remembered import remembered_fingerprint
 
 KEYS = {"dataset": "path", "further_datasets": "path", "models": "checkpoint"}
 """Keys of an experiment -> the key of their entries that holds a path. (A reference keeps its folder: `addresses`.)"""
@@ -51,6 +54,35 @@ def problems_of_paths(experiment: dict[str, Any], folder: Path) -> Iterator[str]
                     f"nothing from there at {shortened(path, 200)}, only from the current folder. "
                     f"Write {shortened(there, 200)}, or an absolute path"
                 )
+
+
+def with_fingerprints(experiment: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Return an experiment whose data of one's own have fingerprints, and what prevents that.
+
+    Parameters
+    ----------
+    experiment : dict
+        With paths from the current folder. A fingerprint that is given is kept, and compared by the job that reads the data.
+    """
+    problems: list[str] = []
+    further = [
+        _with_fingerprint(dataset, f"further_datasets[{number}]", problems)
+        for number, dataset in enumerate(experiment["further_datasets"])
+    ]
+    return experiment | {
+        "dataset": _with_fingerprint(experiment["dataset"], "dataset", problems),
+        "further_datasets": further,
+    }, problems
+
+
+def _with_fingerprint(dataset: dict[str, Any], place: str, problems: list[str]) -> dict[str, Any]:
+    if "format" not in dataset or "fingerprint" in dataset or "path" not in dataset:
+        return dataset
+    try:
+        return {**dataset, "fingerprint": remembered_fingerprint(Path(expanded(dataset["path"])))}
+    except DatasetError as error:
+        problems.append(f"{place}.path: {error}")
+        return {**dataset, "fingerprint": ""}
 
 
 def _numbered(part: str, entries: list[Any]) -> list[tuple[str, Any]]:

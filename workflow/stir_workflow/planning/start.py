@@ -49,7 +49,7 @@ def start(config: Mapping[str, str], *, main_process: bool, undisturbed: bool = 
     if main_process:
         check_apart(paths, scale)
     files = zip(names, paths, strict=True)
-    plans = [Plan(name, load_experiment(path, scale, trusting=not main_process), origin=origin(path), scale=scale) for name, path in files]
+    plans = [Plan(name, load_experiment(path, scale), origin=origin(path), scale=scale) for name, path in files]
     _check_names(plans, paths)
     if main_process:
         check_published(plans, paths, scale)
