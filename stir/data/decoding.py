@@ -11,7 +11,7 @@ from typing import TypeAlias
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from stir.data.collection import MOST_NAMED
+from stir.data.collection import first_of
 from stir.data.files import check_room
 from stir.data.image_files import ImageFiles
 from stir.data.preparation import CENTER, CONVERSIONS, MODES, Preparation, Shape, Stored
@@ -47,8 +47,7 @@ class BadImages(DatasetError):
 
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)
-        more = len(problems) - MOST_NAMED
-        super().__init__("\n".join([*problems[:MOST_NAMED], *([f"There are {more} more such files."] if more > 0 else [])]))
+        super().__init__("\n".join(first_of(problems)))
 
 
 def decode(files: ImageFiles, names: Sequence[str], shape: Shape, prepare: Prepare | None = None) -> np.ndarray:

@@ -38,6 +38,7 @@ def data(path: Path, as_json: bool) -> None:
 
     Example: stir data photographs/
     """
+    from stir.data.collection import first_of
     from stir.data.fingerprints import fingerprint as fingerprint_at
     from stir.data.looking import look
     from stir.data.sources import expanded
@@ -51,10 +52,8 @@ def data(path: Path, as_json: bool) -> None:
             click.echo(json.dumps({**asdict(found), "shapes": shapes, "fingerprint": digest}, indent=1))
         else:
             click.echo("\n".join(_lines(path, found)))
-    for problem in found.problems[:MOST_CLASSES]:
+    for problem in first_of(found.problems):
         say(f"refused: {problem}")
-    if (more := len(found.problems) - MOST_CLASSES) > 0:
-        say(f"refused: {more} more files")
     if found.problems:
         sys.exit(1)
     if not as_json:
