@@ -70,8 +70,10 @@ def load_split(settings: Mapping[str, Any], *, source: str | Path | None = None,
     facts = dataset_facts(settings)
     found = _found(settings, source).of_classes(settings.get("classes") or range(facts.classes))
     train, test = _drawn(settings, facts, found, generator)
+    of_train, of_test = _read((found.train, train), (found.train if found.test is None else found.test, test))
     split = Split(
-        *_read((found.train, train), (found.train if found.test is None else found.test, test)),
+        *of_train,
+        *of_test,
         white_level=found.white_level,
         class_names=found.class_names,
         found=found.summary(),
@@ -82,12 +84,12 @@ def load_split(settings: Mapping[str, Any], *, source: str | Path | None = None,
     return split
 
 
-def _read(*drawn: tuple[Part, np.ndarray]) -> list[np.ndarray]:
+def _read(*drawn: tuple[Part, np.ndarray]) -> list[tuple[np.ndarray, np.ndarray]]:
     """Return images and labels of each part; files that cannot be read are named together."""
-    arrays, problems = list[np.ndarray](), list[str]()
+    arrays, problems = list[tuple[np.ndarray, np.ndarray]](), list[str]()
     for part, numbers in drawn:
         try:
-            arrays += part.images_and_labels(numbers)
+            arrays.append(part.images_and_labels(numbers))
         except BadImages as error:
             problems += error.problems
     if problems:

@@ -105,10 +105,9 @@ class Preparation:
                 f"got {list(shape)}. Correct one of them."
             )
         if self.resize is not None:
-            self._check_resize(list(sides), what)
+            self._check_resize(self.resize, list(sides), what)
 
-    def _check_resize(self, sides: list[int], what: str) -> None:
-        resize = self.resize
+    def _check_resize(self, resize: int | tuple[int, int], sides: list[int], what: str) -> None:
         lengths = resize if isinstance(resize, tuple) else (resize,)
         if len(lengths) > 2 or not all(type(length) is int and 0 < length <= LARGEST_SIDE for length in lengths):
             raise InvalidInputError(
