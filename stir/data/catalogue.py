@@ -4,12 +4,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from stir.data.preparation import PREPARATION_KEYS, Preparation
 from stir.errors import InvalidInputError, near_matches
 
-OWN_KEYS = ("format", "path", "image_shape", "n_classes", "fingerprint")
+OWN_KEYS = ("format", "path", "image_shape", "n_classes")
 """Keys of the settings that describe data outside the catalogue."""
+OPTIONAL_OWN_KEYS = ("fingerprint", *PREPARATION_KEYS)
+"""Further keys that only such data may have."""
 
-FORMATS = ("folder", "archive", "hdf5", "numpy")
+IMAGE_FORMATS = ("folder", "archive")
+"""Formats of image files, which can be prepared."""
+FORMATS = (*IMAGE_FORMATS, "hdf5", "numpy")
 SHIPPED = ("digits", "photographs")
 """Datasets that come with packages, so that they are looked for nowhere."""
 
@@ -81,8 +86,8 @@ def dataset_facts(settings: Mapping[str, Any]) -> DatasetFacts:
     Parameters
     ----------
     settings : mapping
-        ``name``, optionally ``classes``; for data outside the catalogue also ``format``, ``image_shape``,
-        ``n_classes`` and ``fingerprint``. Other keys are ignored.
+        ``name``, optionally ``classes``; for data outside the catalogue also ``format``, ``image_shape`` and
+        ``n_classes``; for image files optionally ``resize``, ``crop`` and ``convert``. Other keys are ignored.
 
     Raises
     ------
@@ -113,7 +118,7 @@ def _known_facts(settings: Mapping[str, Any]) -> DatasetFacts:
         raise InvalidInputError(
             f"Unknown dataset {name!r}. {near_matches(name, DATASETS)} Data of your own need the keys {', '.join(OWN_KEYS)}."
         )
-    surplus = [key for key in OWN_KEYS if key in settings and key != "path"]
+    surplus = [key for key in (*OWN_KEYS, *OPTIONAL_OWN_KEYS) if key in settings and key != "path"]
     if surplus:
         raise InvalidInputError(
             f"Dataset {name!r} is a known one, whose {' and '.join(surplus)} cannot be set; leave out {', '.join(surplus)}."
@@ -134,13 +139,20 @@ def _own_facts(settings: Mapping[str, Any]) -> DatasetFacts:
     if missing:
         raise InvalidInputError(
             f"Dataset {name!r} is data of your own: expected the keys {', '.join(OWN_KEYS)}; {', '.join(missing)} missing. "
-            "`stir fingerprint PATH` prints the fingerprint."
+            "`stir data PATH` prints them."
         )
     shape, n_classes = settings["image_shape"], settings["n_classes"]
     if not (isinstance(shape, Sequence) and len(shape) == 3 and all(isinstance(n, int) and n > 0 for n in shape)):
         raise InvalidInputError(f"Expected image_shape [channels, height, width] of dataset {name!r}; got {shape!r}.")
     if not isinstance(n_classes, int) or n_classes < 1:
         raise InvalidInputError(f"Expected n_classes of dataset {name!r}, a number from 1; got {n_classes!r}.")
+    surplus = [key for key in PREPARATION_KEYS if key in settings and settings["format"] not in IMAGE_FORMATS]
+    if surplus:
+        raise InvalidInputError(
+            f"Expected {', '.join(surplus)} with images in a folder or archive; dataset {name!r} has the format "
+            f"{settings['format']}. Leave out {', '.join(surplus)}, and prepare the arrays before you save them."
+        )
+    Preparation.of(settings)  # refuses what does not fit image_shape
     channels, height, width = shape
     return DatasetFacts(None, channels, height, width, n_classes)
 

@@ -84,7 +84,7 @@ def _check_layout(files: ImageFiles) -> None:
         if name.count("/") > split and (not split or name.split("/")[0] in PARTS):
             raise DatasetError(
                 f"Expected only images ({', '.join(IMAGE_SUFFIXES)}) in folders of classes; {shown(name)} in {shown(files.path)} "
-                "is not an image, by its name. Convert, rename or remove it, and compute the fingerprint again."
+                "is not an image, by its name. Convert, rename or remove it."
             )
 
 

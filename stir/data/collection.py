@@ -13,6 +13,12 @@ from stir.names import shortened, shown
 MOST_NAMED = 20
 
 
+def first_of(problems: Sequence[str]) -> list[str]:
+    """Return problems; of very many the first, and how many more there are."""
+    more = len(problems) - MOST_NAMED
+    return [*problems[:MOST_NAMED], *([f"There are {more} more such files."] if more > 0 else [])]
+
+
 def check_class_names(names: Sequence[str], where: Path) -> tuple[str, ...]:
     """Return the names of classes.
 

@@ -7,14 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from stir.data.catalogue import COUNTS, SHIPPED, Counts, DatasetFacts, dataset_facts
+from stir.data.catalogue import COUNTS, IMAGE_FORMATS, SHIPPED, Counts, DatasetFacts, dataset_facts
 from stir.data.cifar10_jpeg import load_cifar10_jpeg
-from stir.data.collection import Collection
+from stir.data.collection import Collection, Part
+from stir.data.decoding import BadImages
 from stir.data.digits import load_digits
 from stir.data.fashion_mnist import load_fashion_mnist
 from stir.data.files import kind_of
 from stir.data.imagenet import load_imagenet
-from stir.data.own import IMAGE_FORMATS, load_own
+from stir.data.own import load_own
 from stir.data.photographs import load_photographs
 from stir.data.ranges import check_range
 from stir.data.torchvision_datasets import load_cifar10, load_cifar100, load_svhn
@@ -69,9 +70,10 @@ def load_split(settings: Mapping[str, Any], *, source: str | Path | None = None,
     facts = dataset_facts(settings)
     found = _found(settings, source).of_classes(settings.get("classes") or range(facts.classes))
     train, test = _drawn(settings, facts, found, generator)
+    of_train, of_test = _read((found.train, train), (found.train if found.test is None else found.test, test))
     split = Split(
-        *found.train.images_and_labels(train),
-        *(found.train if found.test is None else found.test).images_and_labels(test),
+        *of_train,
+        *of_test,
         white_level=found.white_level,
         class_names=found.class_names,
         found=found.summary(),
@@ -80,6 +82,19 @@ def load_split(settings: Mapping[str, Any], *, source: str | Path | None = None,
         for part, images in (("training", split.train_images), ("test", split.test_images)):
             check_range(images, split.white_level, f"{part} images of {shown(str(source))}", remedy="scale the images")
     return split
+
+
+def _read(*drawn: tuple[Part, np.ndarray]) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return images and labels of each part; files that cannot be read are named together."""
+    arrays, problems = list[tuple[np.ndarray, np.ndarray]](), list[str]()
+    for part, numbers in drawn:
+        try:
+            arrays.append(part.images_and_labels(numbers))
+        except BadImages as error:
+            problems += error.problems
+    if problems:
+        raise BadImages(problems)
+    return arrays
 
 
 def _found(settings: Mapping[str, Any], source: str | Path | None) -> Collection:

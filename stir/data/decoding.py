@@ -9,31 +9,48 @@ from math import prod
 from typing import TypeAlias
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
+from stir.data.collection import first_of
 from stir.data.files import check_room
 from stir.data.image_files import ImageFiles
+from stir.data.preparation import CENTER, CONVERSIONS, MODES, Preparation, Shape, Stored
 from stir.errors import DatasetError
 from stir.names import shown
 from stir.progress import SECONDS_BETWEEN_LINES, progress_bar
 
 Prepare: TypeAlias = Callable[[Image.Image], Image.Image]
-"""Applied to each image before it is converted to an array."""
+"""Makes an image of the shape of the dataset."""
 
 FORMATS = ("BMP", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 """Formats of the suffixes; other formats of Pillow start programs (EPS) or are not needed."""
-MODES = {1: "L", 3: "RGB", 4: "RGBA"}
-"""Channels -> Pillow's name of the mode."""
 MOST_PIXELS = 2**26
 """Maximum number of pixels of an image; checked before decoding."""
 
+REMEDY = "Convert or remove it, correct image_shape, or set resize, crop or convert"
+"""For an image that cannot become one of the shape of the dataset."""
+
 _ORIENTATION = 0x0112
-_TURNED = range(2, 9)
+_TURNED, _SIDEWAYS = range(2, 9), range(5, 9)
 _CUT = re.compile(r";16[BLN]|^(L|RGB|RGBA|RGBa)X")
 """Raw modes with 16 bits per channel, of which Pillow keeps 8, or with further channels, which it drops."""
 
 
-def decode(files: ImageFiles, names: Sequence[str], shape: tuple[int, int, int], prepare: Prepare | None = None) -> np.ndarray:
+class BadImages(DatasetError):
+    """Image files are refused, each in a line of the message.
+
+    Parameters
+    ----------
+    problems : sequence of str
+        Sentences that name the files; of very many, the first are in the message.
+    """
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(first_of(problems)))
+
+
+def decode(files: ImageFiles, names: Sequence[str], shape: Shape, prepare: Prepare | None = None) -> np.ndarray:
     """Decode image files.
 
     Parameters
@@ -43,10 +60,9 @@ def decode(files: ImageFiles, names: Sequence[str], shape: tuple[int, int, int],
     names : sequence of str
         Names of the n files to decode.
     shape : tuple of int
-        (channels, height, width) that every image must have.
+        (channels, height, width) of the images.
     prepare : callable, optional
-        Applied to each image first. With it, images may have any size and mode; without it, images
-        are neither converted nor cropped.
+        Makes an image of that shape; by default, images must have it, and are neither converted nor cropped.
 
     Returns
     -------
@@ -55,98 +71,153 @@ def decode(files: ImageFiles, names: Sequence[str], shape: tuple[int, int, int],
 
     Raises
     ------
+    BadImages
+        Naming all files that are corrupt, have another size or number of channels, or would lose information.
     DatasetError
-        Naming the file that is corrupt, has another size or number of channels, or would lose information.
+        If the images do not fit into memory, or cannot have so many channels.
     """
     channels, height, width = shape
     if channels not in MODES:
         raise DatasetError(f"Expected image_shape with 1, 3 or 4 channels for image files; got {list(shape)}.")
     check_room(len(names) * prod(shape), f"{len(names)} images of image_shape {list(shape)}")
-    images = np.empty((len(names), *shape), dtype=np.uint8)
-    bar = progress_bar("Decoding", len(names), unit="image", delay=SECONDS_BETWEEN_LINES)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # sizes are checked here, before anything is decoded
-        warnings.filterwarnings("ignore", "Corrupt EXIF")  # the warning does not concern the pixels
+    images, problems = np.empty((len(names), *shape), dtype=np.uint8), list[str]()
+    prepare = prepare or prepared(shape)
+    with progress_bar("Decoding", len(names), unit="image", delay=SECONDS_BETWEEN_LINES) as bar:
         for number, name in enumerate(names):
-            image = _opened(files, name, prepare or _as_it_is(shape))
-            images[number] = np.asarray(image).reshape(height, width, channels).transpose(2, 0, 1)
+            try:
+                image = _opened(files, name, prepare)
+                images[number] = np.asarray(image).reshape(height, width, channels).transpose(2, 0, 1)
+            except DatasetError as error:
+                problems.append(str(error))
             bar.update()
-    bar.close()
+    if problems:
+        raise BadImages(problems)
     return images
 
 
-def stored_shape(files: ImageFiles, name: str) -> tuple[int, int, int]:
-    """Return (channels, height, width) of an image by its header; nothing is decoded.
+def stored_image(files: ImageFiles, name: str) -> Stored:
+    """Return what the header of an image file says; nothing is decoded.
 
     Raises
     ------
     DatasetError
-        If it is no image, or has palettes, CMYK or other than 8 bits per channel.
+        If it is no image, or one that could only be read in part.
     """
-    image = _opened(files, name, None)
-    channels = {mode: number for number, mode in MODES.items()}
-    if image.mode not in channels:
-        raise DatasetError(
-            f"Expected an image that is grey, RGB or RGBA, with 8 bits per channel; got {image.mode}: "
-            f"{shown(name)} in {shown(files.path)}. Convert or remove it."
-        )
-    return channels[image.mode], image.height, image.width
+    found: list[Stored] = []
+
+    def look(image: Image.Image) -> Image.Image:
+        found.append(_stored(image))
+        return image
+
+    _opened(files, name, look)
+    return found[0]
 
 
 class _Unfit(Exception):
-    """An image is refused; the message says what was expected and what was found."""
+    """An image is refused: what was expected and what was found, and what may be done."""
+
+    def __init__(self, problem: str, remedy: str = "Convert or remove it") -> None:
+        super().__init__(problem)
+        self.remedy = remedy
 
 
-def _opened(files: ImageFiles, name: str, prepare: Prepare | None) -> Image.Image:
-    """Open an image; with ``prepare``, also apply that and decode it."""
+def _opened(files: ImageFiles, name: str, prepare: Prepare) -> Image.Image:
+    """Open an image, and apply a function to it, which may decode it."""
     place = f"{shown(name)} in {shown(files.path)}"
     try:
-        image: Image.Image = Image.open(io.BytesIO(files.read(name)), formats=FORMATS)
-        if image.width * image.height > MOST_PIXELS:
-            raise _Unfit(f"Expected at most {MOST_PIXELS} pixels; got {image.width} x {image.height}")
-        if prepare is not None:
-            image = prepare(image)
-            image.load()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # sizes are checked before anything is decoded
+            warnings.filterwarnings("ignore", "Corrupt EXIF")  # the warning does not concern the pixels
+            image: Image.Image = Image.open(io.BytesIO(files.read(name)), formats=FORMATS)
+            _check_pixels(image.width, image.height)
+            return prepare(image)
     except DatasetError:
         raise
     except _Unfit as error:
-        raise DatasetError(f"{error}: {place}. Convert or remove it, or correct image_shape.") from error
+        raise DatasetError(f"{error}: {place}. {error.remedy}.") from error
     except UnidentifiedImageError as error:
         raise DatasetError(
             f"Expected an image; {place} cannot be decoded: it is truncated, or its content is none of {', '.join(FORMATS)}. "
-            "Convert or remove it, and compute the fingerprint again."
+            "Convert or remove it."
         ) from error
     except Exception as error:  # a broken image file can raise any exception
         raise DatasetError(
             f"Expected an image; {place} cannot be decoded ({type(error).__name__}: {shown(str(error))}). "
-            "It is truncated or not an image; replace or remove it, and compute the fingerprint again."
+            "It is truncated or not an image; replace or remove it."
         ) from error
-    return image
 
 
-def _as_it_is(shape: tuple[int, int, int]) -> Prepare:
-    """Return a function that refuses images of another shape, and images that Pillow would read only in part."""
-    channels, height, width = shape
+def _check_pixels(width: int, height: int) -> None:
+    if width * height > MOST_PIXELS:
+        raise _Unfit(f"Expected at most {MOST_PIXELS} pixels; got {width} x {height}")
 
-    def checked(image: Image.Image) -> Image.Image:
-        if image.size != (width, height) or image.mode != MODES[channels]:
-            raise _Unfit(
-                f"Expected images of {width} x {height} pixels, {MODES[channels]} (image_shape {list(shape)}); "
-                f"got {image.width} x {image.height}, {image.mode}"
-            )
-        if (n_pictures := getattr(image, "n_frames", 1)) != 1:
-            raise _Unfit(f"Expected one picture per file; got {n_pictures}, an animation or pages")
-        # Check this before decoding, which discards how the image was stored.
-        if cut := [str(tile[3]) for tile in getattr(image, "tile", ()) if _is_cut(tile[3])]:
-            raise _Unfit(f"Expected 8 bits per channel, and no further channels; got {cut[0]}")
-        if "transparency" in image.info:
-            raise _Unfit("Expected an image without a transparent colour; got one")
+
+def prepared(shape: Shape, preparation: Preparation | None = None) -> Prepare:
+    """Return a function that makes an image one of a shape, and refuses what Pillow would read only in part.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (channels, height, width).
+    preparation : Preparation, optional
+        By default, images must have the shape.
+    """
+    preparation = preparation or Preparation()
+
+    def prepare(image: Image.Image) -> Image.Image:
+        if problem := preparation.problem(_stored(image), shape):
+            raise _Unfit(problem, REMEDY)
         image.load()
-        if _orientation(image) in _TURNED:  # after loading, which turns a TIFF
-            raise _Unfit("Expected an image that is stored as it is shown; got an EXIF orientation")
-        return image
+        if _orientation(image) in _TURNED:  # not of a TIFF, which loading has turned
+            image = ImageOps.exif_transpose(image)
+        return applied(image, preparation, shape)
 
-    return checked
+    return prepare
+
+
+def covering(shape: Shape) -> Prepare:
+    """Return a function that makes any image one of a shape: it is resized until it covers the shape, and its centre cropped."""
+    channels, height, width = shape
+    convert = next(name for name, number in CONVERSIONS.items() if number == channels)
+
+    def prepare(image: Image.Image) -> Image.Image:
+        stored = _stored(image)
+        short = min(stored.height, stored.width)
+        side = max(-(-short * height // stored.height), -(-short * width // stored.width))
+        return prepared(shape, Preparation(side, CENTER, convert))(image)
+
+    return prepare
+
+
+def applied(image: Image.Image, preparation: Preparation, shape: Shape) -> Image.Image:
+    """Convert, resize and crop an image, as torchvision's transforms do."""
+    from torchvision.transforms.v2.functional import center_crop, resize
+
+    channels, height, width = shape
+    if preparation.convert:
+        image = image.convert(MODES[channels])
+    if preparation.resize is not None:
+        sides = preparation.resized(image.height, image.width)
+        _check_pixels(sides[1], sides[0])  # a line of many pixels becomes a large image
+        image = resize(image, list(sides))
+    return center_crop(image, [height, width]) if preparation.crop else image
+
+
+def _stored(image: Image.Image) -> Stored:
+    """Return how an image is stored; nothing may have been decoded yet, which would discard it.
+
+    Raises
+    ------
+    _Unfit
+        If it has several pictures, or more bits or channels than Pillow reads.
+    """
+    if (n_pictures := getattr(image, "n_frames", 1)) != 1:
+        raise _Unfit(f"Expected one picture per file; got {n_pictures}, an animation or pages")
+    if cut := [str(tile[3]) for tile in getattr(image, "tile", ()) if _is_cut(tile[3])]:
+        raise _Unfit(f"Expected 8 bits per channel, and no further channels; got {cut[0]}")
+    orientation = None if image.format == "TIFF" else _orientation(image)  # loading turns a TIFF
+    height, width = (image.width, image.height) if orientation in _SIDEWAYS else (image.height, image.width)
+    return Stored(image.mode, height, width, orientation in _TURNED, "transparency" in image.info)
 
 
 def _is_cut(arguments: object) -> bool:

@@ -8,6 +8,7 @@ from stir.data.files import composed, files_in, kind_of
 from stir.digests import sha256_of
 from stir.errors import DatasetError
 from stir.names import shown
+from stir.progress import SECONDS_BETWEEN_LINES, progress_bar
 
 
 def fingerprint(path: Path) -> str:
@@ -25,16 +26,26 @@ def fingerprint(path: Path) -> str:
     DatasetError
         If there is no such file or folder, or an entry of the folder is neither.
     """
-    kind = kind_of(path)
-    if kind == "a file":
+    if _is_file(path):
         return _sha256_of(path)
-    if kind != "a folder":
+    names = composed(files_in(path), path)
+    with progress_bar(f"Fingerprint of {shown(path)}", len(names), unit="file", delay=SECONDS_BETWEEN_LINES) as bar:
+
+        def sha256(name: str) -> str:
+            bar.update()
+            return _sha256_of(path / names[name])
+
+        return fingerprint_of(names, sha256)
+
+
+def _is_file(path: Path) -> bool:
+    """Return whether a path is a file, rather than a folder, and refuse all else."""
+    if (kind := kind_of(path)) not in ("a file", "a folder"):
         raise DatasetError(
             f"Expected a file or folder at {shown(path)}; there is {kind if kind != 'nothing' else 'none'}. "
             "Put it there, or correct the path."
         )
-    names = composed(files_in(path), path)
-    return fingerprint_of(names, lambda name: _sha256_of(path / names[name]))
+    return kind == "a file"
 
 
 def _sha256_of(path: Path) -> str:

@@ -12,21 +12,21 @@ from PIL import Image
 from stir.data.catalogue import DATASETS
 from stir.data.class_folders import read_class_folders
 from stir.data.collection import Collection
-from stir.data.decoding import Prepare
+from stir.data.decoding import applied
 from stir.data.image_files import image_files
+from stir.data.preparation import CENTER, Preparation
 from stir.data.sources import FOLDER_VARIABLE
 from stir.errors import DatasetError
 
-SHORTER_SIDE = 256
+PREPARATION = Preparation(resize=256, crop=CENTER, convert="rgb")
+SHAPE = DATASETS["imagenet"].channels, DATASETS["imagenet"].height, DATASETS["imagenet"].width
 SYNSET = re.compile(r"n\d{8}")
 PLACES = (".", "val", "imagenet", "imagenet/val")
 
 
 def load_imagenet(source: Path) -> Collection:
     """Return the validation images below a folder."""
-    facts = DATASETS["imagenet"]
-    shape = facts.channels, facts.height, facts.width
-    return read_class_folders(image_files(_found(source)), shape, facts.classes, prepare=_prepare(facts.height))
+    return read_class_folders(image_files(_found(source)), SHAPE, DATASETS["imagenet"].classes, prepare=_prepare)
 
 
 def _found(source: Path) -> Path:
@@ -41,10 +41,6 @@ def _found(source: Path) -> Path:
     )
 
 
-def _prepare(side: int) -> Prepare:
-    from torchvision.transforms.v2.functional import center_crop, resize
-
-    def prepare(image: Image.Image) -> Image.Image:
-        return center_crop(resize(image.convert("RGB"), [SHORTER_SIDE]), [side, side])
-
-    return prepare
+def _prepare(image: Image.Image) -> Image.Image:
+    """Prepare an image as torchvision's presets do: neither its EXIF orientation nor further frames are looked at."""
+    return applied(image, PREPARATION, SHAPE)

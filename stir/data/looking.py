@@ -2,24 +2,25 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from stir.data.array_files import POOL, SPLIT, Reader, check_white_level
+from stir.data.catalogue import IMAGE_FORMATS
 from stir.data.class_folders import placed_files
 from stir.data.collection import MOST_NAMED
-from stir.data.decoding import Prepare, stored_shape
+from stir.data.decoding import REMEDY, BadImages, stored_image
 from stir.data.files import broken_files_refused, files_in, kind_of
 from stir.data.image_files import ImageFiles, image_files
 from stir.data.numpy_files import read_folder, read_npz
+from stir.data.preparation import CONVERTIBLE, Preparation, Shape, Stored, suggested
 from stir.errors import DatasetError
 from stir.names import shown
 from stir.progress import SECONDS_BETWEEN_LINES, progress_bar
 
-Shape = tuple[int, int, int]
-"""Channels, height, width."""
 ARCHIVES = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz")
 HDF5, NPZ = (".h5", ".hdf5"), (".npz",)
 
@@ -39,16 +40,21 @@ class Found:
     """Names of other files or arrays, which are not read."""
     problems: tuple[str, ...] = ()
     """Why an experiment would refuse it, in a sentence each."""
+    image_shape: Shape = (1, 1, 1)
+    """As an experiment would name it."""
+    preparation: dict[str, Any] = field(default_factory=dict)
+    """Settings that make all images fit that shape: ``resize``, ``crop`` and ``convert``; none where they do."""
 
     @property
     def n_images(self) -> int:
         """Number of images that can be read."""
         return sum(self.shapes.values())
 
-    @property
-    def shape(self) -> Shape:
-        """The most frequent shape."""
-        return next(iter(self.shapes))
+    def counts(self) -> str:
+        """Return the number of images and classes, in a line."""
+        of_test = "" if self.test is None else f": {sum(self.train.values())} for training, {sum(self.test.values())} for testing"
+        classes = f" of {len(self.train)} classes" if self.train else ""
+        return f"{self.n_images} images{classes}{of_test}"
 
 
 def format_of(path: Path) -> str:
@@ -74,8 +80,18 @@ def format_of(path: Path) -> str:
     return found[0]
 
 
-def look(path: Path) -> Found:
+def look(path: Path, shape: Shape | None = None, preparation: Preparation | None = None) -> Found:
     """Return what a file or folder holds; images are not decoded, only their headers are read.
+
+    Parameters
+    ----------
+    path : Path
+        The file or folder.
+    shape : tuple of int, optional
+        Of the images of an experiment; image files that do not have it after the preparation are among the problems.
+        By default, a shape and a preparation are suggested.
+    preparation : Preparation, optional
+        Of the experiment's images.
 
     Raises
     ------
@@ -83,50 +99,56 @@ def look(path: Path) -> Found:
         If there is no image that can be read.
     """
     kind = format_of(path)
-    return _look_at_images(path, kind) if kind in ("folder", "archive") else _look_at_arrays(path, kind)
+    return _look_at_images(path, kind, shape, preparation) if kind in IMAGE_FORMATS else _look_at_arrays(path, kind)
 
 
-def _look_at_images(path: Path, kind: str) -> Found:
+def _look_at_images(path: Path, kind: str, shape: Shape | None, preparation: Preparation | None) -> Found:
     files = image_files(path)
-    shapes, problems = _shapes(files, files.names)
-    if not shapes:
-        raise DatasetError(_some(problems))
+    stored, problems = _stored(files, files.names, shape, preparation or Preparation())
+    if not stored:
+        raise BadImages(problems)
+    shapes = Counter[Shape]()
+    for image, number in stored.items():
+        shapes[image.shape] += number
     train, test, layout = _classes(files)
-    if len(shapes) > 1:
-        sizes = ", ".join(f"{number} of {_said(shape)}" for shape, number in shapes.most_common(4))
-        problems.append(f"Expected images of one size and one number of channels; got {sizes}{', ...' * (len(shapes) > 4)}.")
-    return Found(kind, dict(shapes.most_common()), train, test, files.others, (*problems, *layout))
+    own_shape, own_keys = suggested(stored)
+    return Found(kind, dict(shapes.most_common()), train, test, files.others, (*problems, *layout), shape or own_shape, own_keys)
 
 
-def stored_shapes(files: ImageFiles, names: Sequence[str]) -> Counter[Shape]:
-    """Return shape -> number of images, by their headers.
+def stored_images(files: ImageFiles, names: Sequence[str]) -> Counter[Stored]:
+    """Return how images are stored -> number of images, by their headers.
 
     Raises
     ------
-    DatasetError
-        Naming all files that are no images, or of very many the first, in a line each.
+    BadImages
+        Naming all files that are no images.
     """
-    shapes, problems = _shapes(files, names)
+    stored, problems = _stored(files, names, None, Preparation())
     if problems:
-        raise DatasetError(_some(problems))
-    return shapes
+        raise BadImages(problems)
+    return stored
 
 
-def _shapes(files: ImageFiles, names: Sequence[str]) -> tuple[Counter[Shape], list[str]]:
-    shapes, problems = Counter[Shape](), list[str]()
+def _stored(
+    files: ImageFiles, names: Sequence[str], shape: Shape | None, preparation: Preparation
+) -> tuple[Counter[Stored], list[str]]:
+    stored, problems = Counter[Stored](), list[str]()
     with progress_bar("looking", len(names), unit="image", delay=SECONDS_BETWEEN_LINES) as bar:
         for name in names:
             try:
-                shapes[stored_shape(files, name)] += 1
+                stored[_fitting(stored_image(files, name), shape, preparation, f"{shown(name)} in {shown(files.path)}")] += 1
             except DatasetError as error:
                 problems.append(str(error))
             bar.update()
-    return shapes, problems
+    return stored, problems
 
 
-def _some(problems: Sequence[str]) -> str:
-    more = [f"There are {len(problems) - MOST_NAMED} more such files."] if len(problems) > MOST_NAMED else []
-    return "\n".join([*problems[:MOST_NAMED], *more])
+def _fitting(image: Stored, shape: Shape | None, preparation: Preparation, place: str) -> Stored:
+    """Return an image that can become one of a shape, or of any."""
+    deep = f"Expected at most 8 bits per channel; got {image.mode}" if image.mode not in CONVERTIBLE else None
+    if problem := deep or (shape and preparation.problem(image, shape)):
+        raise DatasetError(f"{problem}: {place}. {REMEDY if shape else 'Convert or remove it'}.")
+    return image
 
 
 def _classes(files: ImageFiles) -> tuple[dict[str, int], dict[str, int] | None, list[str]]:
@@ -142,10 +164,6 @@ def _classes(files: ImageFiles) -> tuple[dict[str, int], dict[str, int] | None, 
     return train, test or None, [wrong] if unknown else []
 
 
-def _said(shape: Shape) -> str:
-    return " x ".join(map(str, shape))
-
-
 def _look_at_arrays(path: Path, kind: str) -> Found:
     arrays, others = _arrays(path, kind)
     parts = [prefix for prefix in ("train_", "test_", "") if f"{prefix}images" in arrays]
@@ -155,7 +173,8 @@ def _look_at_arrays(path: Path, kind: str) -> Found:
     counts = [_counts(arrays.get(f"{part}labels")) for part in parts]
     missing = f"Expected an array {parts[0]}labels beside {parts[0]}images: experiments need the class of each image."
     problems = () if counts[0] else (missing,)
-    return Found(kind, dict(shapes), counts[0], counts[1] if len(counts) > 1 else None, tuple(others), problems)
+    test = counts[1] if len(counts) > 1 else None
+    return Found(kind, dict(shapes), counts[0], test, tuple(others), problems, next(iter(shapes)))
 
 
 def read_arrays(path: Path) -> tuple[np.ndarray, np.ndarray | None, int]:
@@ -218,17 +237,3 @@ def shape_of(images: np.ndarray, path: Path) -> Shape:
 def _counts(labels: np.ndarray | None) -> dict[str, int]:
     values, numbers = np.unique([] if labels is None else labels, return_counts=True)
     return {str(value): int(number) for value, number in zip(values.tolist(), numbers.tolist(), strict=True)}
-
-
-def prepared(shape: Shape) -> Prepare:
-    """Return a function that makes any image one of a shape: its shorter side is resized, and its centre cropped."""
-    from PIL import Image, ImageOps
-
-    channels, height, width = shape
-    mode = {1: "L", 3: "RGB"}[channels]
-
-    def prepare(image: Image.Image) -> Image.Image:
-        upright = ImageOps.exif_transpose(image).convert(mode)
-        return ImageOps.fit(upright, (width, height), Image.Resampling.BICUBIC)
-
-    return prepare

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from stir.data import DATASETS, dataset_facts
-from stir.data.catalogue import COUNTS, FORMATS
+from stir.data.catalogue import COUNTS, FORMATS, IMAGE_FORMATS
 from stir.data.dataset import LOADERS
-from stir.data.own import KINDS, READERS
+from stir.data.own import ARRAY_READERS, KINDS
 from stir.errors import InvalidInputError
 
 OWN = {"name": "mine", "format": "hdf5", "image_shape": [3, 16, 24], "n_classes": 5, "fingerprint": "0" * 64}
@@ -22,7 +22,7 @@ def refused(settings, match):
 
 def test_every_dataset_has_a_loader_and_every_format_a_reader():
     assert LOADERS.keys() == DATASETS.keys() == COUNTS.keys()
-    assert READERS.keys() == KINDS.keys() == set(FORMATS)
+    assert {*ARRAY_READERS, *IMAGE_FORMATS} == KINDS.keys() == set(FORMATS)
 
 
 @pytest.mark.parametrize(
@@ -60,15 +60,21 @@ def test_of_data_of_ones_own_only_the_files_know_how_many_there_are():
 
 
 def test_an_unknown_name_is_refused_with_near_matches_and_the_keys_for_ones_own():
-    refused(
-        {"name": "cifar-10"}, r"'cifar-10'\. Did you mean .*'cifar10'.*keys format, path, image_shape, n_classes, fingerprint"
-    )
+    refused({"name": "cifar-10"}, r"'cifar-10'\. Did you mean .*'cifar10'.*keys format, path, image_shape, n_classes\.")
 
 
-@pytest.mark.parametrize("key", ["format", "image_shape", "n_classes", "fingerprint"])
+@pytest.mark.parametrize("key", ["format", "image_shape", "n_classes"])
 def test_data_of_ones_own_say_all_that_is_needed(key):
-    settings = {name: value for name, value in OWN.items() if name != key}
+    settings = {name: value for name, value in OWN.items() if name not in (key, "fingerprint")}
     refused(settings, key if key != "format" else "Unknown dataset 'mine'")
+
+
+@pytest.mark.parametrize("settings", [{"resize": 24}, {"crop": "center"}, {"convert": "rgb"}])
+def test_only_image_files_of_ones_own_are_prepared(settings):
+    (key,) = settings
+    refused({**OWN, **settings}, f"Expected {key} with images in a folder or archive; dataset 'mine' has the format hdf5")
+    refused({"name": "cifar10", **settings}, f"known one, whose {key} cannot be set")
+    assert dataset_facts({**OWN, "format": "folder", "resize": [16, 24], "crop": "center", "convert": "rgb"}).height == 16
 
 
 @pytest.mark.parametrize("shape", [[16, 16], "3x16x16", [3, 16, 0], [3, 16, 16.0], None])

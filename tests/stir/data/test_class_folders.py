@@ -145,7 +145,7 @@ def test_a_fingerprint_in_capitals_is_the_same(split_folder):
 def test_images_of_another_size_or_with_other_channels(split_folder, shape):
     refused(
         split_folder,
-        r"Expected images of .*image_shape.*got 8 x 8, L: train/\w+/\d\.png.*or correct image_shape",
+        r"Expected images of .*image_shape.*got 8 x 8, L: train/\w+/\d\.png.*correct image_shape, or set resize, crop or convert",
         image_shape=shape,
     )
 

@@ -63,7 +63,7 @@ LOST = {
     "16 bits of colour": ("x.png", png(16, 2, [bytes(48)] * 8), "8 bits per channel.*16"),
     "16 bits of a PPM": ("x.ppm", b"P6 8 8 65535\n" + bytes(384), "8 bits per channel.*65535"),
     "16 bits of a plain PPM": ("x.ppm", b"P3 8 8 1000\n" + b"0 " * 192, "8 bits per channel.*1000"),
-    "16 grey bits": ("x.png", saved(WIDE, "PNG"), "RGB .*got 8 x 8, I;16"),
+    "16 grey bits": ("x.png", saved(WIDE, "PNG"), "8 bits per channel.*I;16"),
     "palette": ("x.png", saved(Image.fromarray(COLOUR).quantize(8), "PNG"), "RGB .*got 8 x 8, P:"),
     "alpha": ("x.png", saved(Image.fromarray(COLOUR).convert("RGBA"), "PNG"), "RGB .*got 8 x 8, RGBA"),
     "transparent colour": ("x.png", saved(COLOUR, "PNG", transparency=(1, 2, 3)), "without a transparent colour"),
@@ -92,7 +92,7 @@ def test_16_grey_bits_and_a_transparent_grey_are_refused(tmp_path):
         [
             (saved(GREY, "PNG", transparency=3), "transparent colour"),
             (saved(WIDE, "PNG"), "I;16"),
-            (b"P5 8 8 65535\n" + bytes(128), "got 8 x 8, I"),
+            (b"P5 8 8 65535\n" + bytes(128), "got I;16B"),
         ]
     ):
         with pytest.raises(DatasetError, match=problem):

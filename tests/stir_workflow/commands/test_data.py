@@ -18,21 +18,34 @@ def test_data_counts_images_and_says_what_is_left_out_and_what_an_experiment_nam
     assert "12 images (format folder), channels x height x width: 12 of 1 x 8 x 8" in result.stdout
     assert [line.split() for line in result.stdout.splitlines() if line[:2] in ("a ", "b ", "c ")] == [[c, "4"] for c in "abc"]
     assert "Not read (1): notes.txt" in result.stdout
-    assert f'fingerprint: "{fingerprint(own)}"' in result.stdout
     said = json.loads(stir("data", own, "--json").stdout)
+    assert said["fingerprint"] == fingerprint(own)
     assert said["train"] == {"a": 4, "b": 4, "c": 4}
     assert said["shapes"] == [{"image_shape": [1, 8, 8], "images": 12}]
 
 
 def test_data_names_all_bad_files_and_exits_with_1(stir, own):
-    Image.new("L", (9, 9)).save(own / "a" / "large.png")
     (own / "b" / "broken.png").write_text("no picture")
     (own / "c" / "empty.jpg").touch()
     result = stir("data", own)
     assert result.exit_code == 1
-    for name in ("broken.png", "empty.jpg", "12 of 1 x 8 x 8, 1 of 1 x 9 x 9"):
+    for name in ("broken.png", "empty.jpg"):
         assert name in result.stderr
-    assert "fingerprint" not in result.stdout
+    assert "n_classes" not in result.stdout
+
+
+def test_pictures_of_several_sizes_and_kinds_get_settings_with_which_an_experiment_takes_them(stir, refused, own):
+    Image.new("RGB", (12, 9), "red").save(own / "a" / "large.png")
+    said = [line.partition("  #")[0] for line in stir("data", own).stdout.splitlines()]
+    assert {"  image_shape: [3, 8, 8]", "  resize: 8", "  crop: center", "  convert: rgb"} <= set(said)
+    assert stir("init", "mine.yaml", "--images", "own", "--model", "resnet8").exit_code == 0
+    dataset = read_yaml("mine.yaml")["dataset"]
+    assert (dataset["image_shape"], dataset["resize"], dataset["crop"], dataset["convert"]) == ([3, 8, 8], 8, "center", "rgb")
+    checked = stir("check", "mine.yaml")
+    assert checked.exit_code == 0, checked.output
+    assert "mine: 13 images of 3 classes" in checked.stdout
+    Image.new("I;16", (12, 9)).save(own / "a" / "deep.png")
+    assert "no further channels; got I;16B: a/deep.png" in refused("check", "mine.yaml")
 
 
 def test_training_and_test_parts_and_arrays_are_counted_apart(stir, here, own):

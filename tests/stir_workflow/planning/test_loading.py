@@ -24,7 +24,11 @@ EVERYTHING = edited(
         "inversion": {key: about["default"] for key, about in OF_INVERSIONS.items() if "default" in about}
         | read_yaml(QUICKSTART)["inversion"],
         "dataset.classes": [0, 1, 2],
-        "further_datasets": [OWN_DATA | {"fingerprint": "0" * 64, "n_test": 300, "random_seed": 1}],
+        "further_datasets": [
+            OWN_DATA
+            | {"fingerprint": "0" * 64, "n_test": 300, "random_seed": 1}
+            | {"resize": 8, "crop": "center", "convert": "grey"}
+        ],
         "images.datasets": ["digits", "mine"],
         "images.n_scored": 100,
         "figure_formats": ["png"],
@@ -54,7 +58,7 @@ EVERYTHING = edited(
 """An experiment that says all that can be said; nothing that could be run."""
 OF_CHECKPOINTS = {"checkpoint", "sha256", "normalisation", "mean", "std", "weights", "entry"}
 """Keys of models that are not trained."""
-OF_ADDRESSES = {"model", "arguments", "threat_model", "resize"}
+OF_ADDRESSES = {"model", "arguments", "threat_model"}
 """Keys of models of other libraries."""
 NAMES = ("by_architecture.resnet8", "by_architecture.vgg6", *(f"by_model.{model}" for model in MODELS))
 """Keys that the experiment chooses."""

@@ -13,6 +13,7 @@ from stir_workflow.commands.tables import aligned_table, duration, size
 from stir_workflow.messages import plain_errors
 
 if TYPE_CHECKING:
+    from stir.data.looking import Found
     from stir_workflow.commands.costs import StageCost
     from stir_workflow.planning.plan import Plan
 
@@ -26,7 +27,8 @@ def check(experiment: str, scale: str | None, cores: int | None, as_json: bool) 
     """Check EXPERIMENT, a name or a path, and say what a run would make; no job runs, and nothing is written.
 
     Refused are, with file and key: whatever experiments cannot contain, networks that cannot be built or do not take the images,
-    layers and weights that there are not, and images of your own that are not there, differ in size or have another fingerprint.
+    layers and weights that there are not, and images of your own that are not there, cannot be read, do not become of one size or
+    have another fingerprint: all such files are named at once. Images of your own are counted.
     Then, for each stage: jobs, how many of them are done, and about how long the others take: by the times of jobs that ran in
     this folder, or, where there are none, a guess from below.
 
@@ -34,7 +36,7 @@ def check(experiment: str, scale: str | None, cores: int | None, as_json: bool) 
     """
     with plain_errors():
         plan = _planned(experiment, scale)
-        _check_data(plan)
+        counted = _counted(plan)
         from stir_workflow.commands.costs import missing, stage_costs
         from stir_workflow.commands.sizes import missing_bytes
 
@@ -42,6 +44,7 @@ def check(experiment: str, scale: str | None, cores: int | None, as_json: bool) 
         to_make = missing(plan)
         facts = {
             "experiment": plan.name,
+            "own_datasets": counted,
             "models": len(plan.models),
             "jobs": sum(cost.planned for cost in costs),
             "jobs_to_do": sum(cost.to_do for cost in costs),
@@ -69,49 +72,61 @@ def _planned(experiment: str, scale: str | None) -> "Plan":
     return plan
 
 
-def _check_data(plan: "Plan") -> None:
-    """Refuse images of one's own that the first job would refuse.
+def _counted(plan: "Plan") -> dict[str, str]:
+    """Return how many images of one's own each dataset has, and refuse those that the first job would refuse.
 
     Raises
     ------
     ExperimentError
         In a line for each problem.
     """
+    from stir.data.collection import first_of
     from stir_workflow.planning.fitting import places_of_datasets
     from stir_workflow.planning.loading import ExperimentError
+    from stir_workflow.planning.settings import dataset_label
 
+    counted: dict[str, str] = {}
     for place, dataset in places_of_datasets(plan.experiment):
-        if "format" in dataset and (problems := list(_problems(dataset))):
-            raise ExperimentError("\n".join(f"{plan.publication.source}: {place}: {problem}" for problem in problems[:20]))
+        if "format" in dataset:
+            found, problems = _looked_at(dataset)
+            if found is None or problems:
+                raise ExperimentError("\n".join(f"{plan.publication.source}: {place}: {each}" for each in first_of(problems)))
+            counted[dataset_label(dataset)] = found.counts()
+    return counted
 
 
-def _problems(dataset: Any) -> Iterator[str]:
+def _looked_at(dataset: Any) -> "tuple[Found | None, list[str]]":
+    """Return what there is of a dataset of one's own, and why it would be refused."""
     from stir.data import dataset_source
-    from stir.data.fingerprints import fingerprint
     from stir.data.looking import look
+    from stir.data.preparation import Preparation
     from stir.errors import StirError
     from stir.names import shown
+    from stir_workflow.store.remembered import remembered_fingerprint
 
     try:
         source = Path(dataset_source(dataset, os.environ) or "")
-        found = look(source)
-        came = fingerprint(source)
+        found = look(source, tuple(dataset["image_shape"]), Preparation.of(dataset))
+        came = remembered_fingerprint(source)
     except StirError as error:
-        yield from str(error).splitlines()
-        return
-    yield from found.problems
-    if list(found.shape) != list(dataset["image_shape"]):
-        yield f"expected image_shape {list(found.shape)}, which {shown(source)} has; got {dataset['image_shape']}. Correct it."
+        return None, list(getattr(error, "problems", str(error).splitlines()))
+    return found, [*found.problems, *_differences(dataset, found, came, shown(source))]
+
+
+def _differences(dataset: Any, found: "Found", came: str, source: str) -> Iterator[str]:
+    if (shape := list(found.image_shape)) != list(dataset["image_shape"]):
+        yield f"expected image_shape {shape}, which {source} has; got {dataset['image_shape']}. Correct it."
     if found.train and len(found.train) != dataset["n_classes"]:
-        yield f"expected n_classes {len(found.train)}, which {shown(source)} has; got {dataset['n_classes']}. Correct it."
+        yield f"expected n_classes {len(found.train)}, which {source} has; got {dataset['n_classes']}. Correct it."
     if came != str(dataset["fingerprint"]).lower():
-        yield f"expected fingerprint {came}, which {shown(source)} has; got {dataset['fingerprint']}. Correct it."
+        yield f"expected fingerprint {came}, which {source} has; got {dataset['fingerprint']}. Correct it."
 
 
 def _lines(plan: "Plan", costs: "Sequence[StageCost]", facts: dict[str, Any]) -> list[str]:
     n_pairs = len(plan.models) * len(plan.references)
     lines = [
         f"{plan.name}: {len(plan.models)} models, {n_pairs} pairs; nothing is refused.",
+        *(f"{label}: {counts}" for label, counts in facts["own_datasets"].items()),
         "",
         *aligned_table([("stage", "jobs", "done", "to do", "time, one at a time"), *map(_row, costs)]),
         "",

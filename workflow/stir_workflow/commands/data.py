@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 
 MOST_CLASSES = 20
 MOST_NAMED = 10
+COMMENTS = {
+    "resize": "length of the shorter side, in pixels: images differ in size",
+    "crop": "the centre, of image_shape",
+    "convert": "images differ in colours, transparency or orientation, or are not stored as grey, RGB or RGBA",
+}
+"""On settings that prepare images."""
 
 
 @click.command()
@@ -27,10 +33,12 @@ def data(path: Path, as_json: bool) -> None:
 
     PATH is a folder or an archive of pictures, in a folder per class (CLASS/ or train/CLASS/ and test/CLASS/), or a file of
     arrays (.npz, .h5). All files that cannot be read are named at once. The exit status is 1 if an experiment would refuse the
-    data. The keys that an experiment file needs are printed last; `stir init` writes such a file.
+    data. The keys that an experiment file needs are printed last, with settings that make images of one size and kind of them;
+    `stir init` writes such a file.
 
     Example: stir data photographs/
     """
+    from stir.data.collection import first_of
     from stir.data.fingerprints import fingerprint as fingerprint_at
     from stir.data.looking import look
     from stir.data.sources import expanded
@@ -38,20 +46,18 @@ def data(path: Path, as_json: bool) -> None:
     with plain_errors():
         place = Path(expanded(str(path)))
         found = look(place)
-        digest = fingerprint_at(place)
         if as_json:
+            digest = fingerprint_at(place)
             shapes = [{"image_shape": list(shape), "images": number} for shape, number in found.shapes.items()]
             click.echo(json.dumps({**asdict(found), "shapes": shapes, "fingerprint": digest}, indent=1))
         else:
             click.echo("\n".join(_lines(path, found)))
-    for problem in found.problems[:MOST_CLASSES]:
+    for problem in first_of(found.problems):
         say(f"refused: {problem}")
-    if (more := len(found.problems) - MOST_CLASSES) > 0:
-        say(f"refused: {more} more files")
     if found.problems:
         sys.exit(1)
     if not as_json:
-        click.echo("\n".join(["", *dataset_lines(path, found, digest)]))
+        click.echo("\n".join(["", *dataset_lines(path, found)]))
 
 
 @click.command()
@@ -59,7 +65,8 @@ def data(path: Path, as_json: bool) -> None:
 def fingerprint(path: Path) -> None:
     """Print the fingerprint of a dataset: a file, or a folder of files.
 
-    An experiment file names it beside the path of your own data; data with another fingerprint are refused.
+    The workflow computes it of your own data and remembers it. An experiment file may name it beside the path of the data: those
+    with another fingerprint are then refused.
 
     Example: stir fingerprint mine.npz
     """
@@ -91,7 +98,7 @@ def _classes(found: "Found") -> list[str]:
     return [*aligned_table([("class", *(("training", "test") if split else ("images",))), *rows]), *more]
 
 
-def dataset_lines(path: Path, found: "Found", digest: str, *, n_test: int | None = None) -> list[str]:
+def dataset_lines(path: Path, found: "Found", *, n_test: int | None = None) -> list[str]:
     """Return the keys of an experiment file that describe a dataset, with comments, as lines of YAML."""
     held_out = n_test or max(1, min(100, found.n_images // 2))
     of_test = [] if found.test else [f"  n_test: {held_out}  # images held out for testing and inversion"]
@@ -100,8 +107,8 @@ def dataset_lines(path: Path, found: "Found", digest: str, *, n_test: int | None
         "  name: mine  # what tables call it",
         f"  format: {found.format}",
         f"  path: {json.dumps(str(path), ensure_ascii=False)}",
-        f"  image_shape: {list(found.shape)}  # channels, height, width",
+        f"  image_shape: {list(found.image_shape)}  # channels, height, width",
+        *(f"  {key}: {value}  # {COMMENTS[key]}" for key, value in found.preparation.items()),
         f"  n_classes: {len(found.train)}",
-        f"  fingerprint: {json.dumps(digest)}  # of these files: other data are refused",
         *of_test,
     ]

@@ -91,7 +91,6 @@ def dataset_of(named: str, folder: Path) -> Dataset:
 
 
 def _own_dataset(path: Path, folder: Path) -> Dataset:
-    from stir.data.fingerprints import fingerprint
     from stir.data.looking import look
     from stir.errors import DatasetError
     from stir_workflow.commands.data import dataset_lines
@@ -100,7 +99,7 @@ def _own_dataset(path: Path, folder: Path) -> Dataset:
     if found.problems:
         raise DatasetError("\n".join(found.problems[:20]))
     n_test = sum(found.test.values()) if found.test else max(1, min(N_TEST, found.n_images // 2))
-    lines = dataset_lines(placed(path, folder), found, fingerprint(path), n_test=n_test)
+    lines = dataset_lines(placed(path, folder), found, n_test=n_test)
     return Dataset(tuple(lines), n_test, trains=True)
 
 

@@ -119,21 +119,23 @@ def _of_pictures(
     """Decode as many pictures as are asked for, as they are stored, or resized and converted."""
     import torch
 
-    from stir.data.decoding import decode
+    from stir.data.decoding import covering, decode
     from stir.data.image_files import image_files
-    from stir.data.looking import prepared, stored_shapes
+    from stir.data.looking import stored_images
+    from stir.data.preparation import Preparation
 
     files = image_files(path)
     names = [files.names[number] for number in sorted(generator.permutation(len(files.names))[:n_images].tolist())]
-    shapes = stored_shapes(files, names)
-    own = shapes.most_common(1)[0][0]
-    shape = int(channels) if channels else 3 if any(each[0] > 1 for each in shapes) else 1, *(sides or own[1:])
-    if len({each[1:] for each in shapes}) > 1 and not sides:
-        sizes = ", ".join(f"{n} of {height} x {width}" for (_, height, width), n in shapes.most_common(3))
+    stored = stored_images(files, names)
+    (_, *own), sizes = next(iter(stored)).shape, sorted({(image.height, image.width) for image in stored})
+    shape = int(channels) if channels else 3 if any(image.channels > 1 for image in stored) else 1, *(sides or own)
+    if len(sizes) > 1 and not sides:
+        said = ", ".join(f"{height} x {width}" for height, width in sizes[:3])
         raise InvalidInputError(
-            f"Expected pictures of one size in {shown(path)}; got {sizes}{', ...' * (len(shapes) > 3)}. Resize them: --size 224."
+            f"Expected pictures of one size in {shown(path)}; got {said}{', ...' * (len(sizes) > 3)}. Resize them: --size 224."
         )
-    decoded = decode(files, names, shape, None if set(shapes) == {shape} else prepared(shape))
+    as_they_are = all(Preparation().problem(image, shape) is None for image in stored)
+    decoded = decode(files, names, shape, None if as_they_are else covering(shape))
     return Images(torch.from_numpy(decoded).float() / 255, None, f"{len(names)} of {len(files.names)} pictures in {shown(path)}")
 
 

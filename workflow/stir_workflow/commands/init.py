@@ -34,9 +34,9 @@ def init(
 ) -> None:
     """Write a commented experiment file, OUTPUT, for models and images of your own; no file is overwritten.
 
-    In a terminal, what is not given is asked for. Size, classes and fingerprint of your images are filled in, and so is the
-    SHA-256 of checkpoints. `train` as the weights of a model trains it here, from two seeds. `stir check` then says what a run
-    would make, and `stir run` makes it.
+    In a terminal, what is not given is asked for. Size and classes of your images are filled in, with settings that make images
+    of several sizes or kinds fit, and so is the SHA-256 of checkpoints. `train` as the weights of a model trains it here, from
+    two seeds. `stir check` then says what a run would make, and `stir run` makes it.
 
     Example: stir init mine.yaml --images photographs/ --model timm:resnet18 --model torchvision:resnet50=random
     """
