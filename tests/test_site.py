@@ -65,7 +65,9 @@ def test_the_search_works_in_a_page_that_is_opened_as_a_file(site):
         page.on("request", lambda request: requests.append(request.url))
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.goto((site / "runs.html").as_uri())
-        page.get_by_placeholder("Search").fill("minibatch_cka")
+        page.get_by_placeholder("Search").focus()
+        page.get_by_text("Type to start searching").wait_for()
+        page.get_by_placeholder("Search").press_sequentially("minibatch_cka")  # the page listens to keys
         page.wait_for_selector(".md-search-result__link[href*='similarity.html']:visible")
     assert not complaints
     assert {url.partition(":")[0] for url in requests} <= {"file", "data", "blob"}
