@@ -88,10 +88,11 @@ pd.DataFrame(rows, columns=["layer", "converged", "distance from X", "STIR", "no
 generator = torch.Generator().manual_seed(0)
 brightness = 0.6 + 0.8 * torch.rand(len(x), 1, 1, 1, generator=generator)
 shifts = torch.randint(-1, 2, (len(x), 2), generator=generator).tolist()
+shifted = [image.roll(shift, dims=(1, 2)) for image, shift in zip(x, shifts, strict=True)]
 attack = Attack(norm="l2", eps=1.0, steps=20, step_size=0.125)
 perturbed = {
     "brightness": (brightness * x).clamp(max=1),
-    "shift by a pixel at most": torch.stack([image.roll(shift, dims=(1, 2)) for image, shift in zip(x, shifts, strict=True)]),
+    "shift by a pixel at most": torch.stack(shifted),
     "adversarial to first": pgd(first, x, y, attack),
     "metamers of first": metamers["penultimate"].iri_images,
 }

@@ -23,6 +23,7 @@
 import warnings
 from pathlib import Path
 
+import pandas as pd
 import skimage
 import sklearn.datasets
 import torch
@@ -41,8 +42,18 @@ from stir.models import Architecture, build_model
 # of your own.
 
 # %%
-of_skimage, of_sklearn = Path(skimage.__file__).parent / "data", Path(sklearn.datasets.__file__).parent / "images"
-names = ("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg", "hubble_deep_field.jpg", "retina.jpg")
+of_skimage, of_sklearn = (
+    Path(skimage.__file__).parent / "data",
+    Path(sklearn.datasets.__file__).parent / "images",
+)
+names = (
+    "astronaut.png",
+    "chelsea.png",
+    "coffee.png",
+    "rocket.jpg",
+    "hubble_deep_field.jpg",
+    "retina.jpg",
+)
 paths = [of_skimage / name for name in names] + [of_sklearn / name for name in ("china.jpg", "flower.jpg")]
 prepared = v2.Compose([v2.ToImage(), v2.Resize(224), v2.CenterCrop(224), v2.ToDtype(torch.float32, scale=True)])
 x = torch.stack([prepared(Image.open(path).convert("RGB")) for path in paths])
@@ -88,10 +99,21 @@ mine = nn.Sequential(
 # they are collected here to print them.
 
 # %%
-half_way = {"reference_layer": "_blocks.8", "pooling": "global_average", "tolerance": 0.15, "max_iterations": 200}
+half_way = {
+    "reference_layer": "_blocks.8",
+    "pooling": "global_average",
+    "tolerance": 0.15,
+    "max_iterations": 200,
+}
 with warnings.catch_warnings(record=True) as cautions:
     warnings.simplefilter("always")
-    result = stir.shared_invariance(reference_model=lite0, target_model=untrained, images=x, target_layer="_blocks.8", **half_way)
+    result = stir.shared_invariance(
+        reference_model=lite0,
+        target_model=untrained,
+        images=x,
+        target_layer="_blocks.8",
+        **half_way,
+    )
 for caution in cautions:
     print(f"{caution.category.__name__}: {caution.message}")
 
@@ -128,9 +150,15 @@ targets = {
     "thumbnails": (thumbnails, None, "flatten"),
     "mine, untrained": (mine, None, "flatten"),
 }
+rows = {}
 for name, (target, layer, pooling) in targets.items():
     score = stir.invariance(target, x, inversion.iri_images, layer=layer, pooling=pooling)
-    print(f"{name:17} STIR {score.score:.2f}, noise {score.noise:.2f}, 95th percentile of shuffled images {score.null_p95:.2f}")
+    rows[name] = {
+        "STIR": score.score,
+        "noise": score.noise,
+        "shuffled images, 95th percentile": score.null_p95,
+    }
+pd.DataFrame(rows).T.round(2)
 
 # %% [markdown]
 # Read the columns together. With eight photographs, IRIs of the *wrong* photographs already score that high in one of

@@ -47,29 +47,31 @@ recipes = {
     "vanilla": TrainingRecipe("vanilla", epochs=15, **sgd),
     "at": TrainingRecipe("at", epochs=10, attack=attack, **sgd),
 }
-models = {}
+models, accuracies = {}, {}
 for name, recipe in recipes.items():
     for random_seed in (0, 1):
         model = build_model(Architecture("resnet8", width=8, channels=1, classes=10), random_seed=random_seed)
-        train(model, images[training], labels[training], recipe, generator=torch.Generator().manual_seed(random_seed))
+        generator = torch.Generator().manual_seed(random_seed)
+        train(model, images[training], labels[training], recipe, generator=generator)
         models[f"{name}-{random_seed}"] = model
-        accuracy = (model(images[test]).argmax(dim=1) == labels[test]).float().mean()
-        print(f"{name}-{random_seed}: test accuracy {accuracy:.0%}")
+        correct = model(images[test]).argmax(dim=1) == labels[test]
+        accuracies[f"{name}-{random_seed}"] = correct.float().mean().item()
+pd.Series(accuracies, name="test accuracy").round(2)
 
 # %% [markdown]
 # ## Invert one of them
 #
 # `invert` finds pictures X' that a network represents as it represents X: *identically represented inputs* (IRIs). It
 # starts from noise and descends until the relative distance of the representations, the inversion error, is at most
-# `tolerance`. Images that do not get there are marked; here a warning about them is silenced, and their number is
-# printed instead.
+# `tolerance`. Images that do not get there are marked; here a warning about them is silenced, and their fraction
+# is shown instead.
 
 # %%
 warnings.simplefilter("ignore", stir.errors.ConvergenceWarning)
-for name in ("vanilla-0", "at-0"):
-    inversion = stir.invert(models[name], x, random_seed=0, tolerance=0.1)
-    print(f"{name}: {inversion.converged.float().mean():.0%} of {len(x)} images converged")
+inversions = {name: stir.invert(models[name], x, random_seed=0, tolerance=0.1) for name in ("vanilla-0", "at-0")}
+for inversion in inversions.values():
     stir.plotting.show_iris(inversion, x, n=8)
+pd.Series({name: inversion.converged_fraction for name, inversion in inversions.items()}, name="converged")
 
 # %% [markdown]
 # The number above an IRI is its inversion error. To `vanilla-0`, the pictures in the last row of the first figure are
@@ -99,7 +101,18 @@ axes = stir.plotting.plot_heatmap(matrix)
 table = matrix.to_frame()
 own_kind = table["reference_model"].str.split("-").str[0] == table["target_model"].str.split("-").str[0]
 pairs = table[own_kind & (table["reference_model"] != table["target_model"])]
-pairs[["reference_model", "target_model", "similarity", "stir", "stir_low", "stir_high", "stir_noise", "stir_excess"]].round(2)
+pairs[
+    [
+        "reference_model",
+        "target_model",
+        "similarity",
+        "stir",
+        "stir_low",
+        "stir_high",
+        "stir_noise",
+        "stir_excess",
+    ]
+].round(2)
 
 # %% [markdown]
 # That is the answer for four networks: plain similarity is high in every pair, STIR is higher between adversarially

@@ -65,9 +65,8 @@ scores.groupby("reference_model")["stir_ceiling"].first().round(3)
 
 # %%
 others = scores[scores["reference_model"] != scores["target_model"]]
-others[["stir_null_p95", "stir_seed_floor", "stir_untrained", "stir_noise", "stir"]].describe().loc[["min", "50%", "max"]].round(
-    2
-)
+floors = ["stir_null_p95", "stir_seed_floor", "stir_untrained", "stir_noise"]
+others[[*floors, "stir"]].describe().loc[["min", "50%", "max"]].round(2)
 
 # %% [markdown]
 # `stir_null_p_holm` is the p-value against chance, corrected for all rows of the table. Rows over 0.05 are flagged
@@ -134,9 +133,8 @@ axes = stir.plotting.plot_heatmap("../quickstart/quickstart.csv", layer="penulti
 # the order in which they put the pairs:
 
 # %%
-by_measure = table.query("reference_layer == 'penultimate' and random_seed == 0 and reference_model != target_model").pivot_table(
-    index=["reference_model", "target_model"], columns="similarity_measure", values="stir"
-)
+rows = table.query("reference_layer == 'penultimate' and random_seed == 0 and reference_model != target_model")
+by_measure = rows.pivot_table(index=["reference_model", "target_model"], columns="similarity_measure", values="stir")
 by_measure.corr(method="spearman").round(2)
 
 # %% [markdown]
