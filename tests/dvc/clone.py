@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -17,6 +18,12 @@ EXPERIMENT = "workflow/experiments/quickstart.yaml"
 def jobs_of(*stages):
     """Return stage -> all its jobs of the tiny experiment, and the target's."""
     return {stage: jobs.TINY[stage] for stage in (*stages, "all")}
+
+
+def announced(said):
+    """Return rule -> number of jobs that a run under the default profile says it will do."""
+    (planned,) = re.findall(r"^\[stir\] \d+ jobs: (.*)$", said, re.MULTILINE)
+    return {rule: int(count) for count, rule in re.findall(r"(\d+) (\w+)", planned)}
 
 
 def environment_of_nobody(folder):

@@ -8,13 +8,11 @@ import pandas as pd
 import pytest
 import vl_convert
 
-from tests.dvc.clone import EXPERIMENT, jobs_of
-from tests.workflow.jobs import TINY_AFTER_PLAIN
-from tests.workflow.snakemake import Ran
+from tests.dvc.clone import EXPERIMENT, announced
+from tests.workflow import jobs
 
-TABLES = {"score", "table", "figure", "publication"}
+FROM_SCORES = {stage: jobs.TINY[stage] for stage in ("score", "table", "figure", "report", "publication")}
 PICTURES = {f"quickstart-penultimate-{what}.png" for what in ("images", "linear_cka")}
-
 
 CDN = "https://cdn.jsdelivr.net/npm/vega"
 STIR = "STIR of target given reference, with its interval and noise of the same distance (black)"
@@ -82,7 +80,7 @@ def test_charts_have_the_numbers_of_the_tables(pulled, tmp_path):
 @pytest.mark.long
 def test_an_experiment_makes_what_its_parameter_affects_and_is_compared(pulled, tmp_path):
     said = pulled.run("dvc", "exp", "run", "--name", "fewer", "-S", f"{EXPERIMENT}:similarity_measures=[linear_cka]")
-    assert Ran(0, said).finished == jobs_of(*TABLES)
+    assert announced(said) == FROM_SCORES
 
     (changes,) = pulled.json("dvc", "params", "diff", "--json").values()
     assert changes["similarity_measures"]["old"] == "['linear_cka', 'linear_cka_debiased']"
@@ -111,4 +109,4 @@ def test_an_experiment_makes_what_its_parameter_affects_and_is_compared(pulled, 
 @pytest.mark.long
 def test_a_parameter_in_a_list_of_models_reaches_what_it_affects(pulled):
     said = pulled.run("dvc", "exp", "run", "-S", f"{EXPERIMENT}:models.1.width=3")
-    assert Ran(0, said).finished == TINY_AFTER_PLAIN | {"all": 1}
+    assert announced(said) == jobs.TINY_AFTER_PLAIN
