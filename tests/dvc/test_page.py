@@ -39,9 +39,10 @@ def example(origin, tmp_path):
 def printed_by(commands, folder):
     """Run commands in one shell, which stops at the first that fails; return what each of them printed."""
     mark = "@@ the next command"
-    script = "\n".join(f"echo {mark!r}\n{command}" for command in commands)
+    # An option -e would not stop at `git clone ... && cd ...` whose first half fails.
+    script = "\n".join(f"echo {mark!r}\n{command} || exit" for command in commands)
     ran = subprocess.run(
-        ["bash", "-e", "-c", script],
+        ["bash", "-c", script],
         cwd=folder,
         env=environment_of_nobody(folder.parent),
         stdin=subprocess.DEVNULL,
