@@ -1,15 +1,14 @@
-"""A repository of this checkout's files with the tiny experiment for the quickstart, and clones of it."""
+"""Clones of a repository, and commands in them as a user types them."""
 
 import json
 import os
-import shutil
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from stir_workflow.planning.loading import load_experiment
-from tests.experiment_files import ROOT, TINY, read_yaml, write_yaml
+from tests.experiment_files import read_yaml, write_yaml
 from tests.workflow import jobs
 from tests.workflow.snakemake import VERBOSE, Ran
 
@@ -19,6 +18,26 @@ EXPERIMENT = "workflow/experiments/quickstart.yaml"
 def jobs_of(*stages):
     """Return stage -> all its jobs of the tiny experiment, and the target's."""
     return {stage: jobs.TINY[stage] for stage in (*stages, "all")}
+
+
+def announced(said):
+    """Return rule -> number of jobs that a run under the default profile says it will do."""
+    (planned,) = re.findall(r"^\[stir\] \d+ jobs: (.*)$", said, re.MULTILINE)
+    return {rule: int(count) for count, rule in re.findall(r"(\d+) (\w+)", planned)}
+
+
+def environment_of_nobody(folder):
+    """Return an environment without any settings of git and DVC; what DVC keeps for a user is in the folder."""
+    own = str(folder / "dvc-of-nobody")
+    return os.environ | {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "DVC_SITE_CACHE_DIR": own,
+        "DVC_GLOBAL_CONFIG_DIR": own,
+        "DVC_SYSTEM_CONFIG_DIR": own,
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_CONFIG_SYSTEM": os.devnull,
+        **{f"GIT_{who}_{what}": f"{what}@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
+    }
 
 
 @dataclass(frozen=True)
@@ -44,17 +63,7 @@ class Clone:
 
     def environment(self):
         """Return the environment: no settings of the user's, and the package of this tree."""
-        own = self.path.parent / "dvc-of-nobody"
-        return os.environ | {
-            "PYTHONPATH": f"{self.path}{os.pathsep}{self.path / 'workflow'}",
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-            "DVC_SITE_CACHE_DIR": str(own),
-            "DVC_GLOBAL_CONFIG_DIR": str(own),
-            "DVC_SYSTEM_CONFIG_DIR": str(own),
-            "GIT_CONFIG_GLOBAL": os.devnull,
-            "GIT_CONFIG_SYSTEM": os.devnull,
-            **{f"GIT_{who}_{what}": f"{what}@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
-        }
+        return environment_of_nobody(self.path.parent) | {"PYTHONPATH": f"{self.path}{os.pathsep}{self.path / 'workflow'}"}
 
     def snakemake(self, *arguments):
         """Run the workflow on two cores, or only list its jobs."""
@@ -97,19 +106,3 @@ class Clone:
             for file in found
             if not {"logs", "benchmarks", "README.md", ".stir.lock"} & set(file.relative_to(self.path).parts)
         ]
-
-
-def new_repository(path):
-    """Copy the files of this checkout, committed or not, into a separate repository with a tiny quickstart."""
-    listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
-    names = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")
-    for name in names:
-        if (ROOT / name).is_file():
-            (path / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, path / name)
-    repository = Clone(path)
-    repository.write_experiment(load_experiment(TINY))
-    (path / "dvc.lock").unlink()
-    repository.run("git", "init", "--quiet", "--initial-branch", "main")
-    repository.commit("The tiny experiment")
-    return repository

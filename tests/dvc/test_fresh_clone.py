@@ -1,11 +1,10 @@
 """A fresh clone makes no existing file again, whatever the links and times of its files."""
 
 import os
-import re
 
 import pytest
 
-from tests.dvc.clone import EXPERIMENT
+from tests.dvc.clone import EXPERIMENT, announced
 from tests.workflow.jobs import TINY
 
 AGES = {
@@ -18,8 +17,7 @@ AGES = {
 
 def test_reproducing_runs_every_job_once_and_then_nothing(origin):
     said = (origin.path.parent / "said.txt").read_text(encoding="utf-8")
-    (planned,) = re.findall(r"^\[stir\] \d+ jobs: (.*)$", said, re.MULTILINE)
-    assert {rule: int(count) for count, rule in re.findall(r"(\d+) (\w+)", planned)} | {"all": 1} == TINY
+    assert announced(said) | {"all": 1} == TINY
     again = origin.run("dvc", "repro")
     assert again.count("didn't change, skipping") == 1
     assert "Job stats" not in again, "Snakemake is not even asked"

@@ -7,7 +7,7 @@ from tests.dvc.clone import jobs_of
 pytestmark = pytest.mark.long
 
 SECOND = "workflow/experiments/measures.yaml"
-OWN = jobs_of("score", "table", "figure", "publication")
+OWN = jobs_of("score", "table", "figure", "report", "publication")
 CONFIG = ("--config", "experiment=measures")
 
 
