@@ -1,0 +1,94 @@
+"""Follow docs/start.md from nothing to a first score, and write what each step took into that page: ``make time-first-score``.
+
+The commands are those of the page's first two blocks, and its example in Python is run last. They run in a new folder, with pip's
+cache off, in a shell that keeps its state; the repository that is cloned is this one, as it was last committed.
+"""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from scripts import blocks
+from stir.provenance import processor
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "start.md"
+BEGIN, END = "<!-- times: rendered by scripts/first_score.py -->", "<!-- times: end -->"
+PLACEHOLDER = "REPOSITORY"
+PACKAGES = ("numpy", "pandas", "torch", "torchvision")
+LEFT_OUT = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PIP_REQUIRE_VIRTUALENV")
+"""Variables of the environment that would let this script's own packages be found in the new environment."""
+
+
+def steps(text: str) -> list[str]:
+    """Return the commands of a page's first two blocks, one per line, without their comments."""
+    found = re.findall(r"^```\n(.*?)^```", text, re.MULTILINE | re.DOTALL)[:2]
+    return [line.split("  #")[0].strip() for block in found for line in block.splitlines() if line]
+
+
+def example(text: str) -> str:
+    """Return the page's example in Python."""
+    return re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)[0]
+
+
+def timed(commands: list[str], folder: Path) -> list[float]:
+    """Run commands in one shell in a folder, and return the seconds that each took; the first that fails ends the script."""
+    times = folder / "times"
+    # Two readings of a clock around each command, rather than a shell per command: activating and changing folders must last.
+    lines = [f"began=$EPOCHREALTIME\n{command}\necho $began $EPOCHREALTIME >> {shlex.quote(str(times))}" for command in commands]
+    ran = subprocess.run(["bash", "-e", "-c", "\n".join(lines)], cwd=folder, env=_environment(), check=False)
+    pairs = [map(float, line.split()) for line in times.read_text(encoding="utf-8").splitlines()] if times.exists() else []
+    if ran.returncode:
+        sys.exit(
+            f"Expected every command of {PAGE.name} to succeed; got exit status {ran.returncode} from: {commands[len(pairs)]}"
+        )
+    return [ended - began for began, ended in pairs]
+
+
+def _environment() -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name not in LEFT_OUT}
+    return kept | {"PIP_NO_CACHE_DIR": "1", "LC_ALL": "C.UTF-8"}
+
+
+def rendered(commands: list[str], seconds: list[float], about: list[str]) -> str:
+    """Return the table of the steps and the sentence about where they were timed."""
+    rows = [f"| `{command}` | {taken:.0f} |" for command, taken in zip(commands, seconds, strict=True)]
+    table = "\n".join(["| step | seconds |", "|---|---|", *rows, f"| together | {sum(seconds):.0f} |"])
+    return f"{table}\n\nTimed on {'; '.join(about)}."
+
+
+def about_machine() -> str:
+    """Return what the steps were timed on; a load above zero says that others were using the cores."""
+    return f"{processor()}, {os.cpu_count()} cores with a load of {os.getloadavg()[0]:.1f} from other programs when it began"
+
+
+def about_environment(python: Path) -> list[str]:
+    """Return the versions in an environment, and its size."""
+    code = f"import platform\nfrom importlib.metadata import version\nprint('Python', platform.python_version(), *[f', {{n}} {{version(n)}}' for n in {PACKAGES}], sep=' ')"
+    versions = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True, env=_environment()).stdout
+    size = sum(path.stat().st_size for path in python.parent.parent.rglob("*") if path.is_file() and not path.is_symlink())
+    return [versions.strip().replace(" ,", ","), f"the environment takes {size / 1e9:.1f} GB on disk"]
+
+
+def main() -> None:
+    """Follow the page and render its block."""
+    text, machine = PAGE.read_text(encoding="utf-8"), about_machine()
+    # Absolute, since an environment's own python would make an environment that shares nothing with it but its name.
+    commands = steps(text)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "example.py").write_text(example(text), encoding="utf-8")
+        run = [*(command.replace(PLACEHOLDER, shlex.quote(str(ROOT))) for command in commands), f"python {folder}/example.py"]
+        seconds = timed(run, folder)
+        about = [machine, *about_environment(folder / "stir-env" / "bin" / "python")]
+    block = rendered([*commands, "the example in Python below"], seconds, about)
+    PAGE.write_text(blocks.page_with(PAGE, BEGIN, END, block), encoding="utf-8")
+    print(block)
+
+
+if __name__ == "__main__":
+    main()
