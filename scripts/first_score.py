@@ -1,6 +1,6 @@
 """Follow docs/start.md from nothing to a first score, and write what each step took into that page: ``make time-first-score``.
 
-The commands are those of the page's first two blocks, and its example in Python is run last. They run in a new folder, with pip's
+The commands are those of the first block below each of the headings in ``HEADINGS``, and the example in Python is run last. They run in a new folder, with pip's
 cache off, in a shell that keeps its state; the repository that is cloned is this one, as it was last committed.
 """
 
@@ -13,11 +13,13 @@ import tempfile
 from pathlib import Path
 
 from scripts import blocks
+from scripts.version_matrix import CODE_OF_VERSIONS
 from stir.provenance import processor
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "start.md"
 BEGIN, END = "<!-- times: rendered by scripts/first_score.py -->", "<!-- times: end -->"
+HEADINGS = ("Install", "A first score")
 PLACEHOLDER = "REPOSITORY"
 PACKAGES = ("numpy", "pandas", "torch", "torchvision")
 LEFT_OUT = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PIP_REQUIRE_VIRTUALENV")
@@ -25,9 +27,12 @@ LEFT_OUT = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PIP_REQUIRE_VIRTUALENV")
 
 
 def steps(text: str) -> list[str]:
-    """Return the commands of a page's first two blocks, one per line, without their comments."""
-    found = re.findall(r"^```\n(.*?)^```", text, re.MULTILINE | re.DOTALL)[:2]
-    return [line.split("  #")[0].strip() for block in found for line in block.splitlines() if line]
+    """Return the commands of the first block below each heading, one per line, without their comments."""
+    found = [re.search(rf"^## {heading}
+.*?^```
+(.*?)^```", text, re.MULTILINE | re.DOTALL) for heading in HEADINGS]
+    lines = [line for block in found if block for line in block[1].splitlines()]
+    return [line.split("  #")[0].strip() for line in lines if line]
 
 
 def example(text: str) -> str:
@@ -68,16 +73,16 @@ def about_machine() -> str:
 
 def about_environment(python: Path) -> list[str]:
     """Return the versions in an environment, and its size."""
-    code = f"import platform\nfrom importlib.metadata import version\nprint('Python', platform.python_version(), *[f', {{n}} {{version(n)}}' for n in {PACKAGES}], sep=' ')"
-    versions = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True, env=_environment()).stdout
+    command = [python, "-c", CODE_OF_VERSIONS, *PACKAGES]
+    found = subprocess.run(command, capture_output=True, text=True, check=True, env=_environment()).stdout.split()
+    versions = ", ".join(f"{name} {version}" for name, version in zip(("Python", *PACKAGES), found, strict=True))
     size = sum(path.stat().st_size for path in python.parent.parent.rglob("*") if path.is_file() and not path.is_symlink())
-    return [versions.strip().replace(" ,", ","), f"the environment takes {size / 1e9:.1f} GB on disk"]
+    return [versions, f"the environment takes {size / 1e9:.1f} GB on disk"]
 
 
 def main() -> None:
     """Follow the page and render its block."""
     text, machine = PAGE.read_text(encoding="utf-8"), about_machine()
-    # Absolute, since an environment's own python would make an environment that shares nothing with it but its name.
     commands = steps(text)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
