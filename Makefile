@@ -30,9 +30,9 @@ ifneq ($(shell test -w "$$HOME" && echo writable),writable)
 export XDG_CACHE_HOME ?= $(CURDIR)/.snakemake/cache
 endif
 
-.PHONY: time-first-score version-matrix run poster test test-all test-slurm fuzz cluster-plugins lint docs readme pretrained bench-overhead bench-scale bench-poster bench-training
+.PHONY: run poster test test-all test-slurm fuzz cluster-plugins lint docs readme pretrained bench-overhead bench-scale bench-poster bench-training
 .PHONY: bench-inversion bench-inversion-full bench-memory bench-agreement bench-drop-in bench-controls bench-similarity bench-report peers
-.PHONY: check-python clean bench-evaluations notebook bench-gpu bench-panel tutorials
+.PHONY: check-python clean bench-evaluations notebook bench-gpu bench-panel tutorials time-first-score version-matrix
 
 run: $(VENV)/.installed
 	@$(BIN)/python -P -m stir_workflow run --scale "$$SCALE" -- "$$EXPERIMENT"

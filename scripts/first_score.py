@@ -1,7 +1,8 @@
 """Follow docs/start.md from nothing to a first score, and write what each step took into that page: ``make time-first-score``.
 
-The commands are those of the first block below each of the headings in ``HEADINGS``, and the example in Python is run last. They run in a new folder, with pip's
-cache off, in a shell that keeps its state; the repository that is cloned is this one, as it was last committed.
+The commands are those of the first block below each heading in ``HEADINGS``; the page's example in Python is run last. All run
+in a new folder, with pip's cache off, in a shell that keeps its state; the repository that is cloned is this one, as it was last
+committed.
 """
 
 import os
@@ -28,9 +29,7 @@ LEFT_OUT = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PIP_REQUIRE_VIRTUALENV")
 
 def steps(text: str) -> list[str]:
     """Return the commands of the first block below each heading, one per line, without their comments."""
-    found = [re.search(rf"^## {heading}
-.*?^```
-(.*?)^```", text, re.MULTILINE | re.DOTALL) for heading in HEADINGS]
+    found = [re.search(rf"^## {heading}\n.*?^```\n(.*?)^```", text, re.MULTILINE | re.DOTALL) for heading in HEADINGS]
     lines = [line for block in found if block for line in block[1].splitlines()]
     return [line.split("  #")[0].strip() for line in lines if line]
 
