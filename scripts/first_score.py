@@ -70,13 +70,17 @@ def about_machine() -> str:
     return f"{processor()}, {os.cpu_count()} cores with a load of {os.getloadavg()[0]:.1f} from other programs when it began"
 
 
-def about_environment(python: Path) -> list[str]:
-    """Return the versions in an environment, and its size."""
+def about_versions(python: Path) -> str:
+    """Return the versions in the environment of a Python."""
     command = [python, "-c", CODE_OF_VERSIONS, *PACKAGES]
     found = subprocess.run(command, capture_output=True, text=True, check=True, env=_environment()).stdout.split()
-    versions = ", ".join(f"{name} {version}" for name, version in zip(("Python", *PACKAGES), found, strict=True))
-    size = sum(path.stat().st_size for path in python.parent.parent.rglob("*") if path.is_file() and not path.is_symlink())
-    return [versions, f"the environment takes {size / 1e9:.1f} GB on disk"]
+    return ", ".join(f"{name} {version}" for name, version in zip(("Python", *PACKAGES), found, strict=True))
+
+
+def about_size(environment: Path) -> str:
+    """Return how much of a disk an environment takes."""
+    size = sum(path.stat().st_size for path in environment.rglob("*") if path.is_file() and not path.is_symlink())
+    return f"the environment takes {size / 1e9:.1f} GB on disk"
 
 
 def main() -> None:
@@ -88,7 +92,8 @@ def main() -> None:
         (folder / "example.py").write_text(example(text), encoding="utf-8")
         run = [*(command.replace(PLACEHOLDER, shlex.quote(str(ROOT))) for command in commands), f"python {folder}/example.py"]
         seconds = timed(run, folder)
-        about = [machine, *about_environment(folder / "stir-env" / "bin" / "python")]
+        environment = folder / "stir-env"
+        about = [machine, about_versions(environment / "bin" / "python"), about_size(environment)]
     block = rendered([*commands, "the example in Python below"], seconds, about)
     PAGE.write_text(blocks.page_with(PAGE, BEGIN, END, block), encoding="utf-8")
     print(block)
