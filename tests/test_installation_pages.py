@@ -140,3 +140,9 @@ def test_what_continuous_integration_runs_exists():
             assert (ROOT / f"{words[1].replace('.', '/')}.py").is_file(), command
         else:
             assert program == "docker" or (ROOT / program).is_file(), command
+
+
+def test_the_folder_of_the_clone_does_not_hide_the_package():
+    (clone,) = re.findall(r"git clone REPOSITORY (\S+) && cd \1$", "\n".join(first_score.steps(first_score.PAGE.read_text())), re.M)
+    assert not (ROOT / clone).exists(), "beside a folder of this name, import takes the folder for the package"
+    assert not (ROOT / "workflow" / clone).exists()
