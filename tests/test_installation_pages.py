@@ -143,6 +143,7 @@ def test_what_continuous_integration_runs_exists():
 
 
 def test_the_folder_of_the_clone_does_not_hide_the_package():
-    (clone,) = re.findall(r"git clone REPOSITORY (\S+) && cd \1$", "\n".join(first_score.steps(first_score.PAGE.read_text())), re.M)
+    steps = "\n".join(first_score.steps(first_score.PAGE.read_text(encoding="utf-8")))
+    (clone,) = re.findall(r"git clone REPOSITORY (\S+) && cd \1$", steps, re.MULTILINE)
     assert not (ROOT / clone).exists(), "beside a folder of this name, import takes the folder for the package"
     assert not (ROOT / "workflow" / clone).exists()
