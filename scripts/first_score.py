@@ -22,6 +22,7 @@ PAGE = ROOT / "docs" / "start.md"
 BEGIN, END = "<!-- times: rendered by scripts/first_score.py -->", "<!-- times: end -->"
 HEADINGS = ("Install", "A first score")
 PLACEHOLDER = "REPOSITORY"
+FROM_INSTALL = "together, from `pip install` to the first score"
 PACKAGES = ("numpy", "pandas", "torch", "torchvision")
 LEFT_OUT = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PIP_REQUIRE_VIRTUALENV")
 """Variables of the environment that would let this script's own packages be found in the new environment."""
@@ -59,10 +60,12 @@ def _environment() -> dict[str, str]:
 
 
 def rendered(commands: list[str], seconds: list[float], about: list[str]) -> str:
-    """Return the table of the steps and the sentence about where they were timed."""
-    rows = [f"| `{command}` | {taken:.0f} |" for command, taken in zip(commands, seconds, strict=True)]
-    table = "\n".join(["| step | seconds |", "|---|---|", *rows, f"| together | {sum(seconds):.0f} |"])
-    return f"{table}\n\nTimed on {'; '.join(about)}."
+    """Return the table of the page's steps, which the example follows, and the sentence about where they were timed."""
+    first = next(number for number, command in enumerate(commands) if command.startswith("pip install"))
+    *of_commands, of_example = seconds
+    rows = [f"| `{command}` | {taken:.0f} |" for command, taken in zip(commands, of_commands, strict=True)]
+    rows += [f"| {FROM_INSTALL} | {sum(of_commands[first:]):.0f} |", f"| the example in Python below | {of_example:.0f} |"]
+    return "\n".join(["| step | seconds |", "|---|---|", *rows, "", f"Timed on {'; '.join(about)}."])
 
 
 def about_machine() -> str:
@@ -94,7 +97,7 @@ def main() -> None:
         seconds = timed(run, folder)
         environment = folder / "stir-env"
         about = [machine, about_versions(environment / "bin" / "python"), about_size(environment)]
-    block = rendered([*commands, "the example in Python below"], seconds, about)
+    block = rendered(commands, seconds, about)
     PAGE.write_text(blocks.page_with(PAGE, BEGIN, END, block), encoding="utf-8")
     print(block)
 
