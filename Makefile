@@ -32,7 +32,7 @@ endif
 
 .PHONY: run poster test test-all test-slurm fuzz cluster-plugins lint docs readme pretrained bench-overhead bench-scale bench-poster bench-training
 .PHONY: bench-inversion bench-inversion-full bench-memory bench-agreement bench-drop-in bench-controls bench-similarity bench-report peers
-.PHONY: check-python clean bench-evaluations notebook bench-gpu bench-panel tutorials
+.PHONY: check-python clean bench-evaluations notebook bench-gpu bench-panel tutorials time-first-score version-matrix
 
 run: $(VENV)/.installed
 	@$(BIN)/python -P -m stir_workflow run --scale "$$SCALE" -- "$$EXPERIMENT"
@@ -89,6 +89,15 @@ readme: $(VENV)/.installed
 # Render docs/pretrained.md from the last `make run EXPERIMENT=pretrained`.
 pretrained: $(VENV)/.installed
 	$(BIN)/python -m scripts.pretrained
+
+# Follow docs/start.md from nothing to a first score, in a new folder, and write the times into that page: minutes, and 3 GB downloaded.
+time-first-score: $(VENV)/.installed
+	$(BIN)/python -m scripts.first_score
+
+# Install the wheel with the lowest and with the newest versions, run the library's tests, and render the table of docs/installation.md.
+# STIR_NEWEST_PYTHON=python3.13 names another Python.
+version-matrix: $(VENV)/.installed
+	$(BIN)/python -m scripts.version_matrix $$ARGUMENTS
 
 # Execute docs/notebooks/library.py and keep its outputs.
 notebook: $(VENV)/.dev-installed

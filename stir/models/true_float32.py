@@ -19,7 +19,8 @@ def hold(holder: object) -> None:
     """Multiply float32 in float32 until every holder has released it."""
     with _LOCK:
         if not _HOLDERS:
-            _FOUND[:] = [(place, name, getattr(place, name)) for place, name, _ in _settings()]
+            # Not a comprehension here: since Python 3.12, a trace function that raises in one would leave the lock taken.
+            _FOUND[:] = _as_found()
             for place, name, exact in _settings():
                 setattr(place, name, exact)
         _HOLDERS.add(holder)
@@ -33,6 +34,10 @@ def release(holder: object) -> None:
             for place, name, value in _FOUND:
                 setattr(place, name, value)
             _FOUND.clear()
+
+
+def _as_found() -> list[tuple[Any, str, Any]]:
+    return [(place, name, getattr(place, name)) for place, name, _ in _settings()]
 
 
 def _settings() -> list[tuple[Any, str, Any]]:
