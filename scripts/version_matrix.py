@@ -1,8 +1,8 @@
 """Install the wheel at both ends of its versions, run the library's tests there, and write the table of docs/installation.md.
 
-``make version-matrix``, or ``python -m scripts.version_matrix oldest`` for one end, whose row is replaced. The lowest versions are those of
-pyproject.toml, the newest are what pip takes. Each end has an environment of its own in a temporary folder, and the tests run
-outside the clone, so that the wheel is what is tested. Needs nothing but Python: ``STIR_OLDEST_PYTHON`` and
+``make version-matrix``, or ``python -m scripts.version_matrix oldest`` for one end, whose row is replaced. The lowest versions
+are those of pyproject.toml, the newest are what pip takes. Each end has an environment of its own in a temporary folder, and the
+tests run outside the clone, so that the wheel is what is tested. Needs nothing but Python: ``STIR_OLDEST_PYTHON`` and
 ``STIR_NEWEST_PYTHON`` name the interpreters.
 """
 
@@ -111,7 +111,7 @@ def main(ends: list[str]) -> None:
     PAGE.write_text(blocks.page_with(PAGE, BEGIN, END, block), encoding="utf-8")
     if failed := [cells[0] for cells, passed in results if not passed]:
         sys.exit(
-            f"Expected the tests to pass with the {' and the '.join(failed)} versions; see above. The page keeps its rows of them."
+            f"Expected the tests to pass with the {' and the '.join(failed)} versions; see above. Their rows stay as they were."
         )
 
 
