@@ -1,8 +1,8 @@
 """Install the wheel at both ends of its versions, run the library's tests there, and write the table of docs/installation.md.
 
-``make version-matrix``, or ``python -m scripts.version_matrix oldest`` for one end and no page. The lowest versions are those of
-pyproject.toml, the newest are what pip takes. Each end has an environment of its own in a temporary folder, and the tests run
-outside the clone, so that the wheel is what is tested. Needs nothing but Python: ``STIR_OLDEST_PYTHON`` and
+``make version-matrix``, or ``python -m scripts.version_matrix oldest`` for one end, whose row is replaced. The lowest versions
+are those of pyproject.toml, the newest are what pip takes. Each end has an environment of its own in a temporary folder, and the
+tests run outside the clone, so that the wheel is what is tested. Needs nothing but Python: ``STIR_OLDEST_PYTHON`` and
 ``STIR_NEWEST_PYTHON`` name the interpreters.
 """
 
@@ -73,9 +73,16 @@ def counted(output: str) -> str:
 
 
 def table(rows: list[list[str]]) -> str:
-    """Return the table of the page."""
+    """Return a table of rows."""
     head = ["versions", "Python", *SHOWN, "tests"]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows))
+
+
+def kept_rows() -> dict[str, list[str]]:
+    """Return the rows that the page has, by their end."""
+    block = PAGE.read_text(encoding="utf-8").partition(BEGIN)[2].partition(END)[0]
+    rows = [line.strip("| ").split(" | ") for line in block.splitlines()]
+    return {row[0]: row for row in rows if row[0] in ENDS}
 
 
 def _run(command: list[object], *, check: bool = True, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -91,19 +98,21 @@ def _run(command: list[object], *, check: bool = True, cwd: Path | None = None) 
 
 
 def main(ends: list[str]) -> None:
-    """Print the table, and write it into the page if both ends are asked for and passed."""
+    """Print the table, and write the rows of the ends that passed into the page."""
     if unknown := set(ends) - set(ENDS):
         sys.exit(f"Expected {' or '.join(ENDS)}; got {', '.join(sorted(unknown))}. Name one, or none for both.")
     results = []
     for end in ends or ENDS:
         with tempfile.TemporaryDirectory() as folder:
             results.append(row(end, Path(folder)))
-    block = table([cells for cells, _ in results])
-    print(block)
-    if not all(passed for _, passed in results):
-        sys.exit("Not all versions could be installed and passed; the page is left as it is.")
-    if not ends:
-        PAGE.write_text(blocks.page_with(PAGE, BEGIN, END, block), encoding="utf-8")
+    print(table([cells for cells, _ in results]))
+    rows = kept_rows() | {cells[0]: cells for cells, passed in results if passed}
+    block = table([rows[end] for end in ENDS if end in rows])
+    PAGE.write_text(blocks.page_with(PAGE, BEGIN, END, block), encoding="utf-8")
+    if failed := [cells[0] for cells, passed in results if not passed]:
+        sys.exit(
+            f"Expected the tests to pass with the {' and the '.join(failed)} versions; see above. Their rows stay as they were."
+        )
 
 
 if __name__ == "__main__":

@@ -88,11 +88,26 @@ def test_versions_that_cannot_be_installed_are_shown_with_the_reason_and_leave_t
         return subprocess.CompletedProcess(command, int(lacking), "ERROR: x\nERROR: No matching distribution for torch==2.6\n")
 
     monkeypatch.setattr(version_matrix, "_run", run)
-    monkeypatch.setattr(version_matrix, "PAGE", tmp_path / "absent.md")
-    with pytest.raises(SystemExit, match="the page is left"):
+    page = tmp_path / "page.md"
+    page.write_text(f"{version_matrix.BEGIN}\n{version_matrix.table([['oldest', 'kept']])}\n{version_matrix.END}")
+    before = page.read_text()
+    monkeypatch.setattr(version_matrix, "PAGE", page)
+    with pytest.raises(SystemExit, match="to pass with the oldest versions"):
         version_matrix.main(["oldest"])
+    assert page.read_text() == before
     assert "| oldest | not installed |" in (printed := capsys.readouterr().out)
     assert printed.rstrip().endswith("No matching distribution for torch==2.6 |")
+
+
+def test_an_end_that_passed_replaces_its_row_alone(tmp_path, monkeypatch):
+    page = tmp_path / "page.md"
+    page.write_text(
+        f"{version_matrix.BEGIN}\n{version_matrix.table([['oldest', 'kept'], ['newest', 'old']])}\n{version_matrix.END}"
+    )
+    monkeypatch.setattr(version_matrix, "PAGE", page)
+    monkeypatch.setattr(version_matrix, "row", lambda end, folder: ([end, "new"], True))
+    version_matrix.main(["newest"])
+    assert version_matrix.kept_rows() == {"oldest": ["oldest", "kept"], "newest": ["newest", "new"]}
 
 
 def test_an_unknown_end_is_refused():
