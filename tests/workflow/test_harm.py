@@ -136,6 +136,6 @@ class TestATakenCheckpoint:
         wrong = edited(experiment, {"models.0.sha256": "0" * 64})
         ran = snakemake(copied, write_yaml(copied / "taken.yaml", wrong), "checkpoints")
         assert ran.code != 0
-        assert f"Expected SHA-256 {'0' * 64} of weights.safetensors" in ran.text
+        assert f"Expected SHA-256 {'0' * 64} of {copied / 'weights.safetensors'}; got" in ran.text
         assert "Traceback" not in ran.text
         assert not (copied / planned(copied, "taken.yaml").models[0].checkpoint.path).exists()

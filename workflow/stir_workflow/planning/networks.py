@@ -1,7 +1,6 @@
 """Networks of an experiment, built before any job: they exist, take the images, tell the classes apart, and their weights fit."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -128,8 +127,9 @@ def _of_file(experiment: Experiment, model: Settings, planned: PlannedModel, num
         yield f"{problem} The experiment has it for {_described(architecture)}, trained on {dataset!r}"
 
 
-def _described(architecture: "Architecture") -> "Architecture":
-    return replace(architecture, folder=None)
+def _described(architecture: "Architecture") -> str:
+    width = f"width {architecture.width}, " if architecture.width else ""
+    return f"{architecture.name} ({width}channels {architecture.channels}, classes {architecture.classes})"
 
 
 def _is_there(path: str) -> bool:
