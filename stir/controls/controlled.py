@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -55,6 +55,17 @@ class ControlledScore:
     """S_rep(m(X), m(seed images)); NaN where there are none."""
     untrained: float = math.nan
     """STIR of an untrained network of the target model's architecture with the same reference model; NaN where there is none."""
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether all values are equal; NaN equals NaN, which dataclasses alone do not grant from Python 3.13 on."""
+        return self._values() == other._values() if isinstance(other, ControlledScore) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._values())
+
+    def _values(self) -> tuple[object, ...]:
+        values = (getattr(self, field.name) for field in fields(self))
+        return tuple(None if isinstance(value, float) and math.isnan(value) else value for value in values)
 
     def columns(self) -> dict[str, float]:
         """Return what rows of a table of scores say of the controls, in the order of `stir.table_controls.CONTROL_COLUMNS`."""

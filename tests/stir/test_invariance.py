@@ -1,5 +1,7 @@
 """Scores of perturbations that no inversion made, with their controls."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
@@ -82,6 +84,10 @@ def test_the_random_seed_determines_the_controls(pictures, models):
     model, perturbed = nn.Sequential(models["pixels"]), _translated(pictures)
     one, same, other = (stir.invariance(model, pictures, perturbed, layer="0", random_seed=number) for number in (1, 1, 2))
     assert one == same
+    assert one == replace(same, untrained=float("nan")), "NaN equals another NaN"
+    assert hash(one) == hash(replace(same, untrained=float("nan")))
+    assert one != replace(same, untrained=0.5)
+    assert one != "a score"
     assert (one.score, one.noise) != (other.score, other.noise)
 
 
