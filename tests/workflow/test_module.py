@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -79,3 +80,23 @@ def test_the_rehearsal_of_the_quickstart_fits_on_a_screen(tmp_path):
     assert ran.code == 0, ran.text
     assert ran.planned["score"] == 8
     assert len(ran.text.splitlines()) <= 40
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="this is no clone, which snakedeploy would copy")
+def test_snakedeploy_writes_a_workflow_that_runs(tmp_path, monkeypatch):
+    """It clones from GitHub, as does Snakemake; git takes the address for this repository."""
+    address, branch = "https://github.com/team/stir-workflow", "deployed"
+    origin = tmp_path / "origin"
+    subprocess.run(["git", "clone", "--quiet", "--bare", ROOT, origin], check=True)
+    subprocess.run(["git", "-C", origin, "branch", "--force", branch, "HEAD"], check=True)
+    for key, value in {"COUNT": "1", "KEY_0": f"url.{origin}.insteadOf", "VALUE_0": address}.items():
+        monkeypatch.setenv(f"GIT_CONFIG_{key}", value)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    folder = tmp_path / "deployed"
+    command = [Path(sys.executable).with_name("snakedeploy"), "deploy-workflow", address, folder, "--branch", branch]
+    subprocess.run(command, check=True, capture_output=True, timeout=300)
+    assert address in (folder / "workflow" / "Snakefile").read_text(encoding="utf-8")
+    rehearsed = call(folder, "-n")
+    assert rehearsed.code == 0, rehearsed.text
+    assert rehearsed.planned["all"] == 1
+    assert rehearsed.planned["inversion"] == 8
