@@ -140,7 +140,7 @@ bench-memory: $(VENV)/.dev-installed
 	$(BIN)/python benchmarks/memory.py
 
 bench-agreement: $(VENV)/.dev-installed
-	$(BIN)/python benchmarks/agreement.py
+	$(BIN)/python benchmarks/agreement.py $$ARGUMENTS
 
 # Evaluations that each descent needs, over a panel of networks; hours on two cores. ARGUMENTS='--networks lite0 --methods lbfgs' runs
 # a part, and ARGUMENTS=--render only renders what was kept.

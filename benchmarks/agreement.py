@@ -26,6 +26,7 @@ OURS = {
     "lbfgs_adam": {"method": "lbfgs_adam"},
 }
 MEASURES = ("linear_cka", "linear_cka_debiased")
+TRAININGS = ("vanilla", "at")
 
 
 def rows(objective: str, images: torch.Tensor, steps: int) -> list[dict[str, object]]:
@@ -59,15 +60,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=int, default=100)
     parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--trainings", nargs="+", choices=TRAININGS, default=TRAININGS)
     arguments = parser.parse_args()
     torch.set_num_threads(2)
     warnings.simplefilter("ignore", ConvergenceWarning)
     images = cifar10.reference_images(arguments.images)
     print(f"ResNet18 of width 16, CIFAR-10 (JPEG), n = {len(images)}, {arguments.steps} steps of normalised_gradient (fake ReLU)")
     print(f"{code_version()}, {json.dumps(package_versions())}")
-    for objective in ("vanilla", "at"):
+    for objective in arguments.trainings:
         print(objective, [cifar10.accuracies(cifar10.trained("resnet18", 16, objective, seed)) for seed in (0, 1)])
-    table = pd.DataFrame([row for objective in ("vanilla", "at") for row in rows(objective, images, arguments.steps)])
+    table = pd.DataFrame([row for objective in arguments.trainings for row in rows(objective, images, arguments.steps)])
     print(table.groupby(["training", "method"], sort=False).agg(["mean", "std", "size"]).round(4).to_string())
 
 
