@@ -6,13 +6,15 @@ from collections.abc import Sequence
 import numpy as np
 
 from stir.data.collection import Collection, Part, check_class_names
-from stir.data.decoding import Prepare, decode
+from stir.data.decoding import BadImages, Prepare, decode
 from stir.data.files import IMAGE_SUFFIXES
 from stir.data.image_files import ImageFiles
 from stir.errors import DatasetError, near_matches
 from stir.names import shown
 
-LAYOUT = "train/CLASS/ and test/CLASS/ with images, or CLASS/ with images"
+LAYOUT = "train/CLASS/ and test/CLASS/ with images, or CLASS/ with images, or images alone, of one class"
+ONE_CLASS = "images"
+"""What the class of images is called that lie in no folder."""
 PARTS = ("train", "test")
 PARTS_ELSEWHERE = {"train", "training", "test", "testing", "val", "valid", "validation", "dev", "eval"}
 """Names of parts of datasets, which are hardly ever names of classes."""
@@ -27,7 +29,7 @@ def read_class_folders(
     Parameters
     ----------
     files : ImageFiles
-        In ``train/CLASS/`` and ``test/CLASS/``, or in ``CLASS/``.
+        In ``train/CLASS/`` and ``test/CLASS/``, or in ``CLASS/``, or in no folder, as one class.
     shape : tuple of int
         (channels, height, width) of every image.
     n_classes : int
@@ -64,6 +66,8 @@ def placed_files(files: ImageFiles) -> tuple[list[tuple[str, str]], list[tuple[s
     DatasetError
         If files lie elsewhere.
     """
+    if not any("/" in name for name in files.names):
+        return [(ONE_CLASS, name) for name in files.names], []
     _check_layout(files)
     return _placed(files, "train/") or _placed(files, ""), _placed(files, "test/")
 
@@ -75,17 +79,19 @@ def _check_layout(files: ImageFiles) -> None:
     nested = any(name.count("/") > 1 for name in files.names)
     if (split and tops != set(PARTS)) or (not split and nested and {top.casefold() for top in tops} & PARTS_ELSEWHERE):
         raise DatasetError(f"Expected {LAYOUT} in {shown(files.path)}; got {_named(tops)}. Rename or remove some.")
-    for name in files.names:
-        if name.count("/") < 1 + split:
-            raise DatasetError(
-                f"Expected {LAYOUT} in {shown(files.path)}; {shown(name)} is not in a class folder. Move or remove it."
-            )
-    for name in files.others:
-        if name.count("/") > split and (not split or name.split("/")[0] in PARTS):
-            raise DatasetError(
-                f"Expected only images ({', '.join(IMAGE_SUFFIXES)}) in folders of classes; {shown(name)} in {shown(files.path)} "
-                "is not an image, by its name. Convert, rename or remove it."
-            )
+    outside = [
+        f"Expected {LAYOUT} in {shown(files.path)}; {shown(name)} is not in a class folder. Move or remove it."
+        for name in files.names
+        if name.count("/") < 1 + split
+    ]
+    others = [
+        f"Expected only images ({', '.join(IMAGE_SUFFIXES)}) in folders of classes; {shown(name)} in {shown(files.path)} "
+        "is not an image, by its name. Convert, rename or remove it."
+        for name in files.others
+        if name.count("/") > split and (not split or name.split("/")[0] in PARTS)
+    ]
+    if outside or others:
+        raise BadImages([*outside, *others])
 
 
 def _named(names: Names[str]) -> str:

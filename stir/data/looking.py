@@ -153,12 +153,10 @@ def _fitting(image: Stored, shape: Shape | None, preparation: Preparation, place
 
 def _classes(files: ImageFiles) -> tuple[dict[str, int], dict[str, int] | None, list[str]]:
     """Return the number of training and test images per class, and what is wrong with the folders."""
-    if not any("/" in name for name in files.names):
-        return {}, None, ["Expected a folder per class (CLASS/ with images) for training and accuracies; the images lie in none."]
     try:
         train, test = (dict(sorted(Counter(label for label, _ in placed).items())) for placed in placed_files(files))
     except DatasetError as error:
-        return {}, None, [str(error)]
+        return {}, None, list(getattr(error, "problems", [str(error)]))
     unknown = [label for label in test if label not in train]
     wrong = f"Expected the classes of train in test, too; {', '.join(map(shown, unknown[:5]))} are in test alone."
     return train, test or None, [wrong] if unknown else []

@@ -19,8 +19,8 @@ CONVERTIBLE = ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "CMYK", "
 """Modes with at most 8 bits per channel, of which ``convert`` makes grey or colour."""
 GREY = ("1", "L", "LA", "La")
 LARGEST_SIDE = 4096
-SUGGESTED_SIDE = 224
-"""Of the images that networks for photographs take."""
+SUGGESTED_SIDE, SUGGESTED_RESIZE = 224, 256
+"""Of the images that networks for photographs take, and of the shorter side before the centre of that size is cropped."""
 
 Shape = tuple[int, int, int]
 """Channels, height, width."""
@@ -158,13 +158,15 @@ class Preparation:
 def suggested(stored: Iterable[Stored]) -> tuple[Shape, dict[str, Any]]:
     """Return an ``image_shape`` and, where images differ or are not read as they are, the preparation that makes them fit.
 
-    Images of several sizes become squares, of 224 pixels a side or of the shortest side that there is.
+    Images of several sizes become squares: as ImageNet's, the shorter side is made 256 pixels long, and the centre of 224 is
+    cropped; where images are smaller than that, the shorter side becomes as short as the shortest that there is.
     """
     images = list(stored)
     sizes, modes = {(image.height, image.width) for image in images}, {image.mode for image in images}
     height, width = next(iter(sizes))
-    side = min(SUGGESTED_SIDE, *(side for size in sizes for side in size))
-    keys: dict[str, Any] = {} if len(sizes) == 1 else {"resize": side, "crop": CENTER}
+    shortest = min(side for size in sizes for side in size)
+    resize, side = (SUGGESTED_RESIZE, SUGGESTED_SIDE) if shortest >= SUGGESTED_RESIZE else (min(shortest, SUGGESTED_SIDE),) * 2
+    keys: dict[str, Any] = {} if len(sizes) == 1 else {"resize": resize, "crop": CENTER}
     is_read = modes <= {*MODES.values()} and not any(image.is_transparent for image in images)
     if len(modes) == 1 and is_read and (keys or not any(image.is_turned for image in images)):
         channels = images[0].channels

@@ -281,3 +281,23 @@ def test_a_part_that_is_plainly_of_another_range(split_folder, white, part):
     for path in (split_folder / part).rglob("*.png"):
         Image.fromarray((np.asarray(Image.open(path)) / 255 * white).round().astype(np.uint8)).save(path)
     refused(split_folder, rf"{part}\w* images of .* from 0 \(black\) to 255 \(white\); got 0 to {white}: .* nearly black")
+
+
+def test_all_files_in_wrong_places_and_of_other_types_are_named_at_once(split_folder):
+    for name in ("train/one/notes.csv", "train/two/photo.heic", "train/8.png"):
+        (split_folder / name).write_text("no image", encoding="utf-8")
+    with pytest.raises(DatasetError) as caught:
+        load(split_folder)
+    for name in ("train/one/notes.csv", "train/two/photo.heic", "train/8.png"):
+        assert name in str(caught.value)
+
+
+def test_images_in_no_folder_are_one_class(tmp_path):
+    flat = tmp_path / "flat"
+    flat.mkdir()
+    for number in range(4):
+        Image.new("L", (8, 8), number).save(flat / f"{number}.png")
+    split = load(flat, n_classes=1, n_test=3)
+    assert split.class_names == ("images",)
+    assert sorted([*split.train_images[:, 0, 0, 0], *split.test_images[:, 0, 0, 0]]) == [0, 1, 2, 3]
+    assert not np.concatenate([split.train_labels, split.test_labels]).any()

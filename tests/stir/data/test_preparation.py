@@ -121,7 +121,8 @@ def test_what_is_suggested_makes_all_images_fit(folder):
     ("stored", "shape", "keys"),
     [
         ([("RGB", 8, 9)], (3, 8, 9), {}),
-        ([("RGB", 400, 300), ("RGB", 300, 400)], (3, 224, 224), {"resize": 224, "crop": "center"}),
+        ([("RGB", 400, 300), ("RGB", 300, 400)], (3, 224, 224), {"resize": 256, "crop": "center"}),
+        ([("RGB", 240, 300), ("RGB", 300, 400)], (3, 224, 224), {"resize": 224, "crop": "center"}),
         ([("L", 8, 9), ("1", 8, 9)], (1, 8, 9), {"convert": "grey"}),
         ([("L", 8, 9), ("RGB", 8, 9)], (3, 8, 9), {"convert": "rgb"}),
         ([("P", 8, 9)], (3, 8, 9), {"convert": "rgb"}),

@@ -100,6 +100,10 @@ class TestTrainingImages:
         changes = {"dataset": {"name": "imagenet", "n_test": 1000}}
         refused(changes, r"models\[0\]: 'imagenet' has no training images")
 
+    def test_of_one_class_nothing_is_learnt(self, refused):
+        one = OWN | {"label": "one", "image_shape": [1, 8, 8], "n_classes": 1, "n_test": 10, "fingerprint": "0" * 64}
+        refused({"models.1.dataset": "one", "further_datasets": [one]}, r"models\[1\]: 'one' has one class")
+
     def test_monitored_images_are_test_images(self, refused, quickstart):
         monitor = {"n_images": 401, "attack": quickstart["evaluation"]}
         refused({"training.0.monitor": monitor}, r"models\[0\]\.training: recipe 'vanilla' monitors 401 images; .* 400 test")

@@ -27,10 +27,10 @@ def check(experiment: str, scale: str | None, cores: int | None, as_json: bool) 
     """Check EXPERIMENT, a name or a path, and say what a run would make; no job runs, and nothing is written.
 
     Refused are, with file and key: whatever experiments cannot contain, networks that cannot be built or do not take the images,
-    layers and weights that there are not, and images of your own that are not there, cannot be read, do not become of one size or
-    have another fingerprint: all such files are named at once. Images of your own are counted.
-    Then, for each stage: jobs, how many of them are done, and about how long the others take: by the times of jobs that ran in
-    this folder, or, where there are none, a guess from below.
+    layers and weights that there are not, and images of your own that are not there, are none by their headers, do not become
+    of one size or have another fingerprint: all such files are named at once, and the first job of a run decodes them. Images of
+    your own are counted. Then, for each stage: jobs, how many of them are done, and about how long the others take: by the times
+    of jobs that ran in this folder, or, where there are none, a guess from below.
 
     Example: stir check workflow/experiments/quickstart.yaml
     """

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 MOST_CLASSES = 20
 MOST_NAMED = 10
+MOST_SHAPES = 4
 COMMENTS = {
     "resize": "length of the shorter side, in pixels: images differ in size",
     "crop": "the centre, of image_shape",
@@ -32,9 +33,9 @@ def data(path: Path, as_json: bool) -> None:
     """Look at images of your own: what an experiment would read at PATH, and what it would refuse.
 
     PATH is a folder or an archive of pictures, in a folder per class (CLASS/ or train/CLASS/ and test/CLASS/), or a file of
-    arrays (.npz, .h5). All files that cannot be read are named at once. The exit status is 1 if an experiment would refuse the
-    data. The keys that an experiment file needs are printed last, with settings that make images of one size and kind of them;
-    `stir init` writes such a file.
+    arrays (.npz, .h5). All files that are no pictures by their headers are named at once; the first job of a run decodes pictures
+    and finds truncated ones. The exit status is 1 if an experiment would refuse the data. The keys that an experiment file needs
+    are printed last, with settings that make images of one size and kind of them; `stir init` writes such a file.
 
     Example: stir data photographs/
     """
@@ -78,8 +79,12 @@ def fingerprint(path: Path) -> None:
 
 
 def _lines(path: Path, found: "Found") -> list[str]:
-    shapes = ", ".join(f"{number} of {' x '.join(map(str, shape))}" for shape, number in list(found.shapes.items())[:4])
-    lines = [f"{path}: {found.n_images} images (format {found.format}), channels x height x width: {shapes}"]
+    shapes = [f"{number} of {' x '.join(map(str, shape))}" for shape, number in list(found.shapes.items())[:MOST_SHAPES]]
+    others = sum(list(found.shapes.values())[MOST_SHAPES:])
+    shapes += [f"{others} of {len(found.shapes) - MOST_SHAPES} other shapes"] if others else []
+    there = sum(found.train.values()) + sum((found.test or {}).values())
+    read = f"{found.n_images} of {there}" if there > found.n_images else str(found.n_images)
+    lines = [f"{path}: {read} images (format {found.format}), channels x height x width: {', '.join(shapes)}"]
     if found.train:
         lines += ["", *_classes(found)]
     if found.left_out:

@@ -85,7 +85,9 @@ def training_counts(experiment: Experiment) -> Iterator[str]:
             continue
         dataset, place = dataset_of(experiment, model), f"models[{number}]"
         label, n_train, n_test = dataset_label(dataset), n_train_of(dataset), n_test_of(dataset)
-        if n_train == 0:
+        if facts_of(dataset).classes == 1:
+            yield f"{place}: {label!r} has one class, so there is nothing to learn; name another dataset, or take a checkpoint"
+        elif n_train == 0:
             yield f"{place}: {label!r} has no training images; name another dataset, or take a checkpoint"
         elif n_train is not None and model.get("n_train", 0) > n_train:
             yield f"{place}.n_train: expected at most the {n_train} training images of {label!r}; got {model['n_train']}"
