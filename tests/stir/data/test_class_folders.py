@@ -296,8 +296,8 @@ def test_images_in_no_folder_are_one_class(tmp_path):
     flat = tmp_path / "flat"
     flat.mkdir()
     for number in range(4):
-        Image.new("L", (8, 8), number).save(flat / f"{number}.png")
+        Image.new("L", (8, 8), 200 + number).save(flat / f"{number}.png")
     split = load(flat, n_classes=1, n_test=3)
     assert split.class_names == ("images",)
-    assert sorted([*split.train_images[:, 0, 0, 0], *split.test_images[:, 0, 0, 0]]) == [0, 1, 2, 3]
+    assert sorted([*split.train_images[:, 0, 0, 0], *split.test_images[:, 0, 0, 0]]) == [200, 201, 202, 203]
     assert not np.concatenate([split.train_labels, split.test_labels]).any()
