@@ -89,3 +89,12 @@ def test_a_link_in_place_of_a_note_is_replaced_and_not_followed(images, computed
 def test_what_is_not_there_is_refused(images):
     with pytest.raises(DatasetError, match="absent"):
         remembered_fingerprint(images / "absent")
+
+
+def test_nothing_is_written_through_a_link_out_of_data(images, tmp_path, computed):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "data").mkdir()
+    (tmp_path / FOLDER).symlink_to(tmp_path / "elsewhere")
+    assert remembered_fingerprint(images) == remembered_fingerprint(images) == fingerprint(images)
+    assert len(computed) == 2
+    assert not list((tmp_path / "elsewhere").iterdir())

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 @click.option("--cores", type=click.IntRange(1), help="Jobs at once, for the time; by default all cores of this machine.")
 @JSON
 def check(experiment: str, scale: str | None, cores: int | None, as_json: bool) -> None:
-    """Check EXPERIMENT, a name or a path, and say what a run would make; no job runs, and nothing is written.
+    """Check EXPERIMENT, a name or a path, and say what a run would make; no job runs.
+
+    Nothing is written but the fingerprints of images of your own, in data/fingerprints/.
 
     Refused are, with file and key: whatever experiments cannot contain, networks that cannot be built or do not take the images,
     layers and weights that there are not, and images of your own that are not there, are none by their headers, do not become

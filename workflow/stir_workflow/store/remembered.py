@@ -12,7 +12,7 @@ from stir.data.files import files_in, kind_of
 from stir.data.fingerprints import fingerprint
 from stir.errors import DatasetError
 from stir.files import open_file
-from stir.names import shown
+from stir.names import is_inside, shown
 from stir_workflow.store.atomic import write_atomically
 from stir_workflow.store.storage import is_refusal
 
@@ -36,12 +36,17 @@ def remembered_fingerprint(path: Path) -> str:
         return known
     print(f"[stir] fingerprint of {shown(path)}: read once, and again when a file there has changed", file=sys.stderr, flush=True)
     found = fingerprint(path)
+    if is_inside(note):  # and not behind a link that leads out of data/
+        _write(note, json.dumps({"seen": seen, "fingerprint": found}))
+    return found
+
+
+def _write(note: Path, text: str) -> None:
     try:
-        write_atomically(note, json.dumps({"seen": seen, "fingerprint": found}))
+        write_atomically(note, text)
     except OSError as error:
         if not is_refusal(error):
             raise  # a folder that cannot be written remembers nothing
-    return found
 
 
 def _sizes_and_times(path: Path) -> str:
