@@ -53,7 +53,7 @@ class Found:
     def counts(self) -> str:
         """Return the number of images and classes, in a line."""
         of_test = "" if self.test is None else f": {sum(self.train.values())} for training, {sum(self.test.values())} for testing"
-        classes = f" of {len(self.train)} classes" if self.train else ""
+        classes = f" of {len(self.train)} class{'es' * (len(self.train) > 1)}" if self.train else ""
         return f"{self.n_images} images{classes}{of_test}"
 
 
