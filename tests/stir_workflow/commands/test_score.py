@@ -11,6 +11,7 @@ import stir as library
 from stir.data.looking import look
 from stir.models import Architecture, build_model, save_model
 from stir_workflow.commands.images import read_images
+from tests.experiment_files import read_yaml
 
 pytestmark = pytest.mark.filterwarnings("ignore::stir.errors.ConvergenceWarning")
 QUICK = ("--tolerance", "0.5", "--max-iterations", "30", "--width", "2", "--n-images", "8")
@@ -101,6 +102,17 @@ def test_arrays_and_datasets_are_read_as_numbers_from_black_to_white(here):
     assert colour.labels is not None
     assert len(set(colour.labels.tolist())) == 5
     assert read_images("digits", 6, None, None, 0).images.shape == (6, 1, 8, 8)
+
+
+@pytest.mark.parametrize("name", ["digits", "photographs"])
+def test_a_folder_here_comes_before_the_dataset_of_its_name(stir, own, name, here):
+    own.rename(here / name)
+    result = stir("score", "resnet8", "vgg6", "--images", name, *RANDOM, *QUICK)
+    assert result.exit_code == 0, result.output
+    assert f"Images: the folder ./{name} here, not the dataset {name}" in result.stderr
+    assert f"8 of 12 pictures in {name}" in result.stdout
+    assert stir("init", "mine.yaml", "--images", name, "--model", "resnet8").exit_code == 0
+    assert read_yaml("mine.yaml")["dataset"]["path"] == name
 
 
 def test_pictures_of_several_sizes_are_resized_on_demand(refused, own):

@@ -68,7 +68,7 @@ class Entry:
 
 
 def dataset_of(named: str, folder: Path) -> Dataset:
-    """Return a dataset by its name, or of a file or folder of one's own.
+    """Return a dataset of a file or folder of one's own, or, where there is none, by its name.
 
     Raises
     ------
@@ -76,18 +76,17 @@ def dataset_of(named: str, folder: Path) -> Dataset:
         If there is none, or an experiment would refuse it.
     """
     from stir.data import DATASETS
-    from stir.data.sources import expanded
     from stir.errors import DatasetError, near_matches
+    from stir_workflow.commands.images import own_path
 
-    path = Path(expanded(named))
+    if path := own_path(named):
+        return _own_dataset(path, folder)
     if named in DATASETS:
         facts = DATASETS[named]
         n_test = facts.n_test_default or min(N_TEST, (facts.images or 0) // 2)
         own = [] if facts.n_test_default else [f"  n_test: {n_test}  # images held out for testing and inversion"]
         return Dataset(("dataset:", f"  name: {named}", *own), n_test, trains=not facts.test_only)
-    if not path.exists():
-        raise DatasetError(f"Expected a file, a folder or a dataset; got {shortened(named)}. {near_matches(named, DATASETS)}")
-    return _own_dataset(path, folder)
+    raise DatasetError(f"Expected a file, a folder or a dataset; got {shortened(named)}. {near_matches(named, DATASETS)}")
 
 
 def _own_dataset(path: Path, folder: Path) -> Dataset:

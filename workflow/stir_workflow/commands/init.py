@@ -14,11 +14,12 @@ if TYPE_CHECKING:
 
 FEWEST_IMAGES, MOST_IMAGES = 4, 300
 """Reference images that are suggested, of as many test images as there are."""
+IMAGES_HELP = "A folder or file of images of your own, or, where there is none of that name, a dataset of `stir datasets`."
 
 
 @click.command()
 @click.argument("output", type=click.Path(path_type=Path), default="experiment.yaml")
-@click.option("--images", metavar="PATH|DATASET", help="A folder or file of images of your own, or a dataset of `stir datasets`.")
+@click.option("--images", metavar="PATH|DATASET", help=IMAGES_HELP)
 @click.option(
     "--model",
     "models",

@@ -28,7 +28,8 @@ IMAGES = together(
         "--images",
         required=True,
         metavar="PATH|DATASET",
-        help="A folder or archive of pictures, an array file (.npy, .npz, .h5), or a dataset of `stir datasets`.",
+        help="A folder or archive of pictures, an array file (.npy, .npz, .h5), or, where there is none of that name, a dataset "
+        "of `stir datasets`.",
     ),
     click.option(
         "--n-images", type=click.IntRange(1, 1_000_000), default=50, show_default=True, help="Images that are drawn at random."

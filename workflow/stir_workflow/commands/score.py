@@ -36,7 +36,7 @@ def score(reference: str, target: str, as_json: bool, **options: Any) -> None:
     represents as it represents the images X. The score is how similarly TARGET represents X and X'. Swapping the two networks
     gives another score.
 
-    Example: stir score timm:resnet18 torchvision:resnet50 --images own/ --size 224 --n-images 20
+    Example: stir score timm:resnet18 torchvision:resnet50 --images photographs/ --size 224 --n-images 20
     """
     with plain_errors():
         images, result = _scored(reference, target, options)
