@@ -94,6 +94,14 @@ class TestInit:
         assert third["weights"] == "a1_in1k"
         assert read_yaml(here / "sub" / "mine.yaml")["dataset"]["path"] == str(own)
 
+    def test_random_weights_of_one_network_have_different_seeds_and_are_accepted(self, stir, own):
+        models = ("--model", "resnet8=random", "--model", "vgg6=random", "--model", "stir:resnet8=random")
+        assert stir("init", "mine.yaml", "--images", "own", *models).exit_code == 0
+        seeds = [(model["name"], model["random_seed"]) for model in read_yaml("mine.yaml")["models"]]
+        assert seeds == [("resnet8-random", 0), ("vgg6-random", 0), ("resnet8-random-2", 1)]
+        checked = stir("check", "mine.yaml")
+        assert checked.exit_code == 0, checked.output
+
     def test_asks_in_a_terminal_for_what_is_missing(self, stir, own, monkeypatch):
         monkeypatch.setattr("stir_workflow.commands.init._is_terminal", lambda: True)
         result = stir("init", "mine.yaml", input="own\nresnet8\n\n")

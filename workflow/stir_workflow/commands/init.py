@@ -1,6 +1,7 @@
 """The command ``stir init``: a commented experiment file for models and images of one's own."""
 
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,7 +49,7 @@ def init(
         images = images or _asked("--images", "Images (a folder, a file, or a dataset such as digits)")
         dataset = dataset_of(images, output.parent)
         models = models or _asked_models()
-        entries = _distinct([entry_of(model, dataset, output.parent) for model in models])
+        entries = _distinct(_of_different_seeds([entry_of(model, dataset, output.parent) for model in models]))
         most = dataset.n_test if dataset.n_test is not None else MOST_IMAGES
         count = n_images or max(FEWEST_IMAGES, min(MOST_IMAGES, most))
         question = description or "To what degree do these networks share each other's invariances?"
@@ -108,6 +109,19 @@ def _distinct(entries: "list[Entry]") -> "list[Entry]":
         counts[entry.name] = number = counts.get(entry.name, 0) + 1
         named.append(entry if number == 1 else replace(entry, name=f"{entry.name[:60]}-{number}"))
     return named
+
+
+def _of_different_seeds(entries: "list[Entry]") -> "list[Entry]":
+    """Return entries of which no two would have the same random weights: the second of a network has the next random seed."""
+    from dataclasses import replace
+
+    drawn, found = Counter[str](), []
+    for entry in entries:
+        network = entry.model.removeprefix("stir:")
+        seed = drawn[network] if "random_seed" in entry.keys else None
+        drawn[network] += seed is not None
+        found.append(entry if seed is None else replace(entry, keys={**entry.keys, "random_seed": str(seed)}))
+    return found
 
 
 def _write(output: Path, text: str) -> None:
