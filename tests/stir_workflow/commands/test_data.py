@@ -76,6 +76,7 @@ class TestInit:
         assert result.stdout == "Wrote mine.yaml. Next: stir check mine.yaml\n"
         experiment = load_experiment(here / "mine.yaml")
         assert [model["name"] for model in experiment["models"]] == ["resnet8", "resnet8-2", "vgg6-random"]
+        assert [model.get("training_seeds") for model in experiment["models"]] == [[0, 1], [2, 3], None]
         dataset = experiment["dataset"]
         assert (dataset["image_shape"], dataset["n_classes"], dataset["n_test"]) == ([1, 8, 8], 3, 6)
         assert dataset["fingerprint"] == fingerprint(own)
@@ -83,10 +84,15 @@ class TestInit:
 
     def test_names_files_of_another_folder_by_their_whole_path_and_checkpoints_by_their_digest(self, stir, own, here):
         (here / "sub").mkdir()
+        Image.new("RGB", (8, 8), "red").save(own / "a" / "colour.png")
         (here / "weights.pt").write_text("weights")
-        (here / "nets.py").touch()
+        (here / "nets.py").write_text(
+            "from torch import nn\ndef make(channels=3):\n"
+            "    return nn.Sequential(nn.Conv2d(channels, 4, 3), nn.Flatten(), nn.Linear(144, 5))\n"
+        )
         models = ("--model", "resnet8=weights.pt", "--model", "nets.py:make=random", "--model", "timm:resnet18=a1_in1k")
-        assert stir("init", "sub/mine.yaml", "--images", "own", *models).exit_code == 0
+        result = stir("init", "sub/mine.yaml", "--images", "own", *models)
+        assert result.exit_code == 0, result.output
         first, second, third = read_yaml(here / "sub" / "mine.yaml")["models"]
         assert first["checkpoint"] == str(here / "weights.pt")
         assert first["sha256"] == fingerprint(here / "weights.pt")
@@ -108,6 +114,16 @@ class TestInit:
         assert result.exit_code == 0, result.output
         assert "Wrote mine.yaml" in result.stdout
 
+    def test_asks_again_where_an_answer_is_refused(self, stir, own, here, monkeypatch):
+        monkeypatch.setattr("stir_workflow.commands.init._is_terminal", lambda: True)
+        result = stir("init", "mine.yaml", input="owm\nown\nresnet9=random\nresnet8=random\nvgg6=absent.pt\nvgg6=random\n\n")
+        assert result.exit_code == 0, result.output
+        said = [line for line in result.stderr.splitlines() if line.startswith("Error: ")]
+        assert [word in line for word, line in zip(["owm", "Did you mean 'resnet8'", "absent.pt"], said, strict=True)] == [
+            True
+        ] * 3
+        assert [model["name"] for model in read_yaml("mine.yaml")["models"]] == ["resnet8-random", "vgg6-random"]
+
     @pytest.mark.parametrize(
         ("arguments", "message"),
         [
@@ -126,6 +142,10 @@ class TestInit:
                 ("x.yaml", "--images", "digits", "--model", "resnet8", "--layer", "a b"),
                 "layers[0]: expected a layer",
             ),
+            (("x.yaml", "--images", "digits", "--model", "resnet9=random"), "Did you mean 'resnet8'"),
+            (("x.yaml", "--images", "digits", "--model", "timm:resnet19=random"), "Did you mean"),
+            (("x.yaml", "--images", "digits", "--model", "resnet8", "--layer", "stage9"), "'stage9'"),
+            (("x.yaml", "--images", "photographs", "--model", "timm:resnet18", "--model", "timm:resnet18"), "one model"),
             (("x.yaml", "--images", "digits", "--model", "resnet8", "--n-images", "2"), "--n-images"),
         ],
     )

@@ -53,6 +53,9 @@ class Dataset:
     lines: tuple[str, ...]
     n_test: int | None
     """Images that are held out for testing and inversion, if that is known."""
+    image_shape: tuple[int, int, int]
+    """Channels, height, width."""
+    n_classes: int
     trains: bool
     """Whether models can be trained on it."""
 
@@ -85,7 +88,8 @@ def dataset_of(named: str, folder: Path) -> Dataset:
         facts = DATASETS[named]
         n_test = facts.n_test_default or min(N_TEST, (facts.images or 0) // 2)
         own = [] if facts.n_test_default else [f"  n_test: {n_test}  # images held out for testing and inversion"]
-        return Dataset(("dataset:", f"  name: {named}", *own), n_test, trains=not facts.test_only)
+        shape = facts.channels, facts.height, facts.width
+        return Dataset(("dataset:", f"  name: {named}", *own), n_test, shape, facts.classes, trains=not facts.test_only)
     raise DatasetError(f"Expected a file, a folder or a dataset; got {shortened(named)}. {near_matches(named, DATASETS)}")
 
 
@@ -99,7 +103,7 @@ def _own_dataset(path: Path, folder: Path) -> Dataset:
         raise DatasetError("\n".join(found.problems[:20]))
     n_test = sum(found.test.values()) if found.test else max(1, min(N_TEST, found.n_images // 2))
     lines = dataset_lines(placed(path, folder), found, n_test=n_test)
-    return Dataset(tuple(lines), n_test, trains=True)
+    return Dataset(tuple(lines), n_test, found.image_shape, len(found.train), trains=True)
 
 
 def placed(path: Path, folder: Path) -> Path:
@@ -115,11 +119,27 @@ def entry_of(text: str, dataset: Dataset, folder: Path) -> Entry:
     Raises
     ------
     InvalidInputError
-        If it is no such text, or its weights are those of no file.
+        If it is no such text, there is no such network, it does not take the images, or its weights are those of no file.
     """
     model, _, weights = text.partition("=")
     if not model:
         raise InvalidInputError(f"Expected MODEL or MODEL=WEIGHTS; got {shortened(text)}. Name a model.")
+    entry = _entry(model, weights, dataset, folder)
+    _check_network(model, entry, dataset)
+    return entry
+
+
+def _check_network(model: str, entry: Entry, dataset: Dataset) -> None:
+    """Refuse a network that cannot be built or does not take the images; its weights are not looked at."""
+    from stir.models import Architecture, check_takes
+
+    channels, *size = dataset.image_shape
+    own = {"width": int(entry.keys["width"])} if "width" in entry.keys else {}
+    classes = dataset.n_classes if own or "training" in entry.keys else None
+    check_takes(Architecture(model, channels=channels, classes=classes, **own), *size)
+
+
+def _entry(model: str, weights: str, dataset: Dataset, folder: Path) -> Entry:
     name, file = _name(model, weights), re.fullmatch(r"(.+\.py)(:[^:]*)", model)
     model = f"{placed(Path(file[1]), folder)}{file[2]}" if file else model
     is_own = ":" not in model.removeprefix("stir:") and not model.startswith("torchvision.")
