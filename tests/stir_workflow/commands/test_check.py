@@ -67,7 +67,10 @@ def test_what_is_there_is_not_counted_and_measured_times_are_used(stir, here):
     [
         ({"models.0.architecture": "resnet9"}, "models[0].architecture: unknown 'resnet9'. Did you mean 'resnet8'"),
         ({"layers": ["stage9"]}, "layer 'stage9'"),
-        ({"images.n_images": 65}, "images.n_images: expected at most the 64 test images"),
+        (
+            {"images.n_images": 65},
+            "images.n_images: expected at most the 64 test images of 'digits'; got 65; take fewer, or raise dataset.n_test",
+        ),
         ({"inversion.tolerance": -1}, "inversion.tolerance"),
     ],
 )

@@ -1,12 +1,14 @@
 """`stir data` says what an experiment would read, and names everything that it would refuse; `stir init` writes an experiment."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from stir.data.fingerprints import fingerprint
+from stir_workflow.commands.entries import TRAINING, dataset_of
 from stir_workflow.planning.loading import load_experiment
 from tests.experiment_files import read_yaml
 
@@ -107,6 +109,38 @@ class TestInit:
         assert seeds == [("resnet8-random", 0), ("vgg6-random", 0), ("resnet8-random-2", 1)]
         checked = stir("check", "mine.yaml")
         assert checked.exit_code == 0, checked.output
+
+    @pytest.mark.parametrize(
+        ("model", "asked", "counts"),
+        [
+            ("resnet8=random", (), (11, 11)),
+            ("resnet8=random", ("--n-images", 8), (8, 11)),
+            ("resnet8", (), (6, 6)),
+            ("resnet8", ("--n-images", 4), (4, 6)),
+        ],
+    )
+    def test_holds_out_half_of_few_images_only_where_a_model_is_trained(self, stir, own, model, asked, counts):
+        assert stir("init", "mine.yaml", "--images", "own", "--model", model, *asked).exit_code == 0
+        written = read_yaml("mine.yaml")
+        assert (written["images"]["n_images"], written["dataset"]["n_test"]) == counts
+
+    @pytest.mark.parametrize(("model", "most"), [("resnet8", "6, half of all images"), ("resnet8=random", "11, all but one")])
+    def test_refuses_more_images_than_there_are_to_hold_out(self, refused, own, model, most):
+        said = refused("init", "mine.yaml", "--images", "own", "--model", model, "--n-images", "12")
+        assert f"Expected --n-images of at most {most}" in said
+
+    def test_datasets_of_the_catalogue_hold_out_what_is_asked_for(self, stir):
+        arguments = ("--images", "digits", "--model", "resnet8=random", "--n-images", "1796")
+        result = stir("init", "mine.yaml", *arguments)
+        assert result.exit_code == 0, result.output
+        assert read_yaml("mine.yaml")["dataset"] == {"name": "digits", "n_test": 1796}
+        assert "n_test" not in "".join(dataset_of("cifar10", Path()).lines(0))
+
+    def test_says_that_a_model_of_this_project_without_weights_is_trained(self, stir, own, here):
+        assert stir("init", "mine.yaml", "--images", "own", "--model", "resnet8").exit_code == 0
+        assert "A model of this project without weights is trained here, for 20 epochs" in (here / "mine.yaml").read_text()
+        assert "for 20 epochs from each of two random seeds" in " ".join(stir("init", "--help").stdout.split())
+        assert "epochs: 20\n" in TRAINING
 
     def test_asks_in_a_terminal_for_what_is_missing(self, stir, own, monkeypatch):
         monkeypatch.setattr("stir_workflow.commands.init._is_terminal", lambda: True)

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,11 +12,15 @@ from stir.names import NAME_LENGTH, shortened
 TRAIN, RANDOM = "train", "random"
 WIDTH = 16
 N_TEST = 100
-TRAINING = """training:
+FEWEST_IMAGES, MOST_IMAGES = 4, 300
+"""Reference images that are suggested, of as many test images as there are."""
+TRAINING = """# Recipes. A model of this project without weights is trained here, for 20 epochs from each of its training seeds.
+# For an untrained network, write weights: random and random_seed: 0 in place of training and training_seeds.
+training:
     # vanilla (cross-entropy on images), at, trades or mart.
   - name: vanilla
     objective: vanilla
-    # Passes over the training images.
+    # Passes over the training images, of each training seed of a model.
     epochs: 20
     batch_size: 64
     # Peak of the one-cycle schedule.
@@ -48,11 +52,14 @@ compute: {{threads: 1}}
 
 @dataclass(frozen=True)
 class Dataset:
-    """The images of an experiment, as lines of YAML."""
+    """The images of an experiment."""
 
-    lines: tuple[str, ...]
+    lines: Callable[[int], Sequence[str]]
+    """Number of images held out for testing and inversion -> lines of YAML; ones with test images of their own do not say it."""
     n_test: int | None
-    """Images that are held out for testing and inversion, if that is known."""
+    """Test images of its own, if it has any."""
+    n_images: int
+    """All images."""
     image_shape: tuple[int, int, int]
     """Channels, height, width."""
     n_classes: int
@@ -86,10 +93,16 @@ def dataset_of(named: str, folder: Path) -> Dataset:
         return _own_dataset(path, folder)
     if named in DATASETS:
         facts = DATASETS[named]
-        n_test = facts.n_test_default or min(N_TEST, (facts.images or 0) // 2)
-        own = [] if facts.n_test_default else [f"  n_test: {n_test}  # images held out for testing and inversion"]
-        shape = facts.channels, facts.height, facts.width
-        return Dataset(("dataset:", f"  name: {named}", *own), n_test, shape, facts.classes, trains=not facts.test_only)
+        held_out = "" if facts.n_test_default else "  n_test: {}  # images held out for testing and inversion"
+        shape, n_images = (facts.channels, facts.height, facts.width), (facts.images or 0) + facts.test_only
+        return Dataset(
+            lambda n_test: ["dataset:", f"  name: {named}", *filter(None, [held_out.format(n_test)])],
+            facts.n_test_default,
+            n_images,
+            shape,
+            facts.classes,
+            trains=not facts.test_only,
+        )
     raise DatasetError(f"Expected a file, a folder or a dataset; got {shortened(named)}. {near_matches(named, DATASETS)}")
 
 
@@ -101,9 +114,31 @@ def _own_dataset(path: Path, folder: Path) -> Dataset:
     found = look(path)
     if found.problems:
         raise DatasetError("\n".join(found.problems[:20]))
-    n_test = sum(found.test.values()) if found.test else max(1, min(N_TEST, found.n_images // 2))
-    lines = dataset_lines(placed(path, folder), found, n_test=n_test)
-    return Dataset(tuple(lines), n_test, found.image_shape, len(found.train), trains=True)
+    return Dataset(
+        lambda n_test: dataset_lines(placed(path, folder), found, n_test=n_test),
+        sum(found.test.values()) if found.test else None,
+        found.n_images,
+        found.image_shape,
+        len(found.train),
+        trains=True,
+    )
+
+
+def image_counts(dataset: Dataset, entries: Sequence[Entry], n_images: int | None) -> tuple[int, int]:
+    """Return how many images X there are, and how many are held out: of few, half if a model is trained, otherwise nearly all.
+
+    Raises
+    ------
+    InvalidInputError
+        If more images X are asked for.
+    """
+    trained = any("training" in entry.keys for entry in entries)
+    most = dataset.n_test or max(1, dataset.n_images // 2 if trained else dataset.n_images - 1)
+    if n_images is not None and n_images > most:
+        why = "its test images" if dataset.n_test else "half of all images, as models are trained" if trained else "all but one"
+        raise InvalidInputError(f"Expected --n-images of at most {most}, {why}; got {n_images}. Name fewer, or add images.")
+    n_test = most if dataset.n_test else max(n_images or 0, min(N_TEST, most))
+    return n_images or max(FEWEST_IMAGES, min(MOST_IMAGES, n_test)), n_test
 
 
 def placed(path: Path, folder: Path) -> Path:
@@ -183,7 +218,7 @@ def _name(model: str, weights: str) -> str:
     return name or "model"
 
 
-def text_of(question: str, dataset: Dataset, entries: Sequence[Entry], layer: str, n_images: int) -> str:
+def text_of(question: str, dataset: Dataset, entries: Sequence[Entry], layer: str, n_images: int, n_test: int) -> str:
     """Return an experiment file, with a comment for each key that a user may want to change."""
     trained = ["training" in entry.keys for entry in entries]
     lines = [
@@ -193,7 +228,7 @@ def text_of(question: str, dataset: Dataset, entries: Sequence[Entry], layer: st
         f"description: {json.dumps(question, ensure_ascii=False)}",
         "",
         "# Where the images come from.",
-        *dataset.lines,
+        *dataset.lines(n_test),
         "",
         "# The reference images X: the first of the test images.",
         f"images: {{n_images: {n_images}}}",

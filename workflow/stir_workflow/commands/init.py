@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from stir_workflow.commands.entries import Dataset, Entry
 
 T = TypeVar("T")
-FEWEST_IMAGES, MOST_IMAGES = 4, 300
-"""Reference images that are suggested, of as many test images as there are."""
+FEWEST_IMAGES = 4
 SEEDS = {"random_seed": "{0}", "training_seeds": "[{1}, {2}]"}
 """Keys with random seeds -> their value for the n-th model of a network: of n, 2 n and 2 n + 1."""
 IMAGES_HELP = "A folder or file of images of your own, or, where there is none of that name, a dataset of `stir datasets`."
@@ -31,7 +30,8 @@ IMAGES_HELP = "A folder or file of images of your own, or, where there is none o
     "models",
     multiple=True,
     metavar="MODEL[=WEIGHTS]",
-    help="An address (`stir models`), perhaps with a checkpoint, a name of published weights, random, or train. May be repeated.",
+    help="An address (`stir models`), perhaps with a checkpoint, a name of published weights, random, or train; a model of this "
+    "project without weights is trained. May be repeated.",
 )
 @click.option("--layer", default="penultimate", show_default=True, help="Of all models; `stir layers MODEL` lists them.")
 @click.option("--n-images", type=click.IntRange(FEWEST_IMAGES, 1_000_000), help="Reference images; at most 300 by default.")
@@ -42,12 +42,13 @@ def init(
     """Write a commented experiment file, OUTPUT, for models and images of your own; no file is overwritten.
 
     In a terminal, what is not given is asked for. Size and classes of your images are filled in, with settings that make images
-    of several sizes or kinds fit, and so is the SHA-256 of checkpoints. `train` as the weights of a model trains it here, from
-    two seeds. `stir check` then says what a run would make, and `stir run` makes it.
+    of several sizes or kinds fit, and so is the SHA-256 of checkpoints. A model of this project without weights is trained here,
+    for 20 epochs from each of two random seeds, and so is any model with `train` as its weights; other models without weights
+    have those that their library publishes. `stir check` then says what a run would make, and `stir run` makes it.
 
     Example: stir init mine.yaml --images photographs/ --model timm:resnet18 --model torchvision:resnet50=random
     """
-    from stir_workflow.commands.entries import dataset_of, entry_of, text_of
+    from stir_workflow.commands.entries import dataset_of, entry_of, image_counts, text_of
 
     with plain_errors():
         _check_output(output)
@@ -55,10 +56,9 @@ def init(
         dataset = dataset_of(images, folder) if images else _asked_images(lambda named: dataset_of(named, folder))
         asked = partial(entry_of, dataset=dataset, folder=folder)
         entries = _distinct(_of_different_seeds([*map(asked, models)] or _asked_models(asked)))
-        most = dataset.n_test if dataset.n_test is not None else MOST_IMAGES
-        count = n_images or max(FEWEST_IMAGES, min(MOST_IMAGES, most))
+        counts = image_counts(dataset, entries, n_images)
         question = description or "To what degree do these networks share each other's invariances?"
-        text = text_of(question, dataset, entries, layer, count)
+        text = text_of(question, dataset, entries, layer, *counts)
         _write(output, text)
         click.echo(f"Wrote {output}. Next: stir check {output}")
 
