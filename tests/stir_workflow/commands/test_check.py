@@ -62,6 +62,19 @@ def test_what_is_there_is_not_counted_and_measured_times_are_used(stir, here):
     assert measured_seconds("dataset") == 10
 
 
+def test_of_a_finished_experiment_it_names_the_call_that_shows_it(stir, here):
+    (here / "my work").mkdir()
+    write_yaml(here / "my work" / "tiny.yaml", read_yaml(TINY))
+    from stir_workflow.planning.loading import load_experiment
+    from stir_workflow.planning.plan import Plan
+
+    for path in Plan("tiny", load_experiment(here / "my work" / "tiny.yaml")).paths():
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).touch()
+    said = stir("check", "my work/tiny.yaml")
+    assert said.stdout.endswith("Everything is there: stir show 'my work/tiny.yaml'\n"), said.output
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

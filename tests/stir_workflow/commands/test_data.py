@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from stir.data.fingerprints import fingerprint
-from stir_workflow.commands.entries import TRAINING, dataset_of
+from stir_workflow.commands.entries import dataset_of
+from stir_workflow.commands.written import TRAINING
 from stir_workflow.planning.loading import load_experiment
 from tests.experiment_files import read_yaml
 

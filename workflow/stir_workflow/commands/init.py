@@ -48,7 +48,8 @@ def init(
 
     Example: stir init mine.yaml --images photographs/ --model timm:resnet18 --model torchvision:resnet50=random
     """
-    from stir_workflow.commands.entries import dataset_of, entry_of, image_counts, text_of
+    from stir_workflow.commands.entries import dataset_of, entry_of, image_counts
+    from stir_workflow.commands.written import text_of
 
     with plain_errors():
         _check_output(output)

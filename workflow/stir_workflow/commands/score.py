@@ -44,12 +44,12 @@ def score(reference: str, target: str, as_json: bool, **options: Any) -> None:
         facts = _facts(result)
         if as_json:
             own = {"reference": reference, "target": target, "similarity_measure": result.similarity_measure}
-            own |= {f"{role}_random_seed": seed for role, seed in seeds.items()}
+            drawn = {f"{role}_random_seed": seed for role, seed in seeds.items()}
             per_image = {name: _listed(getattr(result, name)) for name in ("per_image", "inversion_error", "converged")}
-            click.echo(json.dumps({**own, **pictures.as_read(images), **facts, "each_image": per_image}, indent=1))
+            click.echo(json.dumps({**own, **drawn, **pictures.as_read(images), **facts, "each_image": per_image}, indent=1))
         else:
-            named = [f"{address}{_drawn(seeds.get(role))}" for role, address in _roles(reference, target)]
-            click.echo("\n".join(_lines(*named, images.described, result, facts, options["tolerance"])))
+            first, second = (f"{address}{_drawn(seeds.get(role))}" for role, address in _roles(reference, target))
+            click.echo("\n".join(_lines(first, second, images.described, result, facts, options["tolerance"])))
 
 
 def _scored(reference: str, target: str, options: dict[str, Any]) -> "tuple[pictures.Images, SharedInvariance]":
