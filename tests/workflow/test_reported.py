@@ -30,7 +30,4 @@ def test_the_command_report_names_the_page_or_what_is_missing(copied, monkeypatc
     for missing in (plan.publication, plan.evaluations[0]):
         Path(missing.path).unlink()
     said = CliRunner().invoke(main, ["report", "tiny.yaml"]).output
-    assert (
-        "missing are 1 of 2 evaluations, 1 of 1 publications. Make them: snakemake --cores all --config experiment=tiny.yaml"
-        in said
-    )
+    assert "missing are 1 of 2 evaluations, 1 of 1 publications. Make them: stir run tiny.yaml\n" in said

@@ -62,12 +62,28 @@ def test_what_is_there_is_not_counted_and_measured_times_are_used(stir, here):
     assert measured_seconds("dataset") == 10
 
 
+def test_of_a_finished_experiment_it_names_the_call_that_shows_it(stir, here):
+    (here / "my work").mkdir()
+    write_yaml(here / "my work" / "tiny.yaml", read_yaml(TINY))
+    from stir_workflow.planning.loading import load_experiment
+    from stir_workflow.planning.plan import Plan
+
+    for path in Plan("tiny", load_experiment(here / "my work" / "tiny.yaml")).paths():
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).touch()
+    said = stir("check", "my work/tiny.yaml")
+    assert said.stdout.endswith("Everything is there: stir show 'my work/tiny.yaml'\n"), said.output
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"models.0.architecture": "resnet9"}, "models[0].architecture: unknown 'resnet9'. Did you mean 'resnet8'"),
         ({"layers": ["stage9"]}, "layer 'stage9'"),
-        ({"images.n_images": 65}, "images.n_images: expected at most the 64 test images"),
+        (
+            {"images.n_images": 65},
+            "images.n_images: expected at most the 64 test images of 'digits'; got 65; take fewer, or raise dataset.n_test",
+        ),
         ({"inversion.tolerance": -1}, "inversion.tolerance"),
     ],
 )

@@ -1,12 +1,15 @@
 """`stir data` says what an experiment would read, and names everything that it would refuse; `stir init` writes an experiment."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from stir.data.fingerprints import fingerprint
+from stir_workflow.commands.entries import dataset_of
+from stir_workflow.commands.written import TRAINING
 from stir_workflow.planning.loading import load_experiment
 from tests.experiment_files import read_yaml
 
@@ -76,6 +79,7 @@ class TestInit:
         assert result.stdout == "Wrote mine.yaml. Next: stir check mine.yaml\n"
         experiment = load_experiment(here / "mine.yaml")
         assert [model["name"] for model in experiment["models"]] == ["resnet8", "resnet8-2", "vgg6-random"]
+        assert [model.get("training_seeds") for model in experiment["models"]] == [[0, 1], [2, 3], None]
         dataset = experiment["dataset"]
         assert (dataset["image_shape"], dataset["n_classes"], dataset["n_test"]) == ([1, 8, 8], 3, 6)
         assert dataset["fingerprint"] == fingerprint(own)
@@ -83,10 +87,15 @@ class TestInit:
 
     def test_names_files_of_another_folder_by_their_whole_path_and_checkpoints_by_their_digest(self, stir, own, here):
         (here / "sub").mkdir()
+        Image.new("RGB", (8, 8), "red").save(own / "a" / "colour.png")
         (here / "weights.pt").write_text("weights")
-        (here / "nets.py").touch()
+        (here / "nets.py").write_text(
+            "from torch import nn\ndef make(channels=3):\n"
+            "    return nn.Sequential(nn.Conv2d(channels, 4, 3), nn.Flatten(), nn.Linear(144, 5))\n"
+        )
         models = ("--model", "resnet8=weights.pt", "--model", "nets.py:make=random", "--model", "timm:resnet18=a1_in1k")
-        assert stir("init", "sub/mine.yaml", "--images", "own", *models).exit_code == 0
+        result = stir("init", "sub/mine.yaml", "--images", "own", *models)
+        assert result.exit_code == 0, result.output
         first, second, third = read_yaml(here / "sub" / "mine.yaml")["models"]
         assert first["checkpoint"] == str(here / "weights.pt")
         assert first["sha256"] == fingerprint(here / "weights.pt")
@@ -94,11 +103,61 @@ class TestInit:
         assert third["weights"] == "a1_in1k"
         assert read_yaml(here / "sub" / "mine.yaml")["dataset"]["path"] == str(own)
 
+    def test_random_weights_of_one_network_have_different_seeds_and_are_accepted(self, stir, own):
+        models = ("--model", "resnet8=random", "--model", "vgg6=random", "--model", "stir:resnet8=random")
+        assert stir("init", "mine.yaml", "--images", "own", *models).exit_code == 0
+        seeds = [(model["name"], model["random_seed"]) for model in read_yaml("mine.yaml")["models"]]
+        assert seeds == [("resnet8-random", 0), ("vgg6-random", 0), ("resnet8-random-2", 1)]
+        checked = stir("check", "mine.yaml")
+        assert checked.exit_code == 0, checked.output
+
+    @pytest.mark.parametrize(
+        ("model", "asked", "counts"),
+        [
+            ("resnet8=random", (), (11, 11)),
+            ("resnet8=random", ("--n-images", 8), (8, 11)),
+            ("resnet8", (), (6, 6)),
+            ("resnet8", ("--n-images", 4), (4, 6)),
+        ],
+    )
+    def test_holds_out_half_of_few_images_only_where_a_model_is_trained(self, stir, own, model, asked, counts):
+        assert stir("init", "mine.yaml", "--images", "own", "--model", model, *asked).exit_code == 0
+        written = read_yaml("mine.yaml")
+        assert (written["images"]["n_images"], written["dataset"]["n_test"]) == counts
+
+    @pytest.mark.parametrize(("model", "most"), [("resnet8", "6, half of all images"), ("resnet8=random", "11, all but one")])
+    def test_refuses_more_images_than_there_are_to_hold_out(self, refused, own, model, most):
+        said = refused("init", "mine.yaml", "--images", "own", "--model", model, "--n-images", "12")
+        assert f"Expected --n-images of at most {most}" in said
+
+    def test_datasets_of_the_catalogue_hold_out_what_is_asked_for(self, stir):
+        arguments = ("--images", "digits", "--model", "resnet8=random", "--n-images", "1796")
+        result = stir("init", "mine.yaml", *arguments)
+        assert result.exit_code == 0, result.output
+        assert read_yaml("mine.yaml")["dataset"] == {"name": "digits", "n_test": 1796}
+        assert "n_test" not in "".join(dataset_of("cifar10", Path()).lines(0))
+
+    def test_says_that_a_model_of_this_project_without_weights_is_trained(self, stir, own, here):
+        assert stir("init", "mine.yaml", "--images", "own", "--model", "resnet8").exit_code == 0
+        assert "A model of this project without weights is trained here, for 20 epochs" in (here / "mine.yaml").read_text()
+        assert "for 20 epochs from each of two random seeds" in " ".join(stir("init", "--help").stdout.split())
+        assert "epochs: 20\n" in TRAINING
+
     def test_asks_in_a_terminal_for_what_is_missing(self, stir, own, monkeypatch):
         monkeypatch.setattr("stir_workflow.commands.init._is_terminal", lambda: True)
         result = stir("init", "mine.yaml", input="own\nresnet8\n\n")
         assert result.exit_code == 0, result.output
         assert "Wrote mine.yaml" in result.stdout
+
+    def test_asks_again_where_an_answer_is_refused(self, stir, own, here, monkeypatch):
+        monkeypatch.setattr("stir_workflow.commands.init._is_terminal", lambda: True)
+        result = stir("init", "mine.yaml", input="owm\nown\nresnet9=random\nresnet8=random\nvgg6=absent.pt\nvgg6=random\n\n")
+        assert result.exit_code == 0, result.output
+        said = [line for line in result.stderr.splitlines() if line.startswith("Error: ")]
+        assert [word in line for word, line in zip(["owm", "Did you mean 'resnet8'", "absent.pt"], said, strict=True)] == [
+            True
+        ] * 3
+        assert [model["name"] for model in read_yaml("mine.yaml")["models"]] == ["resnet8-random", "vgg6-random"]
 
     @pytest.mark.parametrize(
         ("arguments", "message"),
@@ -118,6 +177,10 @@ class TestInit:
                 ("x.yaml", "--images", "digits", "--model", "resnet8", "--layer", "a b"),
                 "layers[0]: expected a layer",
             ),
+            (("x.yaml", "--images", "digits", "--model", "resnet9=random"), "Did you mean 'resnet8'"),
+            (("x.yaml", "--images", "digits", "--model", "timm:resnet19=random"), "Did you mean"),
+            (("x.yaml", "--images", "digits", "--model", "resnet8", "--layer", "stage9"), "'stage9'"),
+            (("x.yaml", "--images", "photographs", "--model", "timm:resnet18", "--model", "timm:resnet18"), "one model"),
             (("x.yaml", "--images", "digits", "--model", "resnet8", "--n-images", "2"), "--n-images"),
         ],
     )

@@ -31,7 +31,8 @@ def test_of_an_experiment_that_is_not_finished_it_lists_what_is_missing_and_the_
     result = run("quickstart")
     assert result.exit_code == 1
     assert result.output.startswith("error: Expected a finished experiment quickstart; missing are 1 of 1 datasets, 10 of 10 ")
-    assert "1 of 1 tables, 1 of 1 figures, 1 of 1 reports, 1 of 1 publications. Make them: snakemake" in result.output
+    assert "1 of 1 tables, 1 of 1 figures, 1 of 1 reports, 1 of 1 publications. Make them: stir run quickstart" in result.output
+    assert "Make them: stir run losses_architectures --scale small\n" in run("losses_architectures", "--scale", "small").output
     assert len(result.output.splitlines()) == 1
 
 

@@ -11,6 +11,7 @@ import stir as library
 from stir.data.looking import look
 from stir.models import Architecture, build_model, save_model
 from stir_workflow.commands.images import read_images
+from tests.experiment_files import read_yaml
 
 pytestmark = pytest.mark.filterwarnings("ignore::stir.errors.ConvergenceWarning")
 QUICK = ("--tolerance", "0.5", "--max-iterations", "30", "--width", "2", "--n-images", "8")
@@ -22,7 +23,8 @@ def test_two_networks_are_scored_on_a_folder_of_pictures(stir, own):
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
     assert lines[0].startswith("STIR ")
-    assert lines[1] == f"of stir:vgg6 with respect to resnet8, 8 of 12 pictures in {own}"
+    drawn = [f"{name} (random weights, seed {seed})" for seed, name in enumerate(("resnet8", "stir:vgg6"))]
+    assert lines[1] == f"of {drawn[1]} with respect to {drawn[0]}, 8 of 12 pictures in {own}"
     assert [line.split("  ")[1] for line in lines[2:]] == [
         *(
             "plain similarity",
@@ -40,14 +42,34 @@ def test_two_networks_are_scored_on_a_folder_of_pictures(stir, own):
 def test_json_has_the_numbers_of_the_library(stir, own):
     said = json.loads(stir("score", "resnet8", "vgg6", "--images", own, *RANDOM, *QUICK, "--json").stdout)
     images = read_images(str(own), 8, None, None, 0).images
-    first, second = (build_model(Architecture(name, 2, 1, 10)).eval() for name in ("resnet8", "vgg6"))
+    first, second = (
+        build_model(Architecture(name, 2, 1, 10), random_seed=seed).eval() for seed, name in enumerate(("resnet8", "vgg6"))
+    )
     direct = library.shared_invariance(
         reference_model=first, target_model=second, images=images, tolerance=0.5, max_iterations=30, batch_size=50
     )
     assert said["stir"] == pytest.approx(direct.score, abs=1e-5)
     assert said["similarity"] == pytest.approx(direct.similarity, abs=1e-5)
+    assert (said["reference_random_seed"], said["target_random_seed"]) == (0, 1)
     assert said["stir_low"] is None, "eight images are too few for an interval"
     assert len(said["each_image"]["inversion_error"]) == said["n_images"] == 8
+
+
+def test_a_network_with_random_weights_is_not_compared_with_itself(stir, own):
+    result = stir("score", "resnet8", "resnet8", "--images", own, *RANDOM, *QUICK, "--json")
+    assert "with the same weights" not in result.stderr
+    said = json.loads(result.stdout)
+    assert said["stir"] < said["stir_ceiling"] - 1e-3
+    assert said["similarity"] < 1 - 1e-3
+
+
+def test_a_network_that_is_compared_with_itself_is_warned_of(stir, own, here):
+    architecture = Architecture("resnet8", 2, 1, 3)
+    save_model(here / "mine.safetensors", build_model(architecture), architecture, {})
+    weights = ("--reference-weights", "mine.safetensors", "--target-weights", "mine.safetensors", "--classes", "3")
+    result = stir("score", "resnet8", "stir:resnet8", "--images", own, *weights, *QUICK)
+    assert result.exit_code == 0, result.output
+    assert result.stderr.count("warning: resnet8 and stir:resnet8 are one network with the same weights") == 1
 
 
 def test_iris_are_saved_and_no_file_is_replaced(stir, refused, own, here):
@@ -101,6 +123,17 @@ def test_arrays_and_datasets_are_read_as_numbers_from_black_to_white(here):
     assert colour.labels is not None
     assert len(set(colour.labels.tolist())) == 5
     assert read_images("digits", 6, None, None, 0).images.shape == (6, 1, 8, 8)
+
+
+@pytest.mark.parametrize("name", ["digits", "photographs"])
+def test_a_folder_here_comes_before_the_dataset_of_its_name(stir, own, name, here):
+    own.rename(here / name)
+    result = stir("score", "resnet8", "vgg6", "--images", name, *RANDOM, *QUICK)
+    assert result.exit_code == 0, result.output
+    assert f"Images: the folder ./{name} here, not the dataset {name}" in result.stderr
+    assert f"8 of 12 pictures in {name}" in result.stdout
+    assert stir("init", "mine.yaml", "--images", name, "--model", "resnet8").exit_code == 0
+    assert read_yaml("mine.yaml")["dataset"]["path"] == name
 
 
 def test_pictures_of_several_sizes_are_resized_on_demand(refused, own):

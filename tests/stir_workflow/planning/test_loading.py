@@ -89,8 +89,17 @@ class TestFinding:
         with pytest.raises(ExperimentError, match=r"Unknown experiment 'quikstart'\. Did you mean 'quickstart'\?"):
             find_experiment("quikstart")
 
+    @pytest.mark.parametrize("file", ["t.yaml", "t.yml", "sub/t.yaml"])
+    def test_a_name_of_a_file_that_is_there_gets_its_path(self, tmp_path, monkeypatch, file):
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "sub").mkdir()
+        (tmp_path / file).write_text("")
+        name, _, _ = file.rpartition(".")
+        with pytest.raises(ExperimentError, match=rf"Unknown experiment '{name}'\. Did you mean '{file}'\?"):
+            find_experiment(name)
+
     def test_a_name_near_to_none_gets_all_and_how_to_name_a_file(self):
-        with pytest.raises(ExperimentError, match=r"(?s)'quickstart'.*experiment=path/to/file\.yaml"):
+        with pytest.raises(ExperimentError, match=r"(?s)'quickstart'.*path/to/file\.yaml"):
             find_experiment("zzz")
 
     def test_an_absent_path_is_named(self, tmp_path):

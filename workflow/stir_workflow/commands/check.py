@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stir_workflow.commands.options import JSON, SCALE
+from stir_workflow.commands.options import JSON, SCALE, called
 from stir_workflow.commands.tables import aligned_table, duration, size
 from stir_workflow.messages import plain_errors
 
@@ -59,7 +59,7 @@ def check(experiment: str, scale: str | None, cores: int | None, as_json: bool) 
         if as_json:
             click.echo(json.dumps({**facts, "stages": [vars(cost) for cost in costs]}, indent=1))
         else:
-            click.echo("\n".join(_lines(plan, costs, facts)))
+            click.echo("\n".join(_lines(plan, costs, facts, called("show", experiment, scale))))
 
 
 def _planned(experiment: str, scale: str | None) -> "Plan":
@@ -124,7 +124,7 @@ def _differences(dataset: Any, found: "Found", came: str, source: str) -> Iterat
         yield f"expected fingerprint {came}, which {source} has; got {dataset['fingerprint']}. Correct it."
 
 
-def _lines(plan: "Plan", costs: "Sequence[StageCost]", facts: dict[str, Any]) -> list[str]:
+def _lines(plan: "Plan", costs: "Sequence[StageCost]", facts: dict[str, Any], shown_by: str) -> list[str]:
     n_pairs = len(plan.models) * len(plan.references)
     lines = [
         f"{plan.name}: {len(plan.models)} models, {n_pairs} pairs; nothing is refused.",
@@ -134,7 +134,7 @@ def _lines(plan: "Plan", costs: "Sequence[StageCost]", facts: dict[str, Any]) ->
         "",
     ]
     if not facts["jobs_to_do"]:
-        return [*lines, f"Everything is there: stir show {plan.name}"]
+        return [*lines, f"Everything is there: {shown_by}"]
     about, guess = "about", ""
     if not facts["seconds_are_measured"]:
         about, guess = "at least", " (a guess: not every stage was measured in this folder)"

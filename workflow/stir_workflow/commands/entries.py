@@ -1,8 +1,8 @@
-"""Entries of an experiment file that ``stir init`` writes: the dataset, the models, and the file as a whole."""
+"""Entries of an experiment file that ``stir init`` writes: the dataset and the models."""
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,47 +12,23 @@ from stir.names import NAME_LENGTH, shortened
 TRAIN, RANDOM = "train", "random"
 WIDTH = 16
 N_TEST = 100
-TRAINING = """training:
-    # vanilla (cross-entropy on images), at, trades or mart.
-  - name: vanilla
-    objective: vanilla
-    # Passes over the training images.
-    epochs: 20
-    batch_size: 64
-    # Peak of the one-cycle schedule.
-    learning_rate: 0.1
-"""
-REST = """# Dotted names of layers; penultimate is the input of the last linear layer. `stir layers MODEL` lists them.
-layers: [{layer}]
-
-# How images X' are found that a model represents as it represents X.
-inversion:
-  method: lbfgs
-  # One set of X' is made per seed.
-  random_seeds: [0, 1]
-  # Relative error at or under which an image has converged.
-  tolerance: 0.1
-  # Maximum number of forward and backward passes per image.
-  max_iterations: 300
-  # The run fails if fewer of the images of a model converge.
-  minimum_converged_fraction: 0.8
-  batch_size: 64
-
-# How representations are compared; `stir measures` lists them.
-similarity_measures: [linear_cka]
-
-# CPU threads per job; jobs run in parallel.
-compute: {{threads: 1}}
-"""
+FEWEST_IMAGES, MOST_IMAGES = 4, 300
+"""Reference images that are suggested, of as many test images as there are."""
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """The images of an experiment, as lines of YAML."""
+    """The images of an experiment."""
 
-    lines: tuple[str, ...]
+    lines: Callable[[int], Sequence[str]]
+    """Number of images held out for testing and inversion -> lines of YAML; ones with test images of their own do not say it."""
     n_test: int | None
-    """Images that are held out for testing and inversion, if that is known."""
+    """Test images of its own, if it has any."""
+    n_images: int
+    """All images."""
+    image_shape: tuple[int, int, int]
+    """Channels, height, width."""
+    n_classes: int
     trains: bool
     """Whether models can be trained on it."""
 
@@ -68,7 +44,7 @@ class Entry:
 
 
 def dataset_of(named: str, folder: Path) -> Dataset:
-    """Return a dataset by its name, or of a file or folder of one's own.
+    """Return a dataset of a file or folder of one's own, or, where there is none, by its name.
 
     Raises
     ------
@@ -76,18 +52,24 @@ def dataset_of(named: str, folder: Path) -> Dataset:
         If there is none, or an experiment would refuse it.
     """
     from stir.data import DATASETS
-    from stir.data.sources import expanded
     from stir.errors import DatasetError, near_matches
+    from stir_workflow.commands.images import own_path
 
-    path = Path(expanded(named))
+    if path := own_path(named):
+        return _own_dataset(path, folder)
     if named in DATASETS:
         facts = DATASETS[named]
-        n_test = facts.n_test_default or min(N_TEST, (facts.images or 0) // 2)
-        own = [] if facts.n_test_default else [f"  n_test: {n_test}  # images held out for testing and inversion"]
-        return Dataset(("dataset:", f"  name: {named}", *own), n_test, trains=not facts.test_only)
-    if not path.exists():
-        raise DatasetError(f"Expected a file, a folder or a dataset; got {shortened(named)}. {near_matches(named, DATASETS)}")
-    return _own_dataset(path, folder)
+        held_out = "" if facts.n_test_default else "  n_test: {}  # images held out for testing and inversion"
+        shape, n_images = (facts.channels, facts.height, facts.width), (facts.images or 0) + facts.test_only
+        return Dataset(
+            lambda n_test: ["dataset:", f"  name: {named}", *filter(None, [held_out.format(n_test)])],
+            facts.n_test_default,
+            n_images,
+            shape,
+            facts.classes,
+            trains=not facts.test_only,
+        )
+    raise DatasetError(f"Expected a file, a folder or a dataset; got {shortened(named)}. {near_matches(named, DATASETS)}")
 
 
 def _own_dataset(path: Path, folder: Path) -> Dataset:
@@ -98,9 +80,31 @@ def _own_dataset(path: Path, folder: Path) -> Dataset:
     found = look(path)
     if found.problems:
         raise DatasetError("\n".join(found.problems[:20]))
-    n_test = sum(found.test.values()) if found.test else max(1, min(N_TEST, found.n_images // 2))
-    lines = dataset_lines(placed(path, folder), found, n_test=n_test)
-    return Dataset(tuple(lines), n_test, trains=True)
+    return Dataset(
+        lambda n_test: dataset_lines(placed(path, folder), found, n_test=n_test),
+        sum(found.test.values()) if found.test else None,
+        found.n_images,
+        found.image_shape,
+        len(found.train),
+        trains=True,
+    )
+
+
+def image_counts(dataset: Dataset, entries: Sequence[Entry], n_images: int | None) -> tuple[int, int]:
+    """Return how many images X there are, and how many are held out: of few, half if a model is trained, otherwise nearly all.
+
+    Raises
+    ------
+    InvalidInputError
+        If more images X are asked for.
+    """
+    trained = any("training" in entry.keys for entry in entries)
+    most = dataset.n_test or max(1, dataset.n_images // 2 if trained else dataset.n_images - 1)
+    if n_images is not None and n_images > most:
+        why = "its test images" if dataset.n_test else "half of all images, as models are trained" if trained else "all but one"
+        raise InvalidInputError(f"Expected --n-images of at most {most}, {why}; got {n_images}. Name fewer, or add images.")
+    n_test = most if dataset.n_test else max(n_images or 0, min(N_TEST, most))
+    return n_images or max(FEWEST_IMAGES, min(MOST_IMAGES, n_test)), n_test
 
 
 def placed(path: Path, folder: Path) -> Path:
@@ -116,11 +120,27 @@ def entry_of(text: str, dataset: Dataset, folder: Path) -> Entry:
     Raises
     ------
     InvalidInputError
-        If it is no such text, or its weights are those of no file.
+        If it is no such text, there is no such network, it does not take the images, or its weights are those of no file.
     """
     model, _, weights = text.partition("=")
     if not model:
         raise InvalidInputError(f"Expected MODEL or MODEL=WEIGHTS; got {shortened(text)}. Name a model.")
+    entry = _entry(model, weights, dataset, folder)
+    _check_network(model, entry, dataset)
+    return entry
+
+
+def _check_network(model: str, entry: Entry, dataset: Dataset) -> None:
+    """Refuse a network that cannot be built or does not take the images; its weights are not looked at."""
+    from stir.models import Architecture, check_takes
+
+    channels, *size = dataset.image_shape
+    width = int(entry.keys["width"]) if "width" in entry.keys else None
+    classes = dataset.n_classes if width or "training" in entry.keys else None
+    check_takes(Architecture(model, width, channels, classes), *size)
+
+
+def _entry(model: str, weights: str, dataset: Dataset, folder: Path) -> Entry:
     name, file = _name(model, weights), re.fullmatch(r"(.+\.py)(:[^:]*)", model)
     model = f"{placed(Path(file[1]), folder)}{file[2]}" if file else model
     is_own = ":" not in model.removeprefix("stir:") and not model.startswith("torchvision.")
@@ -162,38 +182,3 @@ def _name(model: str, weights: str) -> str:
     words = [re.split(r"[:/]", model.removeprefix("torchvision."))[-1], *([last] if last else [])]
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", "-".join(words)).strip("-.")[: NAME_LENGTH - 4]
     return name or "model"
-
-
-def text_of(question: str, dataset: Dataset, entries: Sequence[Entry], layer: str, n_images: int) -> str:
-    """Return an experiment file, with a comment for each key that a user may want to change."""
-    trained = ["training" in entry.keys for entry in entries]
-    lines = [
-        "# Written by `stir init`; docs/experiments.md explains all keys. `stir check` says what a run would make.",
-        "",
-        "# The question of the experiment, in one sentence.",
-        f"description: {json.dumps(question, ensure_ascii=False)}",
-        "",
-        "# Where the images come from.",
-        *dataset.lines,
-        "",
-        "# The reference images X: the first of the test images.",
-        f"images: {{n_images: {n_images}}}",
-        "",
-        *(TRAINING if any(trained) else "# Recipes of models that are trained here: none.\ntraining: []\n").splitlines(),
-        "",
-        "# Every model is reference and target in turn.",
-        "models:",
-        *(line for entry in entries for line in _entry_lines(entry)),
-        "",
-        "# Attack that robust accuracies are measured with; none measures no accuracies.",
-        "evaluation: {norm: l2, eps: 0.5, steps: 10, step_size: 0.125}" if all(trained) else "evaluation: none",
-        "",
-        REST.format(layer=json.dumps(layer)),
-    ]
-    return "\n".join(lines)
-
-
-def _entry_lines(entry: Entry) -> list[str]:
-    keys = {"name": json.dumps(entry.name), "model": json.dumps(entry.model), **entry.keys}
-    first, *others = (f"{key}: {value}" for key, value in keys.items())
-    return [f"  - {first}", *(f"    {other}" for other in others)]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from stir.errors import InvalidInputError
 from stir.names import shortened, shown
+from stir_workflow.messages import say
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,16 +60,33 @@ def read_images(named: str, n_images: int, size: str | None, channels: str | Non
     """
     import numpy as np
 
-    from stir.data import DATASETS
-    from stir.data.sources import expanded
-
     sides, generator = sides_of(size), np.random.default_rng(random_seed)
-    path = Path(expanded(named))
-    if named in DATASETS or not path.exists():
+    path = own_path(named)
+    if path is None:
         return _of_dataset(named, n_images, generator, converted=bool(sides or channels))
     if path.suffix == ".npy":
         return _of_array(path, n_images, generator, converted=bool(sides or channels))
     return _of_files(path, n_images, generator, sides, channels)
+
+
+def own_path(named: str) -> Path | None:
+    """Return the file or folder that there is, which comes before a dataset of the same name; None if there is neither.
+
+    Raises
+    ------
+    DatasetError
+        If it is no path.
+    """
+    from stir.data import DATASETS
+    from stir.data.sources import expanded
+
+    path = Path(expanded(named))
+    if not path.exists():
+        return None
+    if named in DATASETS:
+        kind = "folder" if path.is_dir() else "file"
+        say(f"Images: the {kind} ./{path} here, not the dataset {named}, which is read where there is no such {kind}.")
+    return path
 
 
 def _of_dataset(name: str, n_images: int, generator: "np.random.Generator", *, converted: bool) -> Images:

@@ -29,7 +29,7 @@ def invert(model: str, output: Path, overwrite: bool, as_json: bool, **options: 
     checkpoint that this project made (.safetensors). In Python, stir.load("iris.h5") returns X', the seed images, and error,
     convergence, correlation and class per image.
 
-    Example: stir invert timm:resnet18 --images photographs --n-images 4 --layer layer3 --output iris.h5
+    Example: stir invert timm:resnet18 --images photographs/ --n-images 4 --layer layer3 --output iris.h5
     """
     from stir_workflow.commands.score import images_of, network_of, settings_of
 

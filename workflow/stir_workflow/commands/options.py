@@ -1,5 +1,6 @@
 """Options that several commands have; nothing heavy is imported."""
 
+import shlex
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,11 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 SCALE = click.option("--scale", help="One of the experiment's scales; its default otherwise.")
 DEVICES = click.Choice(["auto", "cpu", "cuda"])
+
+
+def called(command: str, experiment: str, scale: str | None) -> str:
+    """Return the call of a command of ``stir`` on an experiment, as its user named it, for a shell."""
+    return shlex.join(["stir", command, experiment, *(["--scale", scale] if scale else [])])
 
 
 def together(*options: Decorator) -> Decorator:
@@ -28,7 +34,8 @@ IMAGES = together(
         "--images",
         required=True,
         metavar="PATH|DATASET",
-        help="A folder or archive of pictures, an array file (.npy, .npz, .h5), or a dataset of `stir datasets`.",
+        help="A folder or archive of pictures, an array file (.npy, .npz, .h5), or, where there is none of that name, a dataset "
+        "of `stir datasets`.",
     ),
     click.option(
         "--n-images", type=click.IntRange(1, 1_000_000), default=50, show_default=True, help="Images that are drawn at random."

@@ -8,6 +8,7 @@ import click
 
 from stir.errors import InvalidInputError, StirError
 from stir.names import check_name, shown
+from stir_workflow.commands.options import called
 from stir_workflow.messages import plain_errors
 from stir_workflow.planning.plan import Plan
 
@@ -32,7 +33,7 @@ def report(experiment: str, scale: str | None, tables: Path | None, output: Path
     """
     with plain_errors():
         if tables is None:
-            page = finished_report(planned(experiment, scale))
+            page = finished_report(planned(experiment, scale), called("run", experiment, scale))
             click.echo(f"Report: {page if output is None else _written(output, page.read_text(encoding='utf-8'), force)}")
         else:
             path = output or Path(f"{_stem(experiment)}.html")
@@ -56,8 +57,8 @@ def planned(experiment: str, scale: str | None) -> Plan:
     return plan
 
 
-def finished_report(plan: Plan) -> Path:
-    """Return where the report of an experiment was published.
+def finished_report(plan: Plan, made_by: str) -> Path:
+    """Return where the report of an experiment was published, or say that a command makes it.
 
     Raises
     ------
@@ -73,9 +74,7 @@ def finished_report(plan: Plan) -> Path:
     paths = {stage: plan.stage_paths(stage) for stage in STAGES if stage not in PARTS}
     missing = {stage: [path for path in of_stage if not Path(path).exists()] for stage, of_stage in paths.items()}
     parts = [f"{len(missing[stage])} of {len(of_stage)} {stage}s" for stage, of_stage in paths.items() if missing[stage]]
-    raise InvalidInputError(
-        f"Expected a finished experiment {plan.name}; missing are {', '.join(parts)}. Make them: {plan.report.source}"
-    )
+    raise InvalidInputError(f"Expected a finished experiment {plan.name}; missing are {', '.join(parts)}. Make them: {made_by}")
 
 
 def report_of_tables(experiment: str, scale: str | None, folder: Path) -> str:

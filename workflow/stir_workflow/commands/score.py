@@ -34,19 +34,22 @@ def score(reference: str, target: str, as_json: bool, **options: Any) -> None:
     REFERENCE and TARGET are addresses of networks (`stir models`), such as timm:resnet18, torchvision:resnet50 or
     models.py:make_net, or checkpoints that this project made (.safetensors). REFERENCE is inverted: images X' are sought that it
     represents as it represents the images X. The score is how similarly TARGET represents X and X'. Swapping the two networks
-    gives another score.
+    gives another score. If both have random weights, those of TARGET are drawn with the next random seed.
 
-    Example: stir score timm:resnet18 torchvision:resnet50 --images own/ --size 224 --n-images 20
+    Example: stir score timm:resnet18 torchvision:resnet50 --images photographs/ --size 224 --n-images 20
     """
     with plain_errors():
+        options["random_seeds"] = seeds = _random_seeds(reference, target, options)
         images, result = _scored(reference, target, options)
         facts = _facts(result)
         if as_json:
             own = {"reference": reference, "target": target, "similarity_measure": result.similarity_measure}
+            drawn = {f"{role}_random_seed": seed for role, seed in seeds.items()}
             per_image = {name: _listed(getattr(result, name)) for name in ("per_image", "inversion_error", "converged")}
-            click.echo(json.dumps({**own, **pictures.as_read(images), **facts, "each_image": per_image}, indent=1))
+            click.echo(json.dumps({**own, **drawn, **pictures.as_read(images), **facts, "each_image": per_image}, indent=1))
         else:
-            click.echo("\n".join(_lines(reference, target, images.described, result, facts, options["tolerance"])))
+            first, second = (f"{address}{_drawn(seeds.get(role))}" for role, address in _roles(reference, target))
+            click.echo("\n".join(_lines(first, second, images.described, result, facts, options["tolerance"])))
 
 
 def _scored(reference: str, target: str, options: dict[str, Any]) -> "tuple[pictures.Images, SharedInvariance]":
@@ -61,8 +64,11 @@ def _scored(reference: str, target: str, options: dict[str, Any]) -> "tuple[pict
     check_random_seed(options["random_seed"])
     device = networks.device_of(options["device"])
     images = images_of(options)
-    both = [network_of(address, options[f"{role}_weights"], images, options) for role, address in _roles(reference, target)]
-    first, second = (model.to(device) for model in both)
+    first, second = (
+        network_of(address, options[f"{role}_weights"], images, options, options["random_seeds"].get(role)).to(device)
+        for role, address in _roles(reference, target)
+    )
+    _warn_of_the_same(reference, target, first, second)
     result = shared_invariance(
         reference_model=first,
         target_model=second,
@@ -83,6 +89,24 @@ def _roles(reference: str, target: str) -> list[tuple[str, str]]:
     return [("reference", reference), ("target", target)]
 
 
+def _random_seeds(reference: str, target: str, options: dict[str, Any]) -> dict[str, int]:
+    """Return the random seeds of random weights by role: the next for the target, lest a network be compared with itself."""
+    drawn = [role for role, _ in _roles(reference, target) if options[f"{role}_weights"] == networks.RANDOM]
+    return {role: options["random_seed"] + number for number, role in enumerate(drawn)}
+
+
+def _drawn(random_seed: int | None) -> str:
+    return "" if random_seed is None else f" (random weights, seed {random_seed})"
+
+
+def _warn_of_the_same(reference: str, target: str, first: Any, second: Any) -> None:
+    """Say so if a network is compared with itself: the score then is its ceiling."""
+    own, others = first.state_dict(), second.state_dict()
+    same = str(first) == str(second) and own.keys() == others.keys()
+    if same and all(value.equal(others[name]) for name, value in own.items()):
+        say(f"warning: {reference} and {target} are one network with the same weights, whose score is its ceiling.")
+
+
 def settings_of(options: dict[str, Any], settings: Any) -> Any:
     """Return the settings of the inversion that the options say, checked."""
     names = ("tolerance", "max_iterations", "method", "seed_images", "batch_size")
@@ -97,10 +121,12 @@ def images_of(options: dict[str, Any]) -> pictures.Images:
     return found
 
 
-def network_of(address: str, weights: str | None, images: pictures.Images, options: dict[str, Any]) -> Any:
-    """Return the network that the options say."""
-    same = {name: options[name] for name in ("width", "classes", "random_seed")}
-    return networks.network(address, weights, images.shape, **same)
+def network_of(
+    address: str, weights: str | None, images: pictures.Images, options: dict[str, Any], random_seed: int | None = None
+) -> Any:
+    """Return the network that the options say, with random weights of another random seed if one is given."""
+    drawn = options["random_seed"] if random_seed is None else random_seed
+    return networks.network(address, weights, images.shape, width=options["width"], classes=options["classes"], random_seed=drawn)
 
 
 def _facts(result: "SharedInvariance") -> dict[str, Any]:

@@ -68,13 +68,16 @@ def split_sizes(place: str, dataset: Settings) -> Iterator[str]:
 
 def image_counts(experiment: Experiment) -> Iterator[str]:
     """Find more images asked for than there are to invert, to watch or to train on."""
-    n_images, by_label = experiment["images"]["n_images"], {dataset_label(d): d for d in datasets_of(experiment)}
+    n_images = experiment["images"]["n_images"]
+    by_label = {dataset_label(dataset): (place, dataset) for place, dataset in places_of_datasets(experiment)}
     if n_scored(experiment) > n_images:
         yield f"images.n_scored: expected at most the {n_images} images that are inverted; got {n_scored(experiment)}"
     for label in image_labels(experiment):
-        n_test = n_test_of(by_label[label])
+        place, dataset = by_label[label]
+        n_test, own = n_test_of(dataset), facts_of(dataset).n_test_default
         if n_test is not None and n_images > n_test:
-            yield f"images.n_images: expected at most the {n_test} test images of {label!r}; got {n_images}"
+            remedy = "take fewer" if n_test == own else f"take fewer, or raise {place}.n_test"
+            yield f"images.n_images: expected at most the {n_test} test images of {label!r}; got {n_images}; {remedy}"
 
 
 def training_counts(experiment: Experiment) -> Iterator[str]:

@@ -65,9 +65,13 @@ def find_experiment(name_or_path: str) -> Path:
     if len(found) > 1:
         raise ExperimentError(f"Expected one experiment {name_or_path!r}; got {', '.join(map(str, found))}. Name it by its path.")
     if not found:
+        beside = [f"{name_or_path}{suffix}" for suffix in SUFFIXES if is_file(f"{name_or_path}{suffix}")]
+        near = near_matches(name_or_path, {file.stem for file in files})
+        if beside:
+            near = f"Did you mean {' or '.join(map(shortened, beside))}?"
         raise ExperimentError(
-            f"Unknown experiment {shortened(name_or_path)}. {near_matches(name_or_path, {file.stem for file in files})} "
-            "A file of your own is named by its path: --config experiment=path/to/file.yaml"
+            f"Unknown experiment {shortened(name_or_path)}. {near} "
+            "A file of your own is named by its path, such as path/to/file.yaml."
         )
     return _fitly_named(found[0])
 
