@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -53,6 +54,40 @@ def test_a_table_alone_has_no_summary_and_scores_that_are_missing_are_said_to_be
     assert result.exit_code == 0, result.output
     assert result.stdout.count("none") == 8
     assert "->" not in result.stdout
+
+
+def with_intervals_over(*units):
+    """Let the quickstart's summary of linear CKA at the penultimate layer have intervals over these, one after the other."""
+    place = Path("results/tables/quickstart-summary.csv")
+    summary = pd.read_csv(place)
+    shown = summary.query("reference_layer == 'penultimate' and similarity_measure == 'linear_cka'").index
+    for number, row in enumerate(shown):
+        summary.loc[row, "interval_over"] = units[number % len(units)]
+    summary.to_csv(place, index=False)
+
+
+ALONE = "Intervals over 2 inversion seeds alone do not say how the scores would change with other images."
+
+
+def test_what_intervals_are_over_is_named_and_a_line_says_so_where_it_is_not_images(stir):
+    with_intervals_over("images")
+    of_images = stir("show", "quickstart").stdout
+    assert "  95% interval over images  " in of_images
+    assert "alone do not say" not in of_images
+    with_intervals_over("inversion seeds")
+    of_seeds = stir("show", "quickstart").stdout
+    assert "  95% interval over 2 inversion seeds  " in of_seeds
+    assert ALONE in of_seeds.splitlines()
+    with_intervals_over("inversion seeds", "trainings and images")
+    lines = stir("show", "quickstart").stdout.splitlines()
+    assert ALONE in lines
+    assert {"a over 2 inversion seeds", "b over trainings and images"} <= {*lines}
+    assert [re.search(r" to \S+ ([a-z]) ", line)[1] for line in lines if " to " in line] == ["a", "b"] * 8
+
+
+def test_no_line_ends_with_blanks(stir):
+    lines = stir("show", "quickstart").stdout.splitlines()
+    assert [line for line in lines if line != line.rstrip()] == []
 
 
 REFUSED = [
