@@ -2,7 +2,6 @@
 
 import json
 import math
-import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from stir_workflow.commands.options import JSON, SCALE
+from stir_workflow.commands.outdated import run_command, say_if_outdated
 from stir_workflow.commands.summaries import print_summary
 from stir_workflow.messages import plain_errors
 
@@ -35,6 +35,7 @@ def show(experiment: str, scale: str | None, layer: str | None, measure: str | N
 
     The heatmap has references in rows and targets in columns, each score a mean over inversion seeds; * marks scores with a
     flag. The summary has a row for each pair of groups of models, with its interval. Flags are explained in docs/warnings.md.
+    A line says so if the table of an EXPERIMENT is of other settings or images than those of now.
 
     Example: stir show quickstart --measure rbf_cka
     """
@@ -44,6 +45,8 @@ def show(experiment: str, scale: str | None, layer: str | None, measure: str | N
             click.echo(_json(chosen_rows(_read(path), layer, measure)))
         else:
             show_table(path, layer, measure, score)
+        if not experiment.endswith(".csv"):
+            say_if_outdated(experiment, scale)
 
 
 def table_of(experiment: str, scale: str | None) -> Path:
@@ -66,10 +69,9 @@ def table_of(experiment: str, scale: str | None) -> Path:
     name = read_experiment(path).name(scale)
     table = Path("results/tables", f"{name}.csv")
     if not table.is_file():
-        more = f" --scale {scale}" if scale else ""
         raise InvalidInputError(
             f"Expected tables of {name!r} in results/tables; there is no {table.name}: the experiment is not finished here. "
-            f"Run it: stir run {shlex.quote(experiment)}{more}"
+            f"Run it: {run_command(experiment, scale)}"
         )
     return table
 
