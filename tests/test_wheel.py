@@ -87,7 +87,7 @@ def test_stir_measures_works_from_the_wheel(installed):
 
 
 def test_stir_run_from_the_wheel_says_that_it_needs_a_clone(installed):
-    ran, _ = installed("-m", "stir_workflow", "run")
+    ran, _ = installed("-m", "stir_workflow", "run", "quickstart")
     assert ran.returncode == 1
     assert "Expected the workflow's Snakefile" in ran.stderr
     assert "clone" in ran.stderr

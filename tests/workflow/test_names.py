@@ -121,7 +121,7 @@ def test_make_takes_the_scale_of_any_experiment(make):
     assert "results/tables/defences-full*.csv" in said
     assert "<run><--scale><><--><quickstart>" in make("run")
     assert "<run><--scale><><--><>" in make("run", "EXPERIMENT=")
-    assert "results/tables/quickstart*.csv" in announcement("")
+    assert "results/tables/quickstart*.csv" in announcement("quickstart")
     assert "<scale=full><-m><scripts.poster><full><results>" in make("poster")
     assert "<scale=small><-m><scripts.poster><small><results>" in make("poster", "SCALE=small")
 

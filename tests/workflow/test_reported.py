@@ -31,3 +31,12 @@ def test_the_command_report_names_the_page_or_what_is_missing(copied, monkeypatc
         Path(missing.path).unlink()
     said = CliRunner().invoke(main, ["report", "tiny.yaml"]).output
     assert "missing are 1 of 2 evaluations, 1 of 1 publications. Make them: stir run tiny.yaml\n" in said
+
+
+def test_pictures_of_a_finished_experiment_are_drawn(copied, monkeypatch):
+    monkeypatch.chdir(copied)
+    result = CliRunner().invoke(main, ["plot", "results/tables/tiny.csv", "--kind", "images", "-n", "2", "-o", "iris.svg"])
+    assert result.exit_code == 0, result.output
+    drawn = Path("iris.svg").read_text(encoding="utf-8")
+    for words in ("reference images", "seed images", *(f"IRIs of {model.name}" for model in planned(copied).models)):
+        assert words in drawn

@@ -162,7 +162,7 @@ def published(folder):
         key = artifact(folder / f"results/iris/{name}/penultimate.lbfgs.normal_noise.0", arrays, recipe)
         iris.append({"model": name, "layer": "penultimate", "images_dataset": "cifar10", "key": key})
     settings = {"experiment": "mine", "layers": ["penultimate"], "n_pictures": 3, "iris": iris}
-    drawn = Recipe("figure", 1, settings, {"dataset": [dataset], "iris": [iri["key"] for iri in iris]})
+    drawn = Recipe("figure", 1, settings, {"datasets": [dataset], "iris": [iri["key"] for iri in iris]})
     key = sealed_stamp(folder / "results/figures/mine", drawn)
     sealed_stamp(folder / "results/publications/mine", Recipe("publication", 1, {"experiment": "mine"}, {"figure": key}))
     return folder

@@ -25,11 +25,19 @@ def test_snakemake_is_called_with_the_snakefile_the_profile_and_further_argument
     assert command[10:] == ["--config", "experiment=quickstart", "device=auto", "--forceall"]
 
 
-def test_the_default_experiment_is_the_quickstart_and_targets_follow_two_dashes(stir, called):
-    assert stir("run", "--scale", "", "--", "").exit_code == 7
+def test_targets_follow_two_dashes_and_an_empty_scale_is_none(stir, called):
+    assert stir("run", "--scale", "", "--", "quickstart").exit_code == 7
     assert called[0][-2:] == ["experiment=quickstart", "device=auto"]
     assert stir("run", "random_init", "--scale", "small", "--", "checkpoints").exit_code == 7
     assert called[1][-3:] == ["scale=small", "--", "checkpoints"]
+
+
+@pytest.mark.parametrize("arguments", [(), ("--scale", "", "--", ""), ("-n",), ("--cores", "2")])
+def test_nothing_is_run_unless_an_experiment_is_named(refused, called, arguments):
+    said = refused("run", *arguments)
+    assert "Usage: main run [OPTIONS] EXPERIMENT" in said
+    assert "A small one to begin with: stir run quickstart" in said
+    assert called == []
 
 
 def test_ctrl_c_is_followed_by_a_line_and_an_exit_status(stir, monkeypatch):

@@ -3,10 +3,12 @@
 import json
 import re
 import shutil
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from stir_workflow.commands.report import planned
 from tests.experiment_files import ROOT, TINY
 
 KEPT = ROOT / "docs" / "quickstart"
@@ -53,6 +55,72 @@ def test_a_table_alone_has_no_summary_and_scores_that_are_missing_are_said_to_be
     assert result.exit_code == 0, result.output
     assert result.stdout.count("none") == 8
     assert "->" not in result.stdout
+
+
+def with_intervals_over(*units):
+    """Let the quickstart's summary of linear CKA at the penultimate layer have intervals over these, one after the other."""
+    place = Path("results/tables/quickstart-summary.csv")
+    summary = pd.read_csv(place)
+    shown = summary.query("reference_layer == 'penultimate' and similarity_measure == 'linear_cka'").index
+    for number, row in enumerate(shown):
+        summary.loc[row, "interval_over"] = units[number % len(units)]
+    summary.to_csv(place, index=False)
+
+
+ALONE = "Intervals over 2 inversion seeds alone do not say how the scores would change with other images."
+
+
+def test_what_intervals_are_over_is_named_and_a_line_says_so_where_it_is_not_images(stir):
+    with_intervals_over("images")
+    of_images = stir("show", "quickstart").stdout
+    assert "  95% interval over images  " in of_images
+    assert "alone do not say" not in of_images
+    with_intervals_over("inversion seeds")
+    of_seeds = stir("show", "quickstart").stdout
+    assert "  95% interval over 2 inversion seeds  " in of_seeds
+    assert ALONE in of_seeds.splitlines()
+    with_intervals_over("inversion seeds", "trainings and images")
+    lines = stir("show", "quickstart").stdout.splitlines()
+    assert ALONE in lines
+    assert {"a over 2 inversion seeds", "b over trainings and images"} <= {*lines}
+    assert [re.search(r" to \S+ ([a-z]) ", line)[1] for line in lines if " to " in line] == ["a", "b"] * 8
+
+
+def test_no_line_ends_with_blanks(stir):
+    lines = stir("show", "quickstart").stdout.splitlines()
+    assert [line for line in lines if line != line.rstrip()] == []
+
+
+def test_tables_of_other_settings_are_told_from_those_of_now(stir, here):
+    assert "[stir] nothing in results/publications says which settings" in stir("show", "quickstart").stderr
+    publication = here / planned("quickstart", None).publication.path
+    publication.parent.mkdir(parents=True)
+    publication.touch()
+    assert stir("show", "quickstart").stderr == ""
+    publication.rename(publication.with_name("quickstart-0123456789.stamp"))
+    result = stir("show", "quickstart")
+    assert result.stderr == (
+        "[stir] this table of quickstart is of other settings or images than those of now; renew it: stir run quickstart\n"
+    )
+    assert result.stdout.startswith("STIR, penultimate, linear_cka, digits")
+    assert stir("show", "results/tables/quickstart.csv").stderr == ""
+
+
+def test_pictures_that_changed_make_a_table_outdated_and_one_whose_pictures_are_gone_is_shown(stir, own, here):
+    run = stir("init", "mine.yaml", "--images", own, "--model", "resnet8=train", "--n-images", 4)
+    assert run.exit_code == 0, run.output
+    shutil.copy("results/tables/quickstart.csv", "results/tables/mine.csv")
+    publication = here / planned("mine.yaml", None).publication.path
+    publication.parent.mkdir(parents=True)
+    publication.touch()
+    assert stir("show", "mine.yaml").stderr == ""
+    shutil.copy(own / "a" / "0.png", own / "a" / "100.png")
+    assert "is of other settings or images than those of now; renew it: stir run mine.yaml" in stir("show", "mine.yaml").stderr
+    shutil.rmtree(own)
+    result = stir("show", "mine.yaml")
+    assert result.exit_code == 0, result.output
+    assert result.stderr.startswith("[stir] not compared with the experiment as it is now, which cannot be planned: ")
+    assert len(result.stderr.splitlines()) == 1
 
 
 REFUSED = [

@@ -16,20 +16,21 @@ STDERR = 2
 """Of this process: standard output is for the scores."""
 PROFILES = "workflow/profiles"
 DRY = {"-n", "--dry-run", "--dryrun"}
+SMALLEST = "stir run quickstart"
 INTERRUPTED = "[stir] interrupted: finished files are kept; the same command continues."
 SET_DEATH_SIGNAL = 1
 """PR_SET_PDEATHSIG of prctl(2)."""
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
-@click.argument("experiment", default="quickstart")
+@click.argument("experiment", metavar="EXPERIMENT", required=False)
 @click.argument("snakemake_arguments", nargs=-1, type=click.UNPROCESSED)
 @SCALE
 @click.option("--profile", default="default", show_default=True, help="A folder of workflow/profiles, or the path of your own.")
 @click.option("--cores", help="CPU cores, a number or all; otherwise as the profile says.")
 @click.option("--device", type=DEVICES, default="auto", show_default=True, help="auto takes a GPU if there is one.")
 def run(
-    experiment: str, snakemake_arguments: Sequence[str], scale: str | None, profile: str, cores: str | None, device: str
+    experiment: str | None, snakemake_arguments: Sequence[str], scale: str | None, profile: str, cores: str | None, device: str
 ) -> None:
     """Run EXPERIMENT, a name or a path, in the current folder: make the files that are missing, and show the scores.
 
@@ -39,12 +40,12 @@ def run(
 
     Example: stir run path/to/mine.yaml --scale small --cores 4
     """
+    if not experiment or experiment.startswith("-"):
+        raise click.UsageError(f"Expected an EXPERIMENT first; got {experiment or 'none'}. A small one to begin with: {SMALLEST}")
     with plain_errors():
         from stir_workflow.planning.announcing import announcement
-        from stir_workflow.planning.start import DEFAULT
 
         _snakefile()  # without the workflow's files, there are no experiments that could be unknown
-        experiment = experiment or DEFAULT
         said = announcement(experiment, scale or "")
         config = {"experiment": experiment, "device": device} | ({"scale": scale} if scale else {})
         code, interrupted = _call(_command(config, profile, cores, snakemake_arguments))

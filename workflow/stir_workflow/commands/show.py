@@ -2,15 +2,15 @@
 
 import json
 import math
-import shlex
 import sys
-from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from stir_workflow.commands.options import JSON, SCALE
+from stir_workflow.commands.outdated import run_command, say_if_outdated
+from stir_workflow.commands.summaries import print_summary
 from stir_workflow.messages import plain_errors
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def show(experiment: str, scale: str | None, layer: str | None, measure: str | N
 
     The heatmap has references in rows and targets in columns, each score a mean over inversion seeds; * marks scores with a
     flag. The summary has a row for each pair of groups of models, with its interval. Flags are explained in docs/warnings.md.
+    A line says so if the table of an EXPERIMENT is of other settings or images than those of now.
 
     Example: stir show quickstart --measure rbf_cka
     """
@@ -44,6 +45,8 @@ def show(experiment: str, scale: str | None, layer: str | None, measure: str | N
             click.echo(_json(chosen_rows(_read(path), layer, measure)))
         else:
             show_table(path, layer, measure, score)
+        if not experiment.endswith(".csv"):
+            say_if_outdated(experiment, scale)
 
 
 def table_of(experiment: str, scale: str | None) -> Path:
@@ -66,10 +69,9 @@ def table_of(experiment: str, scale: str | None) -> Path:
     name = read_experiment(path).name(scale)
     table = Path("results/tables", f"{name}.csv")
     if not table.is_file():
-        more = f" --scale {scale}" if scale else ""
         raise InvalidInputError(
             f"Expected tables of {name!r} in results/tables; there is no {table.name}: the experiment is not finished here. "
-            f"Run it: stir run {shlex.quote(experiment)}{more}"
+            f"Run it: {run_command(experiment, scale)}"
         )
     return table
 
@@ -128,10 +130,13 @@ def show_table(path: Path, layer: str | None = None, measure: str | None = None,
         raise InvalidInputError(f"Expected a column {score} in {path}; there is none, it is an older table. Run the experiment.")
     console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_OF_LOGS)
     title = f"{NAMES[score]}, {layer_name(rows)}, {rows['similarity_measure'].iloc[0]}"
-    for dataset, of_dataset in rows.groupby("images_dataset", sort=False):
-        console.print(f"{title}, {dataset}: reference in rows, target in columns", markup=False)
-        _print_heatmap(console, of_dataset, score)
-    _print_summary(console, path, rows)
+    with console.capture() as printed:
+        for dataset, of_dataset in rows.groupby("images_dataset", sort=False):
+            console.print(f"{title}, {dataset}: reference in rows, target in columns", markup=False)
+            _print_heatmap(console, of_dataset, score)
+        print_summary(console, path, rows)
+    # Tables are padded to the right.
+    click.echo("\n".join(line.rstrip() for line in printed.get().splitlines()))
 
 
 def _print_heatmap(console: "Console", rows: "pd.DataFrame", score: str) -> None:
@@ -168,47 +173,6 @@ def _style(value: float) -> str:
         return ""
     red, green, blue, _ = colormaps["viridis"](min(max(value, 0.0), 1.0), bytes=True)
     return f"{'black' if value > 0.5 else 'white'} on rgb({red},{green},{blue})"
-
-
-def _print_summary(console: "Console", path: Path, rows: "pd.DataFrame") -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    from stir.tables import read_table
-
-    place = path.with_name(f"{path.stem}-summary.csv")
-    if not place.is_file():
-        return
-    summary = read_table(place)
-    layers = set(zip(rows["reference_layer"], rows["target_layer"], strict=True))
-    summary = summary[summary["similarity_measure"] == rows["similarity_measure"].iloc[0]]
-    of_layers = [pair in layers for pair in zip(summary["reference_layer"], summary["target_layer"], strict=True)]
-    summary = summary[of_layers]
-    table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False)
-    for name in ("reference -> target", "STIR", "95% interval", "plain", "excess", "pairs"):
-        table.add_column(name, justify="left" if "->" in name else "right", overflow="fold")
-    for row in summary.to_dict("records"):
-        table.add_row(Text(f"{row['reference_group']} -> {row['target_group']}"), *_numbers(row))
-    console.print()
-    console.print(table)
-    for flags in sorted(_flags(summary["flags"].dropna())):
-        console.print(f"* {flags}", markup=False)
-
-
-def _numbers(row: dict[str, Any]) -> Iterable[str]:
-    low, high = row.get("stir_low", math.nan), row.get("stir_high", math.nan)
-    flagged = "*" if isinstance(row.get("flags"), str) else " "
-    yield f"{row['stir_mean']:.3f}{flagged}"
-    yield "" if math.isnan(low) else f"{low:.3f} to {high:.3f}"
-    for name in ("similarity_mean", "stir_excess_mean"):
-        value = row.get(name, math.nan)
-        yield "" if math.isnan(value) else f"{value:.3f}"
-    yield str(row["n_model_pairs"])
-
-
-def _flags(texts: Iterable[str]) -> set[str]:
-    """Return the words of flags, without the models that they are about."""
-    return {flag.split(" (")[0].strip() for text in texts for flag in text.split(";")}
 
 
 def _json(rows: "pd.DataFrame") -> str:

@@ -119,12 +119,15 @@ def _job_of(table: Path) -> Job:
                 continue
             figure = published.inputs["figure"]
             recipe = sealed_recipe(checked(results / "figures" / f"{table.stem}-{figure}{STAMP}"))
+            keys = {role: recipe.inputs[role] for role in ("datasets", "iris")}
         except (ArtifactError, KeyError, OSError) as error:
-            raise InvalidInputError(f"Expected the stamps of {shown(table)} unaltered: {error}; {REMEDY}.") from error
+            raise InvalidInputError(
+                f"Expected the stamps of {shown(table)} unaltered, and of this version: {error}; {REMEDY}."
+            ) from error
         if not recipe.settings.get("iris"):
             raise InvalidInputError(f"Expected an experiment whose figures have pictures; {shown(table)} has none: {REMEDY}.")
         data = results.parent / "data" / "datasets"
-        inputs = {"datasets": _found(recipe.inputs["dataset"], data), "iris": _found(recipe.inputs["iris"], results / "iris")}
+        inputs = {"datasets": _found(keys["datasets"], data), "iris": _found(keys["iris"], results / "iris")}
         return Job(recipe, results / "figures" / path.name, inputs)
     raise InvalidInputError(f"Expected a table that an experiment published, in results/tables; got {shown(table)}: {REMEDY}.")
 
