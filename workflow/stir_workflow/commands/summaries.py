@@ -56,7 +56,7 @@ def _chosen(summary: "pd.DataFrame", rows: "pd.DataFrame") -> "pd.DataFrame":
     return summary[of_layers]
 
 
-def _over(row: dict[str, Any]) -> str:
+def _over(row: Mapping[Any, Any]) -> str:
     """Return what an interval is over, with the number of inversion seeds; empty if there is no interval."""
     from stir.standard_errors import SEEDS
 
@@ -66,7 +66,7 @@ def _over(row: dict[str, Any]) -> str:
     return over if math.isnan(n_seeds) else over.replace(SEEDS, f"{n_seeds:.0f} {SEEDS}")
 
 
-def _numbers(row: dict[str, Any], letters: Mapping[str, str]) -> Iterator[str]:
+def _numbers(row: Mapping[Any, Any], letters: Mapping[str, str]) -> Iterator[str]:
     low, high = row.get("stir_low", math.nan), row.get("stir_high", math.nan)
     flagged = "*" if isinstance(row.get("flags"), str) else " "
     yield f"{row['stir_mean']:.3f}{flagged}"
