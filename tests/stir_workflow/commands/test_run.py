@@ -1,5 +1,6 @@
 """`stir run` calls Snakemake with the workflow's Snakefile and profile; tests/workflow runs it."""
 
+import signal
 import sys
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from tests.experiment_files import ROOT
 @pytest.fixture
 def called(monkeypatch):
     commands = []
-    monkeypatch.setattr(run, "_call", lambda command: commands.append(command) or (7, False))
+    monkeypatch.setattr(run, "call", lambda command, _environment: commands.append(command) or (7, None))
     return commands
 
 
@@ -40,10 +41,11 @@ def test_nothing_is_run_unless_an_experiment_is_named(refused, called, arguments
     assert called == []
 
 
-def test_ctrl_c_is_followed_by_a_line_and_an_exit_status(stir, monkeypatch):
-    monkeypatch.setattr(run, "_call", lambda command: (1, True))
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interruption_is_followed_by_a_line_and_an_exit_status(stir, monkeypatch, number, code):
+    monkeypatch.setattr(run, "call", lambda _command, _environment: (1, number))
     result = stir("run", "quickstart")
-    assert result.exit_code == 1
+    assert result.exit_code == code
     assert result.stderr == "[stir] interrupted: finished files are kept; the same command continues.\n"
 
 

@@ -77,7 +77,19 @@ def test_jobs_are_counted_at_the_beginning_and_failed_ones_named_once_at_the_end
     tell(outcome, "Exiting because a job execution failed. Look below for error messages", logging.ERROR)
     first, last = capsys.readouterr().err.splitlines()
     assert first == "[stir] failed: score a.lbfgs-0123456789 (results/logs/score/a.log)"
-    assert last.startswith("[stir] 1 jobs failed, each for the error above. Finished files are kept")
+    assert last.startswith("[stir] 1 job failed, for the error above. Finished files are kept")
+
+
+def test_one_job_and_several_are_counted_in_the_right_number(capsys):
+    outcome = Outcome()
+    tell(outcome, event=LogEvent.RUN_INFO, stats={"table": 1, "all": 1, "total": 2})
+    for name in "ab":
+        failed = {"rule_name": "score", "output": [f"results/scores/{name}.lbfgs-0123456789.h5"], "log": []}
+        tell(outcome, level=logging.ERROR, event=LogEvent.JOB_ERROR, **failed)
+    tell(outcome, "Exiting because a job execution failed. Look below for error messages", logging.ERROR)
+    first, *_, last = capsys.readouterr().err.splitlines()
+    assert first == "[stir] 1 job: 1 table"
+    assert last.startswith("[stir] 2 jobs failed, each for the error above. ")
 
 
 def test_counts_of_jobs_are_shown_once_by_a_rehearsal_which_snakemake_repeats_and_not_by_a_run(capsys):

@@ -1,8 +1,6 @@
 """The command ``stir run``: run an experiment by Snakemake, then show its scores and say where its files are."""
 
 import os
-import signal
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,16 +8,13 @@ from pathlib import Path
 import click
 
 from stir_workflow.commands.options import DEVICES, SCALE
+from stir_workflow.commands.passing_on import call
 from stir_workflow.messages import plain_errors, say
 
-STDERR = 2
-"""Of this process: standard output is for the scores."""
 PROFILES = "workflow/profiles"
 DRY = {"-n", "--dry-run", "--dryrun"}
 SMALLEST = "stir run quickstart"
 INTERRUPTED = "[stir] interrupted: finished files are kept; the same command continues."
-SET_DEATH_SIGNAL = 1
-"""PR_SET_PDEATHSIG of prctl(2)."""
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
@@ -48,11 +43,12 @@ def run(
         _snakefile()  # without the workflow's files, there are no experiments that could be unknown
         said = announcement(experiment, scale or "")
         config = {"experiment": experiment, "device": device} | ({"scale": scale} if scale else {})
-        code, interrupted = _call(_command(config, profile, cores, snakemake_arguments))
-        if interrupted:
+        code, interrupted = call(_command(config, profile, cores, snakemake_arguments), _environment())
+        if interrupted is not None:
             say(INTERRUPTED)
-        if code or interrupted:
-            sys.exit(code or 128 + signal.SIGINT)
+            sys.exit(128 + interrupted)
+        if code:
+            sys.exit(code)
         if not DRY & {*snakemake_arguments}:
             _show(config)
             click.echo(said)
@@ -103,37 +99,11 @@ def _profile(profile: str) -> Path:
     return found
 
 
-def _call(command: Sequence[str]) -> tuple[int, bool]:
-    """Run Snakemake to its end; Ctrl-C reaches it by itself, and signals that end this process are passed on.
-
-    Returns
-    -------
-    tuple
-        Its exit status, and whether Ctrl-C was pressed.
-    """
-    presses: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, _frame: presses.append(number))
-    process = subprocess.Popen(command, stdout=STDERR, env=_environment(), preexec_fn=_end_with_parent)
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda number, _frame: process.send_signal(number))
-    code = process.wait()
-    signal.signal(signal.SIGINT, before)
-    return code, bool(presses)
-
-
 def _environment() -> dict[str, str]:
     """Return the environment; without a writable home folder, Snakemake and matplotlib keep caches in the folder of the run."""
     if os.access(Path("~").expanduser(), os.W_OK) or "XDG_CACHE_HOME" in os.environ:
         return dict(os.environ)
     return {**os.environ, "XDG_CACHE_HOME": str(Path.cwd() / ".snakemake" / "cache")}
-
-
-def _end_with_parent() -> None:
-    """Let a run end with this process if that is killed, as jobs end with their run; only Linux can."""
-    if sys.platform == "linux":
-        import ctypes
-
-        ctypes.CDLL(None).prctl(SET_DEATH_SIGNAL, signal.SIGKILL)
 
 
 def _show(config: dict[str, str]) -> None:

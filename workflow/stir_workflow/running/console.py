@@ -66,7 +66,7 @@ class Outcome(logging.Handler):
         if event == LogEvent.RUN_INFO and not self._counted:
             self._counted = True
             jobs = {rule: int(count) for rule, count in facts["stats"].items() if is_job(rule)}
-            _say(f"{sum(jobs.values())} jobs: {', '.join(f'{count} {rule}' for rule, count in jobs.items())}")
+            _say(f"{_jobs(sum(jobs.values()))}: {', '.join(f'{count} {rule}' for rule, count in jobs.items())}")
         elif event == LogEvent.JOB_ERROR and facts["output"]:
             rule, logs = facts["rule_name"], list(facts["log"])
             self._failed[name_of_artifact(rule, str(facts["output"][0]))] = logs[0] if logs else "no log"
@@ -77,10 +77,15 @@ class Outcome(logging.Handler):
         for name, log in list(self._failed.items())[:MOST]:
             _say(f"failed: {name.replace('/', ' ', 1)} ({log})")
         more = f" ({len(self._failed) - MOST} more than these)" if len(self._failed) > MOST else ""
+        why = "for the error above" if len(self._failed) == 1 else "each for the error above"
         _say(
-            f"{len(self._failed)} jobs failed{more}, each for the error above. Finished files are kept; after a correction the "
-            "same command continues."
+            f"{_jobs(len(self._failed))} failed{more}, {why}. Finished files are kept; after a correction the same command "
+            "continues."
         )
+
+
+def _jobs(count: int) -> str:
+    return "1 job" if count == 1 else f"{count} jobs"
 
 
 def _say(line: str) -> None:
