@@ -209,15 +209,15 @@ def _stored(image: Image.Image) -> Stored:
     Raises
     ------
     _Unfit
-        If it has several pictures, or more bits or channels than Pillow reads.
+        If it has several pictures, other than of an MPO, or more bits or channels than Pillow reads.
     """
-    if (n_pictures := getattr(image, "n_frames", 1)) != 1:
+    if (n_pictures := getattr(image, "n_frames", 1)) != 1 and image.format != "MPO":
         raise _Unfit(f"Expected one picture per file; got {n_pictures}, an animation or pages")
     if cut := [str(tile[3]) for tile in getattr(image, "tile", ()) if _is_cut(tile[3])]:
         raise _Unfit(f"Expected 8 bits per channel, and no further channels; got {cut[0]}")
     orientation = None if image.format == "TIFF" else _orientation(image)  # loading turns a TIFF
     height, width = (image.width, image.height) if orientation in _SIDEWAYS else (image.height, image.width)
-    return Stored(image.mode, height, width, orientation in _TURNED, "transparency" in image.info)
+    return Stored(image.mode, height, width, orientation in _TURNED, "transparency" in image.info, n_pictures > 1)
 
 
 def _is_cut(arguments: object) -> bool:

@@ -39,6 +39,8 @@ class Stored:
     """Whether an EXIF orientation says that it is shown otherwise than stored."""
     is_transparent: bool = False
     """Whether a colour, or colours of a palette, are transparent."""
+    has_companions: bool = False
+    """Whether it is a photograph with further pictures, such as a depth map, as telephones take them (MPO)."""
 
     @property
     def channels(self) -> int:
@@ -55,7 +57,8 @@ class Stored:
 class Preparation:
     """What is done to each image, in this order: conversion, resizing, cropping.
 
-    Without any, images must have the shape of the dataset. With any, images are turned upright by their EXIF orientation first.
+    Without any, images must have the shape of the dataset. With any, images are turned upright by their EXIF orientation first,
+    and of an MPO the first picture is taken.
     """
 
     resize: int | tuple[int, int] | None = None
@@ -150,6 +153,8 @@ class Preparation:
             return f"Expected images of {width} x {height} pixels, {mode} (image_shape {list(shape)}); got {came}{after}"
         if self.convert is None and stored.is_transparent:
             return "Expected an image without a transparent colour; got one"
+        if not self and stored.has_companions:
+            return "Expected one picture per file; got an MPO with several"
         if not self and stored.is_turned:
             return "Expected an image that is stored as it is shown; got an EXIF orientation"
         return None
@@ -168,7 +173,7 @@ def suggested(stored: Iterable[Stored]) -> tuple[Shape, dict[str, Any]]:
     resize, side = (SUGGESTED_RESIZE, SUGGESTED_SIDE) if shortest >= SUGGESTED_RESIZE else (min(shortest, SUGGESTED_SIDE),) * 2
     keys: dict[str, Any] = {} if len(sizes) == 1 else {"resize": resize, "crop": CENTER}
     is_read = modes <= {*MODES.values()} and not any(image.is_transparent for image in images)
-    if len(modes) == 1 and is_read and (keys or not any(image.is_turned for image in images)):
+    if len(modes) == 1 and is_read and (keys or not any(image.is_turned or image.has_companions for image in images)):
         channels = images[0].channels
     else:
         convert = "grey" if modes <= {*GREY} else "rgb"

@@ -58,7 +58,7 @@ LOST = {
     "animated PNG": ("x.png", pages("PNG"), "one picture per file; got 2"),
     "animated WebP": ("x.webp", pages("WEBP", lossless=True), "one picture per file; got 2"),
     "pages of a TIFF": ("x.tif", pages("TIFF"), "one picture per file; got 2"),
-    "several pictures in a JPEG": ("x.jpg", pages("MPO"), "one picture per file; got 2"),
+    "several pictures in a JPEG": ("x.jpg", pages("MPO"), "one picture per file; got an MPO"),
     "animated GIF under another name": ("x.png", pages("GIF"), "none of BMP, JPEG"),
     "16 bits of colour": ("x.png", png(16, 2, [bytes(48)] * 8), "8 bits per channel.*16"),
     "16 bits of a PPM": ("x.ppm", b"P6 8 8 65535\n" + bytes(384), "8 bits per channel.*65535"),

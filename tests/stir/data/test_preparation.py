@@ -130,3 +130,17 @@ def test_what_is_suggested_makes_all_images_fit(folder):
 )
 def test_nothing_is_suggested_that_is_not_needed(stored, shape, keys):
     assert suggested(Stored(*each) for each in stored) == (shape, keys)
+
+
+def test_of_a_photograph_with_companions_the_first_picture_is_taken(tmp_path):
+    first, companion = picture(20, 30, "RGB"), picture(20, 30, "RGB")
+    for label in "ab":
+        (tmp_path / "own" / label).mkdir(parents=True)
+        for number in range(2):
+            first.save(tmp_path / "own" / label / f"{number}.jpg", "MPO", save_all=True, append_images=[companion], quality=95)
+    assert look(tmp_path / "own").preparation == {"convert": "rgb"}
+    images = loaded(tmp_path / "own", (3, 20, 30), convert="rgb")
+    with Image.open(tmp_path / "own" / "a" / "0.jpg") as stored:
+        assert stored.n_frames == 2
+        expected = np.asarray(stored).transpose(2, 0, 1)
+    assert (images == expected).all()
