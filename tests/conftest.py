@@ -1,4 +1,4 @@
-"""Fixtures of the library's tests: real images, small models, and a check that models are left unchanged."""
+"""Fixtures of tests: real images, small models, a check that models are left unchanged, and the one browser of a process."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -9,6 +9,8 @@ import torch
 from sklearn.datasets import load_digits
 from torch import Generator, Tensor, nn
 
+from tests.browser import started_browser
+
 HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
 
@@ -17,6 +19,13 @@ def digits() -> tuple[Tensor, Tensor]:
     """All of scikit-learn's digits in [0, 1], and their classes."""
     loaded = load_digits()
     return torch.from_numpy(loaded.images).float()[:, None] / 16, torch.from_numpy(loaded.target).long()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """One for all tests of a process: Playwright runs once in each."""
+    with started_browser() as started:
+        yield started
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from mkdocs.config import load_config
 
 from scripts.site_files import pages_of
 from scripts.site_reference import public_names
-from tests.browser import PATIENCE, started_browser
+from tests.browser import PATIENCE
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -57,18 +57,18 @@ def test_pages_fetch_nothing_from_elsewhere(site):
     assert not {page: found for page, found in fetched.items() if found}
 
 
-def test_the_search_works_in_a_page_that_is_opened_as_a_file(site):
-    with started_browser() as browser:
-        page = browser.new_page()
-        page.set_default_timeout(PATIENCE)
-        requests, complaints = [], []
-        page.on("request", lambda request: requests.append(request.url))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.goto((site / "runs.html").as_uri())
-        page.get_by_placeholder("Search").focus()
-        page.get_by_text("Type to start searching").wait_for()
-        page.get_by_placeholder("Search").press_sequentially("minibatch_cka")  # the page listens to keys
-        page.wait_for_selector(".md-search-result__link[href*='similarity.html']:visible")
+def test_the_search_works_in_a_page_that_is_opened_as_a_file(site, browser):
+    page = browser.new_page()
+    page.set_default_timeout(PATIENCE)
+    requests, complaints = [], []
+    page.on("request", lambda request: requests.append(request.url))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto((site / "runs.html").as_uri())
+    page.get_by_placeholder("Search").focus()
+    page.get_by_text("Type to start searching").wait_for()
+    page.get_by_placeholder("Search").press_sequentially("minibatch_cka")  # the page listens to keys
+    page.wait_for_selector(".md-search-result__link[href*='similarity.html']:visible")
+    page.close()
     assert not complaints
     assert {url.partition(":")[0] for url in requests} <= {"file", "data", "blob"}
 

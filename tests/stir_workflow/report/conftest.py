@@ -1,4 +1,4 @@
-"""Pages of made-up reports, the browser that opens them, and axe-core; the last two are skipped where they cannot be had."""
+"""Pages of made-up reports, how they are opened, and axe-core, which is skipped where it cannot be had."""
 
 import subprocess
 import tarfile
@@ -13,7 +13,7 @@ import pytest
 
 from stir_workflow.report.content import Report
 from stir_workflow.report.page import render
-from tests.browser import PATIENCE, started_browser
+from tests.browser import PATIENCE
 from tests.stir_workflow.report.made_up import made_up
 
 
@@ -42,12 +42,6 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Report], Path
 def pages(written: Callable[[Report], Path]) -> Callable[[int], Path]:
     """Return the page of a number of models, which is rendered once."""
     return cache(lambda n_models: written(made_up(n_models)))
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    with started_browser() as started:
-        yield started
 
 
 @pytest.fixture
