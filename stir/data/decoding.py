@@ -14,7 +14,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from stir.data.collection import first_of
 from stir.data.files import check_room
 from stir.data.image_files import ImageFiles
-from stir.data.preparation import CENTER, CONVERSIONS, MODES, Preparation, Shape, Stored
+from stir.data.preparation import CENTER, CONVERSIONS, MODES, MOST_PIXELS, Preparation, Shape, Stored
 from stir.errors import DatasetError
 from stir.names import shown
 from stir.progress import SECONDS_BETWEEN_LINES, progress_bar
@@ -24,9 +24,6 @@ Prepare: TypeAlias = Callable[[Image.Image], Image.Image]
 
 FORMATS = ("BMP", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 """Formats of the suffixes; other formats of Pillow start programs (EPS) or are not needed."""
-MOST_PIXELS = 2**26
-"""Maximum number of pixels of an image; checked before decoding."""
-
 REMEDY = "Convert or remove it, correct image_shape, or set resize, crop or convert"
 """For an image that cannot become one of the shape of the dataset."""
 
@@ -165,10 +162,14 @@ def prepared(shape: Shape, preparation: Preparation | None = None) -> Prepare:
     preparation = preparation or Preparation()
 
     def prepare(image: Image.Image) -> Image.Image:
-        if problem := preparation.problem(_stored(image), shape):
+        stored = _stored(image)
+        if problem := preparation.problem(stored, shape):
             raise _Unfit(problem, REMEDY)
         image.load()
-        if _orientation(image) in _TURNED:  # not of a TIFF, which loading has turned
+        is_turned = _orientation(image) in _TURNED  # not of a TIFF, which loading has turned
+        if is_turned != stored.is_turned and image.format != "TIFF":
+            raise _Unfit("Expected an EXIF orientation, if any, before the pixels; got one behind them")
+        if is_turned:
             image = ImageOps.exif_transpose(image)
         return applied(image, preparation, shape)
 
@@ -228,7 +229,10 @@ def _is_cut(arguments: object) -> bool:
 
 
 def _orientation(image: Image.Image) -> int | None:
-    """Return the EXIF orientation; None where there is none that can be read."""
+    """Return the EXIF orientation; None where there is none that can be read.
+
+    A PNG's own method would decode the pixels first, and a second attempt to decode damaged ones succeeds, with other pixels.
+    """
     with contextlib.suppress(Exception), warnings.catch_warnings(action="ignore"):
-        return image.getexif().get(_ORIENTATION)
+        return Image.Image.getexif(image).get(_ORIENTATION)
     return None

@@ -35,7 +35,8 @@ def load_own(settings: Mapping[str, Any], source: Path) -> Collection:
     if "fingerprint" in settings and (came := fingerprint(source)) != str(settings["fingerprint"]).lower():
         raise DatasetError(
             f"Expected fingerprint {settings['fingerprint']} of dataset {settings['name']!r}; got {came} of {shown(source)}. "
-            "These are other data, or were altered: correct path, or, to use them, correct fingerprint or leave it out."
+            "These are other data, or were altered: correct path, or, to use them, correct fingerprint or leave it out. If the "
+            "experiment names none, they changed meanwhile: remove data/fingerprints, and run it again."
         )
     shape, n_classes = tuple(settings["image_shape"]), settings["n_classes"]
     if settings["format"] in IMAGE_FORMATS:

@@ -15,10 +15,12 @@ CONVERSIONS = {"grey": 1, "rgb": 3}
 """Value of ``convert`` -> channels."""
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 """Channels -> Pillow's name of the mode."""
-CONVERTIBLE = ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "CMYK", "YCbCr", "LAB", "HSV")
+CONVERTIBLE = ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "CMYK", "YCbCr", "HSV")
 """Modes with at most 8 bits per channel, of which ``convert`` makes grey or colour."""
 GREY = ("1", "L", "LA", "La")
 LARGEST_SIDE = 4096
+MOST_PIXELS = 2**26
+"""Maximum number of pixels of an image, as it is stored and after resizing; checked before decoding."""
 SUGGESTED_SIDE, SUGGESTED_RESIZE = 224, 256
 """Of the images that networks for photographs take, and of the shorter side before the centre of that size is cropped."""
 
@@ -146,6 +148,8 @@ class Preparation:
         if self.convert is None and stored.mode != mode:
             return f"Expected images of {width} x {height} pixels, {mode} (image_shape {list(shape)}); got {came}"
         sides = self.resized(stored.height, stored.width)
+        if sides[0] * sides[1] > MOST_PIXELS:
+            return f"Expected at most {MOST_PIXELS} pixels; got {sides[1]} x {sides[0]} after resizing"
         if self.crop and (sides[0] < height or sides[1] < width):
             return f"Expected images of at least {width} x {height} pixels to crop (image_shape {list(shape)}); got {came}"
         if not self.crop and sides != (height, width):

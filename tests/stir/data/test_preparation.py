@@ -144,3 +144,29 @@ def test_of_a_photograph_with_companions_the_first_picture_is_taken(tmp_path):
         assert stored.n_frames == 2
         expected = np.asarray(stored).transpose(2, 0, 1)
     assert (images == expected).all()
+
+
+@pytest.mark.parametrize(
+    "prepared", [{}, {"resize": 16, "crop": "center"}, {"convert": "rgb"}], ids=["as it is", "resized", "converted"]
+)
+def test_a_damaged_picture_is_refused_however_it_is_prepared(tmp_path, prepared):
+    """Pillow decodes a damaged PNG at the second attempt, with other pixels."""
+    for label in "ab":
+        (tmp_path / "own" / label).mkdir(parents=True)
+        for number in range(2):
+            picture(40, 40, "RGB").save(tmp_path / "own" / label / f"{number}.png")
+    damaged = tmp_path / "own" / "a" / "1.png"
+    content = bytearray(damaged.read_bytes())
+    content[len(content) // 3 : len(content) // 3 + 100] = bytes(100)
+    damaged.write_bytes(content)
+    side = 16 if "crop" in prepared else 40
+    with pytest.raises(BadImages, match=r"a/1\.png in .* cannot be decoded"):
+        loaded(tmp_path / "own", (3, side, side), **prepared)
+
+
+def test_a_line_of_pixels_is_not_made_a_huge_picture(tmp_path):
+    for label in "ab":
+        (tmp_path / "own" / label).mkdir(parents=True)
+        Image.new("L", (60_000, 1)).save(tmp_path / "own" / label / "line.png")
+    with pytest.raises(BadImages, match="at most 67108864 pixels; got 72000000 x 1200 after resizing"):
+        look(tmp_path / "own", (1, 1200, 1200), Preparation(resize=1200, crop="center"))

@@ -1,6 +1,7 @@
 """`stir data` says what an experiment would read, and names everything that it would refuse; `stir init` writes an experiment."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -191,3 +192,9 @@ class TestInit:
         assert message in refused("init", *arguments)
         assert sorted(here.iterdir()) == before
         assert (here / "there.yaml").read_text() == "mine"
+
+    def test_a_folder_whose_name_is_no_text_is_refused_and_no_file_is_left(self, refused, own, here):
+        name = os.fsdecode(b"own\xff")
+        own.rename(here / name)
+        assert "paths that are text (UTF-8)" in refused("init", "x.yaml", "--images", name, "--model", "resnet8")
+        assert not (here / "x.yaml").exists()

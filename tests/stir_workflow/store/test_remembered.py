@@ -98,3 +98,18 @@ def test_nothing_is_written_through_a_link_out_of_data(images, tmp_path, compute
     assert remembered_fingerprint(images) == remembered_fingerprint(images) == fingerprint(images)
     assert len(computed) == 2
     assert not list((tmp_path / "elsewhere").iterdir())
+
+
+@pytest.mark.parametrize("obstacle", ["a folder for the file", "a file for the folder", "a file for data"])
+def test_what_lies_in_its_place_is_left_there_and_the_fingerprint_is_computed_each_time(images, tmp_path, computed, obstacle):
+    place = {"a file for the folder": tmp_path / FOLDER, "a file for data": tmp_path / "data"}.get(obstacle)
+    if place is None:
+        remembered_fingerprint(images)
+        (note,) = (tmp_path / FOLDER).iterdir()
+        note.unlink()
+        note.mkdir()
+    else:
+        place.parent.mkdir(exist_ok=True)
+        place.write_text("mine")
+    assert remembered_fingerprint(images) == remembered_fingerprint(images) == fingerprint(images)
+    assert place is None or place.read_text() == "mine"

@@ -155,11 +155,29 @@ def _write(output: Path, text: str) -> None:
     from stir_workflow.planning.meaning import check_meaning
     from stir_workflow.store.storage import storing
 
+    content = _encoded(text)
     with storing(output):
-        with output.open("x", encoding="utf-8") as file:
-            file.write(text)
+        with output.open("xb") as file:
+            file.write(content)
         try:
             check_meaning(load_by_schema(output), output, sources=False)
         except BaseException:
             output.unlink()
             raise
+
+
+def _encoded(text: str) -> bytes:
+    from stir.errors import InvalidInputError
+    from stir.names import shown
+
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        wrong = next(line for line in text.splitlines() if not _is_text(line))
+        raise InvalidInputError(
+            f"Expected paths that are text (UTF-8); got {shown(wrong.strip())}. Rename the folder or file."
+        ) from error
+
+
+def _is_text(line: str) -> bool:
+    return not any("\ud800" <= letter <= "\udfff" for letter in line)

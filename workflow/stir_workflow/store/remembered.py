@@ -6,15 +6,15 @@
 import hashlib
 import json
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from stir.data.files import files_in, kind_of
 from stir.data.fingerprints import fingerprint
-from stir.errors import DatasetError
+from stir.errors import DatasetError, StirError
 from stir.files import open_file
 from stir.names import is_inside, shown
 from stir_workflow.store.atomic import write_atomically
-from stir_workflow.store.storage import is_refusal
 
 FOLDER = Path("data") / "fingerprints"
 MOST_BYTES = 1000
@@ -42,11 +42,8 @@ def remembered_fingerprint(path: Path) -> str:
 
 
 def _write(note: Path, text: str) -> None:
-    try:
+    with suppress(OSError, StirError):  # where nothing can be written, nothing is remembered
         write_atomically(note, text)
-    except OSError as error:
-        if not is_refusal(error):
-            raise  # a folder that cannot be written remembers nothing
 
 
 def _sizes_and_times(path: Path) -> str:
