@@ -143,3 +143,27 @@ def test_what_cannot_be_shown_is_refused_in_one_line(refused, here, arguments, m
     said = refused("show", *arguments)
     assert message in said
     assert len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize("ending", ["", "-summary"], ids=["scores", "summary"])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda table: table.iloc[:0], "it has no row"),
+        (lambda table: table.assign(**{_score(table): "$(id)"}), "finite numbers in column stir"),
+        (lambda table: table.assign(**{_score(table): float("inf")}), "finite numbers in column stir"),
+        (lambda table: table.assign(**{table.columns[0]: "\x1b[31mX\n\u202e"}), "printable text in column"),
+    ],
+    ids=["empty", "text", "infinite", "escapes"],
+)
+def test_a_table_of_others_is_refused_if_it_cannot_be_shown(refused, tables, change, message, ending):
+    place = tables / f"quickstart{ending}.csv"
+    change(pd.read_csv(place)).to_csv(place, index=False)
+    said = refused("show", "results/tables/quickstart.csv")
+    assert message in said
+    assert f"quickstart{ending}.csv" in said
+    assert said.rstrip("\n").isprintable()
+
+
+def _score(table):
+    return "stir" if "stir" in table else "stir_mean"

@@ -10,7 +10,7 @@ import click
 
 from stir_workflow.commands.options import JSON, SCALE
 from stir_workflow.commands.outdated import run_command, say_if_outdated
-from stir_workflow.commands.summaries import print_summary
+from stir_workflow.commands.summaries import check_table, print_summary
 from stir_workflow.messages import plain_errors
 
 if TYPE_CHECKING:
@@ -93,6 +93,7 @@ def _read(path: Path) -> "pd.DataFrame":
             f"Expected a table of scores in {shown(path)}, such as results/tables/NAME.csv; it has no {', '.join(missing)}. "
             "Name a table of scores."
         )
+    check_table(table, path)
     return table
 
 

@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
 
+OF_NUMBERS = ("stir", "similarity")
+"""How the names of columns of scores begin, apart from ``similarity_measure``."""
+FINITE = ("stir", "similarity", "stir_mean", "similarity_mean")
+
 
 def print_summary(console: "Console", path: Path, rows: "pd.DataFrame") -> None:
     """Print the summary beside a table of scores, if there is one, for the layers and the measure of some of its rows.
@@ -33,7 +37,9 @@ def print_summary(console: "Console", path: Path, rows: "pd.DataFrame") -> None:
     place = path.with_name(f"{path.stem}-summary.csv")
     if not place.is_file():
         return
-    summary = _chosen(read_table(place), rows)
+    summary = read_table(place)
+    check_table(summary, place)
+    summary = _chosen(summary, rows)
     records = summary.to_dict("records")
     over = list(dict.fromkeys(filter(None, map(_over, records))))
     letters = dict(zip(over, ascii_lowercase, strict=False)) if len(over) > 1 else {}
@@ -47,6 +53,31 @@ def print_summary(console: "Console", path: Path, rows: "pd.DataFrame") -> None:
     console.print(table)
     for line in (*_notes(letters, over), *(f"* {flags}" for flags in sorted(_flags(summary["flags"].dropna())))):
         console.print(line, markup=False)
+
+
+def check_table(table: "pd.DataFrame", path: Path) -> None:
+    """Refuse a table that cannot be shown: others may have written it.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is no row, a score is no finite number, or a text would move the cursor or hide others.
+    """
+    from pandas.api.types import is_numeric_dtype
+
+    from stir.errors import InvalidInputError
+    from stir.names import shown
+
+    if not len(table):
+        raise InvalidInputError(f"Expected scores in {shown(path)}; it has no row.")
+    for column in (name for name in table if str(name).startswith(OF_NUMBERS) and name != "similarity_measure"):
+        values = table[column].dropna()
+        if len(values) and not (is_numeric_dtype(values) and (values.abs().lt(math.inf).all() or column not in FINITE)):
+            raise InvalidInputError(f"Expected finite numbers in column {shown(column)} of {shown(path)}; got others.")
+    for column in table.select_dtypes(exclude="number"):
+        for text in table[column].dropna().astype(str):
+            if not text.isprintable():
+                raise InvalidInputError(f"Expected printable text in column {shown(column)} of {shown(path)}; got {shown(text)}.")
 
 
 def _chosen(summary: "pd.DataFrame", rows: "pd.DataFrame") -> "pd.DataFrame":
