@@ -71,6 +71,15 @@ def test_what_is_no_dataset_is_refused_in_one_line(refused, here, name):
     assert len(said.splitlines()) == 1
 
 
+def test_names_that_a_terminal_would_obey_are_escaped(stir, own):
+    (own / "a").rename(own / "a\u202e")
+    (own / "\u202e.txt").touch()
+    said = stir("data", own).stdout
+    assert "a\\u202e" in said
+    assert "\\u202e.txt" in said
+    assert all(line.isprintable() for line in said.splitlines())
+
+
 class TestInit:
     def test_writes_a_file_that_can_be_loaded_with_everything_about_the_images_filled_in(self, stir, own, here):
         result = stir(

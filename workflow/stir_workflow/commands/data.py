@@ -79,6 +79,8 @@ def fingerprint(path: Path) -> None:
 
 
 def _lines(path: Path, found: "Found") -> list[str]:
+    from stir.names import printable
+
     shapes = [f"{number} of {' x '.join(map(str, shape))}" for shape, number in list(found.shapes.items())[:MOST_SHAPES]]
     others = sum(list(found.shapes.values())[MOST_SHAPES:])
     shapes += [f"{others} of {len(found.shapes) - MOST_SHAPES} other shapes"] if others else []
@@ -89,14 +91,16 @@ def _lines(path: Path, found: "Found") -> list[str]:
         lines += ["", *_classes(found)]
     if found.left_out:
         more = ", ..." if len(found.left_out) > MOST_NAMED else ""
-        lines += ["", f"Not read ({len(found.left_out)}): {', '.join(found.left_out[:MOST_NAMED])}{more}"]
+        lines += ["", f"Not read ({len(found.left_out)}): {', '.join(map(printable, found.left_out[:MOST_NAMED]))}{more}"]
     return lines
 
 
 def _classes(found: "Found") -> list[str]:
+    from stir.names import printable
+
     split = found.test is not None
     rows = [
-        (name, str(number), *([str((found.test or {}).get(name, 0))] if split else []))
+        (printable(name), str(number), *([str((found.test or {}).get(name, 0))] if split else []))
         for name, number in list(found.train.items())[:MOST_CLASSES]
     ]
     more = [f"... {len(found.train) - MOST_CLASSES} more classes"] if len(found.train) > MOST_CLASSES else []
