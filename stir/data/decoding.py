@@ -15,7 +15,7 @@ from stir.data.collection import first_of
 from stir.data.files import check_room
 from stir.data.image_files import ImageFiles
 from stir.data.preparation import CENTER, CONVERSIONS, MODES, MOST_PIXELS, Preparation, Shape, Stored
-from stir.errors import DatasetError
+from stir.errors import DatasetError, StirError
 from stir.names import shown
 from stir.progress import SECONDS_BETWEEN_LINES, progress_bar
 
@@ -45,6 +45,11 @@ class BadImages(DatasetError):
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(first_of(problems)))
+
+
+def problems_of(error: StirError) -> list[str]:
+    """Return the sentences of a refusal, one for each bad file."""
+    return list(error.problems) if isinstance(error, BadImages) else str(error).splitlines()
 
 
 def decode(files: ImageFiles, names: Sequence[str], shape: Shape, prepare: Prepare | None = None) -> np.ndarray:

@@ -12,7 +12,7 @@ from stir.data.array_files import POOL, SPLIT, Reader, check_white_level
 from stir.data.catalogue import IMAGE_FORMATS
 from stir.data.class_folders import placed_files
 from stir.data.collection import MOST_NAMED
-from stir.data.decoding import REMEDY, BadImages, stored_image
+from stir.data.decoding import REMEDY, BadImages, problems_of, stored_image
 from stir.data.files import broken_files_refused, files_in, kind_of
 from stir.data.image_files import ImageFiles, image_files
 from stir.data.numpy_files import read_folder, read_npz
@@ -156,7 +156,7 @@ def _classes(files: ImageFiles) -> tuple[dict[str, int], dict[str, int] | None, 
     try:
         train, test = (dict(sorted(Counter(label for label, _ in placed).items())) for placed in placed_files(files))
     except DatasetError as error:
-        return {}, None, list(getattr(error, "problems", [str(error)]))
+        return {}, None, problems_of(error)
     unknown = [label for label in test if label not in train]
     wrong = f"Expected the classes of train in test, too; {', '.join(map(shown, unknown[:5]))} are in test alone."
     return train, test or None, [wrong] if unknown else []

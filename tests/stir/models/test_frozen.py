@@ -83,7 +83,7 @@ class Interrupt:
 
     def __call__(self, frame, event, arg):
         # A trace function is also called between the end of a block and the __exit__ of its `with`, where CPython handles no
-        # signal: an interrupt there would leave a lock taken for ever, which Ctrl-C cannot do.
+        # signal: an interrupt there would leave a lock taken for good, which Ctrl-C cannot do.
         if event in ("line", "call") and not _is_with(frame):
             self.left -= 1
             if self.left == 0:

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from stir_workflow.commands import run
+from stir_workflow.commands import passing_on
 from tests.experiment_files import ROOT
 
 
 @pytest.fixture
 def called(monkeypatch):
     commands = []
-    monkeypatch.setattr(run, "call", lambda command, _environment: commands.append(command) or (7, None))
+    monkeypatch.setattr(passing_on, "call", lambda command, _environment: commands.append(command) or (7, None))
     return commands
 
 
@@ -43,7 +43,7 @@ def test_nothing_is_run_unless_an_experiment_is_named(refused, called, arguments
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interruption_is_followed_by_a_line_and_an_exit_status(stir, monkeypatch, number, code):
-    monkeypatch.setattr(run, "call", lambda _command, _environment: (1, number))
+    monkeypatch.setattr(passing_on, "call", lambda _command, _environment: (1, number))
     result = stir("run", "quickstart")
     assert result.exit_code == code
     assert result.stderr == "[stir] interrupted: finished files are kept; the same command continues.\n"

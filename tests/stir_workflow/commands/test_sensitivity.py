@@ -1,12 +1,10 @@
 """The command ``stir sensitivity``: what it counts, what it runs, what it refuses."""
 
-import subprocess
-from types import SimpleNamespace
-
 import pytest
 from click.testing import CliRunner
 
 from stir_workflow.cli import main
+from stir_workflow.commands import passing_on
 
 
 @pytest.fixture
@@ -24,7 +22,7 @@ def test_a_dry_run_counts_what_is_to_be_made_for_each_variant(run):
 
 def test_it_runs_the_rule_with_further_arguments_for_snakemake(run, monkeypatch):
     commands = []
-    monkeypatch.setattr(subprocess, "run", lambda command, **_: commands.append(command) or SimpleNamespace(returncode=7))
+    monkeypatch.setattr(passing_on, "call", lambda command, _environment: commands.append(command) or (7, None))
     assert run("quickstart", "--vary", "n,tol", "--cores", "2").exit_code == 7
     (command,) = commands
     assert command[2:5] == ["-m", "snakemake", "sensitivity"]

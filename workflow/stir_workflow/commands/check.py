@@ -100,6 +100,7 @@ def _counted(plan: "Plan") -> dict[str, str]:
 def _looked_at(dataset: Any) -> "tuple[Found | None, list[str]]":
     """Return what there is of a dataset of one's own, and why it would be refused."""
     from stir.data import dataset_source
+    from stir.data.decoding import problems_of
     from stir.data.looking import look
     from stir.data.preparation import Preparation
     from stir.errors import StirError
@@ -111,7 +112,7 @@ def _looked_at(dataset: Any) -> "tuple[Found | None, list[str]]":
         found = look(source, tuple(dataset["image_shape"]), Preparation.of(dataset))
         came = remembered_fingerprint(source)
     except StirError as error:
-        return None, list(getattr(error, "problems", str(error).splitlines()))
+        return None, problems_of(error)
     return found, [*found.problems, *_differences(dataset, found, came, shown(source))]
 
 

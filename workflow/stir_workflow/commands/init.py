@@ -173,11 +173,7 @@ def _encoded(text: str) -> bytes:
     try:
         return text.encode()
     except UnicodeEncodeError as error:
-        wrong = next(line for line in text.splitlines() if not _is_text(line))
+        wrong = text[: error.start].rpartition("\n")[2] + text[error.start :].partition("\n")[0]
         raise InvalidInputError(
             f"Expected paths that are text (UTF-8); got {shown(wrong.strip())}. Rename the folder or file."
         ) from error
-
-
-def _is_text(line: str) -> bool:
-    return not any("\ud800" <= letter <= "\udfff" for letter in line)

@@ -9,11 +9,15 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import FrameType
+
+from stir_workflow.messages import say
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 STDERR = 2
 """Of this process: standard output is for the scores."""
+INTERRUPTED = "[stir] interrupted: finished files are kept; the same command continues."
 SET_DEATH_SIGNAL = 1
 """PR_SET_PDEATHSIG of prctl(2)."""
 
@@ -39,6 +43,23 @@ def call(command: Sequence[str], environment: Mapping[str, str]) -> tuple[int, i
         group.started(child.pid)
         code = child.wait()
     return code, group.signal
+
+
+def call_to_its_end(command: Sequence[str]) -> None:
+    """Run a command that starts Snakemake; this process ends with its exit status if it fails, or by the signal if one came."""
+    code, interrupted = call(command, _environment())
+    if interrupted is not None:
+        say(INTERRUPTED)
+        sys.exit(128 + interrupted)
+    if code:
+        sys.exit(code)
+
+
+def _environment() -> dict[str, str]:
+    """Return the environment; without a writable home folder, Snakemake and matplotlib keep caches in the folder of the run."""
+    if os.access(Path("~").expanduser(), os.W_OK) or "XDG_CACHE_HOME" in os.environ:
+        return dict(os.environ)
+    return {**os.environ, "XDG_CACHE_HOME": str(Path.cwd() / ".snakemake" / "cache")}
 
 
 class _Group:

@@ -1,6 +1,5 @@
 """The command ``stir run``: run an experiment by Snakemake, then show its scores and say where its files are."""
 
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,13 +7,12 @@ from pathlib import Path
 import click
 
 from stir_workflow.commands.options import DEVICES, SCALE
-from stir_workflow.commands.passing_on import call
-from stir_workflow.messages import plain_errors, say
+from stir_workflow.commands.passing_on import call_to_its_end
+from stir_workflow.messages import plain_errors
 
 PROFILES = "workflow/profiles"
 DRY = {"-n", "--dry-run", "--dryrun"}
 SMALLEST = "stir run quickstart"
-INTERRUPTED = "[stir] interrupted: finished files are kept; the same command continues."
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
@@ -43,12 +41,7 @@ def run(
         _snakefile()  # without the workflow's files, there are no experiments that could be unknown
         said = announcement(experiment, scale or "")
         config = {"experiment": experiment, "device": device} | ({"scale": scale} if scale else {})
-        code, interrupted = call(_command(config, profile, cores, snakemake_arguments), _environment())
-        if interrupted is not None:
-            say(INTERRUPTED)
-            sys.exit(128 + interrupted)
-        if code:
-            sys.exit(code)
+        call_to_its_end(_command(config, profile, cores, snakemake_arguments))
         if not DRY & {*snakemake_arguments}:
             _show(config)
             click.echo(said)
@@ -97,13 +90,6 @@ def _profile(profile: str) -> Path:
             f"{near_matches(profile, [folder.name for folder in known])}"
         )
     return found
-
-
-def _environment() -> dict[str, str]:
-    """Return the environment; without a writable home folder, Snakemake and matplotlib keep caches in the folder of the run."""
-    if os.access(Path("~").expanduser(), os.W_OK) or "XDG_CACHE_HOME" in os.environ:
-        return dict(os.environ)
-    return {**os.environ, "XDG_CACHE_HOME": str(Path.cwd() / ".snakemake" / "cache")}
 
 
 def _show(config: dict[str, str]) -> None:

@@ -1,6 +1,5 @@
 """The command ``stir sensitivity``: run the rule of that name, and print what it found."""
 
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,11 +7,10 @@ from pathlib import Path
 import click
 
 from stir.errors import StirError
+from stir_workflow.commands.passing_on import call_to_its_end
 from stir_workflow.messages import plain_errors
 
 PROFILE = "workflow/profiles/default"
-STDERR = 2
-"""Of this process: standard output is for what the command says itself."""
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
@@ -54,9 +52,7 @@ def sensitivity(
         if dry_run:
             click.echo("\n".join(aligned(study.counts(), left=1)))
             return
-        ran = subprocess.run(_command(config, snakemake_arguments), check=False, stdout=STDERR)
-        if ran.returncode:
-            sys.exit(ran.returncode)
+        call_to_its_end(_command(config, snakemake_arguments))
         csv = Path("results/tables", f"{study.name}-sensitivity.csv")
         click.echo("\n".join(study_lines(read_table(csv))))
         click.echo(f"Table: {csv}   Figure: results/figures/{csv.stem}.png")
